@@ -1,0 +1,197 @@
+// Package native is the little C++ that detnas has: operators that libtorch or
+// gotch's binding of it lack, and the header with which gotch builds against
+// Debian's libtorch (compat.h, toolchain.sh). Only core/tensor uses it. A
+// Handle is the pointer to an at::Tensor that gotch's libtch hands out too.
+package native
+
+/*
+#cgo CXXFLAGS: -std=c++17 -O3 -Wno-deprecated-declarations
+#cgo LDFLAGS: -lstdc++ -ltorch -ltorch_cpu -lc10 -ldl
+#include <stdlib.h>
+#include "ops.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"strings"
+	"unsafe"
+)
+
+// Handle is a pointer to an at::Tensor. Whoever gets one from this package
+// frees it with libtch.AtFree.
+type Handle = unsafe.Pointer
+
+// failure turns a message from C++ into an error and frees it.
+func failure(msg *C.char) error {
+	if msg == nil {
+		return nil
+	}
+	defer C.free(unsafe.Pointer(msg))
+	return errors.New(C.GoString(msg))
+}
+
+// TorchVersion is the version of the libtorch headers built against.
+func TorchVersion() string { return C.GoString(C.dn_torch_version()) }
+
+// BLAS is the path of the library that matrix products run in, or "".
+func BLAS() string { return C.GoString(C.dn_blas()) }
+
+// CUDADevices counts the CUDA devices that libtorch sees.
+func CUDADevices() int { return int(C.dn_cuda_devices()) }
+
+// Threads is the size of the calling OS thread's intra-op team.
+func Threads() int { return int(C.dn_get_threads()) }
+
+// SetThreads sizes the calling OS thread's intra-op team and BLAS's pool.
+func SetThreads(n int) { C.dn_set_threads(C.int(n)) }
+
+// FromData copies a tensor of the shape dims and the libtorch scalar type dtype
+// from data to the device (-1: CPU, n: CUDA n).
+func FromData(data unsafe.Pointer, dims []int64, dtype, device int32) (Handle, error) {
+	var out unsafe.Pointer
+	err := failure(C.dn_from_data(&out, data, ints(dims), C.int(len(dims)), C.int(dtype), C.int(device)))
+	return out, err
+}
+
+// ToData copies the elements of t, in order, to data, which holds bytes bytes.
+func ToData(t Handle, data unsafe.Pointer, bytes int) error {
+	return failure(C.dn_to_data(t, data, C.size_t(bytes)))
+}
+
+// Scale returns t * by.
+func Scale(t Handle, by float64) (Handle, error) {
+	var out unsafe.Pointer
+	err := failure(C.dn_scale(&out, t, C.double(by)))
+	return out, err
+}
+
+// Shift returns t + by.
+func Shift(t Handle, by float64) (Handle, error) {
+	var out unsafe.Pointer
+	err := failure(C.dn_shift(&out, t, C.double(by)))
+	return out, err
+}
+
+// Full returns a tensor filled with value.
+func Full(dims []int64, value float64, dtype, device int32) (Handle, error) {
+	var out unsafe.Pointer
+	err := failure(C.dn_full(&out, ints(dims), C.int(len(dims)), C.double(value), C.int(dtype), C.int(device)))
+	return out, err
+}
+
+// Fill sets every element of t to value, outside of autograd.
+func Fill(t Handle, value float64) error { return failure(C.dn_fill(t, C.double(value))) }
+
+// Item reads a tensor of one element.
+func Item(t Handle) (float64, error) {
+	var v C.double
+	err := failure(C.dn_item(t, &v))
+	return float64(v), err
+}
+
+// AllFinite reports whether no element of t is NaN or infinite.
+func AllFinite(t Handle) (bool, error) {
+	var yes C.int
+	err := failure(C.dn_all_finite(t, &yes))
+	return yes != 0, err
+}
+
+// Assign copies src into dst, which has the same shape, outside of autograd.
+func Assign(dst, src Handle) error { return failure(C.dn_assign(dst, src)) }
+
+// Parameter makes t a leaf that gathers gradients, or no longer one.
+func Parameter(t Handle, requiresGrad bool) error {
+	return failure(C.dn_parameter(t, boolean(requiresGrad)))
+}
+
+// Grad returns t's gradient, or nil when the last backward pass did not reach t.
+func Grad(t Handle) (Handle, error) {
+	var out unsafe.Pointer
+	err := failure(C.dn_grad(&out, t))
+	return out, err
+}
+
+// Backward runs the backward pass from the scalar loss.
+func Backward(loss Handle) error { return failure(C.dn_backward(loss)) }
+
+// GradMode switches autograd on or off for this OS thread and returns what it was.
+func GradMode(on bool) bool { return C.dn_grad_mode(boolean(on)) != 0 }
+
+// DropGrads forgets the gradients of params.
+func DropGrads(params []Handle) {
+	if len(params) > 0 {
+		C.dn_drop_grads(&params[0], C.int(len(params)))
+	}
+}
+
+// ClipGrads scales the gradients of params together so that their L2 norm is at
+// most maxNorm (0: leaves them), and returns the norm before.
+func ClipGrads(params []Handle, maxNorm float64) (float64, error) {
+	if len(params) == 0 {
+		return 0, nil
+	}
+	var norm C.double
+	err := failure(C.dn_clip_grads(&params[0], C.int(len(params)), C.double(maxNorm), &norm))
+	return float64(norm), err
+}
+
+// SGD makes one step of SGD with momentum on those params that have a gradient
+// and returns how many had one. decay holds each one's weight decay.
+func SGD(params, momenta []Handle, decay []float64, lr, momentum float64) (int, error) {
+	if len(params) == 0 {
+		return 0, nil
+	}
+	var stepped C.int
+	err := failure(C.dn_sgd(&params[0], &momenta[0], (*C.double)(&decay[0]), C.int(len(params)),
+		C.double(lr), C.double(momentum), &stepped))
+	return int(stepped), err
+}
+
+// Align says how RoIAlign samples.
+type Align struct {
+	Pooled   int  // bins a side
+	Sampling int  // points a side of a bin; 0: as many as pixels
+	Aligned  bool // shift by half a pixel, as since detectron2
+	Gather   bool // use the form that any device can run
+}
+
+// RoIAlign pools boxes from a pyramid: rois holds [image, x1, y1, x2, y2] a box in
+// pixels of the input, level the pyramid level of each, scales the levels'
+// 1/stride. The result has the shape [boxes, channels, pooled, pooled].
+func RoIAlign(features []Handle, scales []float64, rois []float32, level []int32, a Align) (Handle, error) {
+	if len(features) == 0 || len(scales) != len(features) || len(rois) != 5*len(level) {
+		return nil, errors.New("roi_align: features, scales, rois and levels do not belong together")
+	}
+	var out unsafe.Pointer
+	var boxes *C.float
+	var levels *C.int32_t
+	if len(level) > 0 {
+		boxes, levels = (*C.float)(&rois[0]), (*C.int32_t)(&level[0])
+	}
+	err := failure(C.dn_roi_align(&out, &features[0], (*C.double)(&scales[0]), C.int(len(features)),
+		boxes, levels, C.int64_t(len(level)), C.int(a.Pooled), C.int(a.Sampling),
+		boolean(a.Aligned), boolean(a.Gather)))
+	return out, err
+}
+
+func ints(dims []int64) *C.int64_t {
+	if len(dims) == 0 {
+		return nil
+	}
+	return (*C.int64_t)(&dims[0])
+}
+
+func boolean(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// TakeMessage reads a C string that the caller owns and frees it.
+func TakeMessage(msg unsafe.Pointer) string {
+	defer C.free(msg)
+	text, _, _ := strings.Cut(C.GoString((*C.char)(msg)), "\n")
+	return text
+}

@@ -1,0 +1,48 @@
+// The C interface between core/native's Go and C++ halves. A tensor is a pointer
+// to an at::Tensor, as in gotch's libtch. Functions that can fail return NULL or
+// a message that the caller frees.
+#ifndef DETNAS_OPS_H
+#define DETNAS_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+const char *dn_torch_version(void);
+const char *dn_blas(void); // path of the library that sgemm_ comes from
+int dn_cuda_devices(void);
+int dn_get_threads(void);
+void dn_set_threads(int n); // this OS thread's intra-op team, and BLAS's pool
+
+char *dn_from_data(void **out, const void *data, const int64_t *dims, int ndims,
+                   int dtype, int device);
+char *dn_to_data(void *t, void *data, size_t bytes);
+char *dn_scale(void **out, void *t, double by);
+char *dn_shift(void **out, void *t, double by);
+char *dn_full(void **out, const int64_t *dims, int ndims, double value,
+              int dtype, int device);
+char *dn_fill(void *t, double value);
+char *dn_item(void *t, double *value);
+char *dn_all_finite(void *t, int *yes);
+char *dn_assign(void *dst, void *src);
+char *dn_parameter(void *t, int requires_grad);
+char *dn_grad(void **out, void *t); // *out = NULL when there is none
+char *dn_backward(void *loss);
+int dn_grad_mode(int on); // returns the mode before
+
+void dn_drop_grads(void **params, int n);
+char *dn_clip_grads(void **params, int n, double max_norm, double *norm);
+char *dn_sgd(void **params, void **momenta, const double *decay, int n,
+             double lr, double momentum, int *stepped);
+
+char *dn_roi_align(void **out, void **features, const double *scales, int levels,
+                   const float *rois, const int32_t *roi_level, int64_t n,
+                   int pooled, int sampling, int aligned, int by_gather);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Prepares what the C++ side of detnas is built with and prints it as shell
+# exports (for `eval "$(core/native/toolchain.sh)"`, which is what make does).
+#
+#   LIBTORCH unset   Debian's libtorch: installs libtorch-dev and OpenBLAS if
+#                    they are missing (apt; with sudo when not root), and sets up
+#                    the compatibility header, empty archives in place of the
+#                    CUDA libraries that gotch links without asking, and a
+#                    compiler wrapper. These live in the user's cache folder
+#                    under a name made from their content, so that every
+#                    checkout shares them and Go's build cache notices a change.
+#   LIBTORCH=/path   an official libtorch 2.1 (CPU or CUDA) unpacked there: no
+#                    header, no archives; only its folders and an rpath.
+#
+# All messages go to stderr.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+say() { echo "toolchain: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+command -v go >/dev/null || die "go is not on the PATH; install Go 1.26 or newer (https://go.dev/doc/install) and try again"
+
+missing() { # the packages of the arguments that dpkg does not have
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$p"
+	done
+}
+
+install() {
+	[ $# -eq 0 ] && return
+	command -v apt-get >/dev/null || die "needs $*, and there is no apt-get; install them, or set LIBTORCH=/path to an official libtorch 2.1"
+	sudo=
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null || die "needs $*; run as root: apt-get install $*"
+		sudo=sudo
+	fi
+	say "installing $* with apt (about 20 s)"
+	$sudo apt-get update -qq >&2 || say "apt-get update failed; trying with the lists at hand"
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >&2 ||
+		die "apt could not install $*; see above"
+}
+
+if [ -n "${LIBTORCH:-}" ]; then
+	[ -f "$LIBTORCH/lib/libtorch.so" ] || die "LIBTORCH=$LIBTORCH has no lib/libtorch.so; point it at an unpacked libtorch 2.1"
+	command -v g++ >/dev/null || install g++
+	cuda=
+	if [ ! -f "$LIBTORCH/lib/libtorch_cuda.so" ]; then # the CPU build: gotch still names the CUDA libraries
+		cuda="-L$("$here/stubs.sh")"
+	fi
+	cat <<-END
+		export CGO_CFLAGS='-O2'
+		export CGO_CXXFLAGS='-I$LIBTORCH/include -I$LIBTORCH/include/torch/csrc/api/include'
+		export CGO_LDFLAGS='-L$LIBTORCH/lib $cuda -Wl,-rpath,$LIBTORCH/lib'
+	END
+	exit 0
+fi
+
+want=$(missing g++ libtorch-dev)
+# Any OpenBLAS will do; Debian's reference BLAS is 30 times slower.
+[ -n "$(missing libopenblas0-pthread)" ] && [ -n "$(missing libopenblas0-openmp)" ] && want="$want libopenblas0"
+# shellcheck disable=SC2086 # a list
+install $want
+
+stubs=$("$here/stubs.sh")
+cat <<-END
+	export CXX='$stubs/cxx'
+	export CGO_CFLAGS='-O2'
+	export CGO_CXXFLAGS='-include $stubs/compat.h -I/usr/include/torch/csrc/api/include'
+	export CGO_LDFLAGS='-L$stubs'
+END

@@ -1,0 +1,109 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+
+	"detnas/core/tensor"
+)
+
+// BatchNorm is batch normalisation over the channels of an image (Ioffe and
+// Szegedy, 2015), with PyTorch's defaults: eps 1e-5, momentum 0.1.
+type BatchNorm struct {
+	Weight, Bias   *tensor.Tensor
+	Mean, Variance *tensor.Tensor
+	Momentum, Eps  float64
+}
+
+// NewBatchNorm makes a layer for c channels. bias is the initial value of beta,
+// which DetNAS sets to 0.0001.
+func NewBatchNorm(p Path, c int, bias float64) *BatchNorm {
+	return &BatchNorm{
+		Weight:   p.Param("weight", false, Const(1), int64(c)),
+		Bias:     p.Param("bias", false, Const(bias), int64(c)),
+		Mean:     p.Buffer("running_mean", 0, int64(c)),
+		Variance: p.Buffer("running_var", 1, int64(c)),
+		Momentum: 0.1,
+		Eps:      1e-5,
+	}
+}
+
+// Forward normalises x [n, c, ...] as the pass's mode says.
+func (l *BatchNorm) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
+	switch p.Mode {
+	case Train:
+		return p.BatchNorm(x, l.Weight, l.Bias, l.Mean, l.Variance, true, l.Momentum, l.Eps)
+	case Calibrate:
+		st, momentum := p.Stats.enter(p.Scope, l)
+		if st == nil {
+			return &tensor.Tensor{}
+		}
+		return p.BatchNorm(x, l.Weight, l.Bias, st.mean, st.variance, true, momentum, l.Eps)
+	}
+	mean, variance := l.Mean, l.Variance
+	if p.Stats != nil {
+		if st, ok := p.Stats.of[l]; ok {
+			mean, variance = st.mean, st.variance
+		}
+	}
+	return p.BatchNorm(x, l.Weight, l.Bias, mean, variance, false, l.Momentum, l.Eps)
+}
+
+// Stats are BN statistics gathered for one subnet, apart from the layers' own:
+// calibrating a candidate leaves the supernet as it was, whatever the order of
+// candidates. They start from nothing at the first batch.
+type Stats struct {
+	// Momentum is the weight of a new batch in a moving average; 0 takes the
+	// mean over all batches alike (cumulative).
+	Momentum float64
+
+	of map[*BatchNorm]*stats
+}
+
+type stats struct {
+	mean, variance *tensor.Tensor
+	batches        int
+}
+
+// NewStats makes empty statistics; the caller frees them.
+func NewStats(momentum float64) *Stats {
+	return &Stats{Momentum: momentum, of: map[*BatchNorm]*stats{}}
+}
+
+// Free frees the statistics.
+func (s *Stats) Free() {
+	for _, st := range s.of {
+		st.mean.Free()
+		st.variance.Free()
+	}
+	s.of = map[*BatchNorm]*stats{}
+}
+
+// Layers is the number of layers that have statistics here.
+func (s *Stats) Layers() int { return len(s.of) }
+
+// enter returns a layer's statistics and the momentum of the batch to come.
+func (s *Stats) enter(scope *tensor.Scope, l *BatchNorm) (*stats, float64) {
+	if s == nil {
+		scope.Fail(errors.New("batch norm: a calibrating pass has no Stats"))
+		return nil, 0
+	}
+	st, ok := s.of[l]
+	if !ok {
+		dev, c := l.Mean.Device(), l.Mean.Dim(0)
+		st = &stats{
+			mean:     scope.Keep(scope.Full(0, dev, c)),
+			variance: scope.Keep(scope.Full(1, dev, c)),
+		}
+		if err := scope.Err(); err != nil {
+			scope.Fail(fmt.Errorf("batch norm statistics: %w", err))
+			return nil, 0
+		}
+		s.of[l] = st
+	}
+	st.batches++
+	if s.Momentum > 0 && st.batches > 1 {
+		return st, s.Momentum
+	}
+	return st, 1 / float64(st.batches)
+}

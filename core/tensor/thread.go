@@ -1,0 +1,56 @@
+package tensor
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"detnas/core/native"
+)
+
+// OnThread runs f on an OS thread of its own with a team of n threads for
+// libtorch's operators. All tensor work goes through it: autograd's mode, the
+// team and gotch's last error belong to the thread.
+func OnThread(n int, f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	native.SetThreads(max(n, 1))
+	return f()
+}
+
+// Info says what the program computes with.
+type Info struct {
+	LibTorch string // version
+	BLAS     string // library and, where known, whether it is a slow one
+	BLASPath string
+	Slow     bool // the reference BLAS: 30 times slower than OpenBLAS
+	CUDA     int  // devices
+}
+
+// Describe finds out what the program computes with.
+func Describe() Info {
+	path := native.BLAS()
+	name, slow := blasName(path)
+	return Info{LibTorch: native.TorchVersion(), BLAS: name, BLASPath: path, Slow: slow, CUDA: native.CUDADevices()}
+}
+
+// blasName tells the library from its path, which Debian's alternatives system
+// leaves telling: .../openblas-pthread/libblas.so.3, .../blas/libblas.so.3.10.
+func blasName(path string) (name string, slow bool) {
+	dir, file := filepath.Base(filepath.Dir(path)), filepath.Base(path)
+	switch {
+	case strings.Contains(dir, "openblas") || strings.Contains(file, "openblas"):
+		return strings.TrimSuffix("OpenBLAS ("+dir+")", " (lib)"), false
+	case strings.Contains(file, "mkl"), strings.Contains(file, "torch_cpu"):
+		return "MKL", false
+	case strings.Contains(dir, "blis"):
+		return "BLIS", false
+	case strings.Contains(dir, "atlas"):
+		return "ATLAS", false
+	case strings.HasPrefix(file, "libblas"):
+		return "reference BLAS", true
+	case path == "":
+		return "unknown", false
+	}
+	return file, false
+}
