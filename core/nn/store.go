@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"detnas/core/seed"
 	"detnas/core/tensor"
@@ -252,8 +253,8 @@ func (st *Store) Import(arrays []Array, rename func(string) string) (Imported, e
 			done.Unused = append(done.Unused, a.Name)
 			continue
 		}
-		if err := assign(t, a); err != nil {
-			return done, fmt.Errorf("import %s: %w", a.Name, err)
+		if err := a.CopyTo(t); err != nil {
+			return done, err
 		}
 		taken[name] = true
 		done.Taken = append(done.Taken, name)
@@ -271,11 +272,12 @@ func (st *Store) Import(arrays []Array, rename func(string) string) (Imported, e
 	return done, nil
 }
 
-func assign(t *tensor.Tensor, a Array) error {
-	if want := t.Shape(); fmt.Sprint(want) != fmt.Sprint(a.Shape) {
-		return fmt.Errorf("%w: %v, the network's is %v", ErrShape, a.Shape, want)
+// CopyTo copies the array into a tensor of the same shape.
+func (a Array) CopyTo(t *tensor.Tensor) error {
+	if want := t.Shape(); !slices.Equal(want, a.Shape) {
+		return fmt.Errorf("%s %w: %v, the network's is %v", a.Name, ErrShape, a.Shape, want)
 	}
-	return tensor.Run("assign", func(s *tensor.Scope) error {
+	return tensor.Run("import "+a.Name, func(s *tensor.Scope) error {
 		src := s.FromBytes(a.Data, a.DType, t.Device(), a.Shape...)
 		if s.Err() != nil {
 			return nil

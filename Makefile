@@ -1,0 +1,52 @@
+# detnas: `make help` lists what there is to do here.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# What the C++ side is built with; see core/native/toolchain.sh. The first call
+# installs what is missing.
+TOOLCHAIN := set -e; env=$$(core/native/toolchain.sh); eval "$$env";
+GO := $(TOOLCHAIN) go
+# Packages without cgo: they are tested under the race detector as well.
+PURE := ./core/seed/... ./core/config/... ./core/dataset/... ./core/run/... ./configs/... \
+	./nas ./nas/evolution/... ./detector/box/... ./detector/cocoeval/... ./tui/...
+LINTED := bin/golangci-lint
+
+.PHONY: help setup build demo test race lint fmt bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install libtorch and OpenBLAS (apt) and prepare the toolchain
+	@core/native/toolchain.sh >/dev/null
+
+build: ## build bin/detnas (the first time about 90 s: gotch's C++ and cgo's pass over it)
+	@$(GO) build -o bin/detnas .
+
+demo: build ## run the five steps on shapes that the program draws itself
+	@bin/detnas run demo
+
+test: ## run the tests
+	@$(GO) vet ./...
+	@$(GO) test ./...
+	@$(MAKE) --no-print-directory race
+
+race: ## test the packages without cgo under the race detector
+	@CGO_ENABLED=1 go test -race -short $(PURE)
+
+lint: $(LINTED) ## golangci-lint and gofumpt
+	@$(TOOLCHAIN) bin/golangci-lint run ./...
+
+fmt: $(LINTED) ## format every file
+	@$(TOOLCHAIN) bin/golangci-lint fmt ./...
+
+bin/golangci-lint: .tools/go.mod .tools/go.sum
+	cd .tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bench: build ## time detnas beside PyTorch and torchvision (installs python3-torch by apt)
+	@bench/run.sh
+
+fuzz: ## fuzz every parser for 20 s each
+	@bench/fuzz.sh 20s
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,120 @@
+package cocoeval
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Evaluate measures dts against gt. Detections of categories that gt does not
+// have are left out, as in pycocotools; one on an image that gt does not have,
+// a NaN score and a box that is not finite are errors, which give the place in
+// dts. Of the detections of a category on an image the 100 with the highest
+// scores count; equal scores keep the order of dts.
+func Evaluate(gt *GroundTruth, dts []Detection, opts Options) (*Result, error) {
+	x, err := newIndex(gt, dts)
+	if err != nil {
+		return nil, err
+	}
+	workers := opts.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	outcomes := make([]outcome, len(x.groups))
+	parallel(workers, len(x.groups), 64, func(i int) {
+		outcomes[i] = x.groups[i].evaluate(opts.ZeroIDUnmatched)
+	})
+	detections := make([][]scored, len(x.categories))
+	parallel(workers, len(x.categories), 1, func(c int) {
+		lo, hi := x.first[c], x.first[c+1]
+		detections[c] = ordered(x.groups[lo:hi], outcomes[lo:hi])
+	})
+	all := make([][numAreas]curves, len(x.categories))
+	parallel(workers, len(all)*numAreas, 1, func(i int) {
+		c, a := i/numAreas, i%numAreas
+		all[c][a] = accumulate(detections[c], outcomes[x.first[c]:x.first[c+1]], a)
+	})
+	return summarize(x.categories, all), nil
+}
+
+// parallel calls do for 0 to n-1 on the given number of goroutines, a chunk of
+// neighbours at a time. Each call writes to its own place, so that the order in
+// which they run does not matter.
+func parallel(workers, n, chunk int, do func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, (n+chunk-1)/chunk) {
+		wg.Go(func() {
+			for {
+				hi := int(next.Add(int64(chunk)))
+				for i := hi - chunk; i < min(hi, n); i++ {
+					do(i)
+				}
+				if hi >= n {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Places in thresholds and maxDets that the figures are named after.
+const (
+	at50, at75             = 0, 5
+	dets1, dets10, dets100 = 0, 1, 2
+)
+
+// summarize takes the means that the figures are.
+func summarize(categories []int, all [][numAreas]curves) *Result {
+	r := &Result{
+		AP:          meanAP(all, areaAll, 0, numThresholds),
+		AP50:        meanAP(all, areaAll, at50, at50+1),
+		AP75:        meanAP(all, areaAll, at75, at75+1),
+		APs:         meanAP(all, areaSmall, 0, numThresholds),
+		APm:         meanAP(all, areaMedium, 0, numThresholds),
+		APl:         meanAP(all, areaLarge, 0, numThresholds),
+		AR1:         meanAR(all, areaAll, dets1),
+		AR10:        meanAR(all, areaAll, dets10),
+		AR100:       meanAR(all, areaAll, dets100),
+		ARs:         meanAR(all, areaSmall, dets100),
+		ARm:         meanAR(all, areaMedium, dets100),
+		ARl:         meanAR(all, areaLarge, dets100),
+		PerCategory: make(map[int]CategoryResult, len(categories)),
+	}
+	for c, id := range categories {
+		r.PerCategory[id] = CategoryResult{
+			AP:   meanAP(all[c:c+1], areaAll, 0, numThresholds),
+			AP50: meanAP(all[c:c+1], areaAll, at50, at50+1),
+		}
+	}
+	return r
+}
+
+// meanAP is the mean precision in area a over the categories that have objects
+// there and the thresholds lo to hi-1, or -1 where there are none.
+func meanAP(all [][numAreas]curves, a, lo, hi int) float64 {
+	return mean(all, a, func(c *curves) []float64 { return c.precision[lo:hi] })
+}
+
+// meanAR is the mean recall in area a with maxDets[m] detections.
+func meanAR(all [][numAreas]curves, a, m int) float64 {
+	return mean(all, a, func(c *curves) []float64 { return c.recall[m][:] })
+}
+
+func mean(all [][numAreas]curves, a int, figures func(*curves) []float64) float64 {
+	sum, n := 0.0, 0
+	for c := range all {
+		if !all[c][a].defined {
+			continue
+		}
+		for _, v := range figures(&all[c][a]) {
+			sum += v
+			n++
+		}
+	}
+	if n == 0 {
+		return -1
+	}
+	return sum / float64(n)
+}

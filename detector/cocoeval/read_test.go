@@ -1,0 +1,185 @@
+package cocoeval
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const sampleGT = `{"info":{"year":[1,{"a":null}]},
+"images":[{"id":0,"file_name":"a.jpg"},{"id":12}],
+"annotations":[{"id":5,"image_id":12,"category_id":3,"bbox":[1,2,3,4],"area":10.5,"iscrowd":1,"segmentation":[[1,2]]},
+{"id":6,"image_id":0,"category_id":3,"bbox":[1.5,2,3,4]},
+{"id":7,"image_id":0,"category_id":3,"bbox":[0,0,1,1],"iscrowd":false}],
+"categories":[{"id":3,"name":"cat"}]}`
+
+const sampleDT = `[{"image_id":12,"category_id":3,"bbox":[1,2,3,4],"score":0.25},
+{"score":1e-3,"bbox":[0,0,1,1],"category_id":3,"image_id":0,"extra":{}}]`
+
+// writeFile puts content in a file of the test's folder.
+func writeFile(tb testing.TB, content string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "file.json")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func TestReadGroundTruth(t *testing.T) {
+	got, err := ReadGroundTruth(writeFile(t, sampleGT))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &GroundTruth{
+		ImageIDs:   []int{0, 12},
+		Categories: []Category{{ID: 3, Name: "cat"}},
+		Annotations: []Annotation{
+			{ID: 5, ImageID: 12, CategoryID: 3, Box: [4]float64{1, 2, 3, 4}, Area: 10.5, Crowd: true},
+			{ID: 6, ImageID: 0, CategoryID: 3, Box: [4]float64{1.5, 2, 3, 4}, Area: 12},
+			{ID: 7, ImageID: 0, CategoryID: 3, Box: [4]float64{0, 0, 1, 1}, Area: 1},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestReadDetections(t *testing.T) {
+	got, err := ReadDetections(writeFile(t, sampleDT))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Detection{
+		{ImageID: 12, CategoryID: 3, Box: [4]float64{1, 2, 3, 4}, Score: 0.25},
+		{ImageID: 0, CategoryID: 3, Box: [4]float64{0, 0, 1, 1}, Score: 1e-3},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if empty, err := ReadDetections(writeFile(t, " [] ")); err != nil || len(empty) != 0 {
+		t.Errorf("an empty list gave %v, %v", empty, err)
+	}
+}
+
+func TestReadErrorsNameThePlace(t *testing.T) {
+	gt := func(annotations string) string {
+		return `{"images":[{"id":1}],"categories":[{"id":1}],"annotations":[` + annotations + `]}`
+	}
+	const good = `{"id":4,"image_id":1,"category_id":1,"bbox":[0,0,1,1]}`
+	tests := []struct {
+		name, gt, dt, want string
+	}{
+		{name: "empty file", gt: " ", want: "ends in the middle"},
+		{name: "cut off", gt: sampleGT[:len(sampleGT)-40], want: "ends in the middle"},
+		{name: "a list", gt: "[]", want: "want {, found ["},
+		{name: "no annotations", gt: `{"images":[],"categories":[]}`, want: `no "annotations"`},
+		{name: "key twice", gt: `{"images":[],"images":[]}`, want: `"images" is there twice`},
+		{name: "image without id", gt: `{"images":[{"id":1},{}]}`, want: "image 1: no id"},
+		{name: "category without id", gt: `{"categories":[{"name":"x"}]}`, want: "category 0: no id"},
+		{name: "annotation without id", gt: gt(`{"image_id":1,"category_id":1,"bbox":[0,0,1,1]}`), want: "annotation 0: no id"},
+		{name: "annotation without image", gt: gt(good + `,{"id":9}`), want: "annotation 1 (id 9): no image_id; no category_id; bbox has 0 numbers"},
+		{name: "short box", gt: gt(`{"id":4,"image_id":1,"category_id":1,"bbox":[0,0,1]}`), want: "annotation 0 (id 4): bbox has 3 numbers"},
+		{name: "id twice", gt: gt(good + "," + good), want: "annotation 1 (id 4): annotation 0 has the same id"},
+		{name: "odd crowd", gt: gt(`{"id":4,"iscrowd":"yes"}`), want: `annotation 0: iscrowd is "yes"`},
+		{name: "more data", gt: gt(good) + "{}", want: "more data"},
+		{name: "an object", dt: "{}", want: "want [, found {"},
+		{name: "NaN", dt: `[{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":NaN}]`, want: "detection 0: NaN or Infinity"},
+		{name: "no score", dt: `[{"image_id":1,"category_id":1,"bbox":[0,0,1,1]}]`, want: "detection 0: no score"},
+		{name: "null score", dt: `[{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":null}]`, want: "detection 0: no score"},
+		{name: "no leftovers", dt: `[` + sampleDT[1:strings.Index(sampleDT, ",\n")] + `,{}]`, want: "detection 1: no image_id; no category_id; bbox has 0 numbers"},
+		{name: "text id", dt: `[{"image_id":"a"}]`, want: "detection 0: "},
+		{name: "cut off list", dt: sampleDT[:len(sampleDT)-1], want: "ends in the middle"},
+		{name: "broken list", dt: `[{}`, want: "detection 0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := writeFile(t, tt.gt+tt.dt)
+			var err error
+			if tt.gt != "" {
+				_, err = ReadGroundTruth(path)
+			} else {
+				_, err = ReadDetections(path)
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("error %v, want one with the path and %q", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("error of more than one line: %q", err)
+			}
+		})
+	}
+}
+
+func TestReadMissingFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none.json")
+	if _, err := ReadGroundTruth(path); err == nil || strings.Count(err.Error(), path) != 1 {
+		t.Errorf("error %v, want one that names the path once", err)
+	}
+}
+
+func FuzzReadGroundTruth(f *testing.F) {
+	f.Add([]byte(sampleGT))
+	f.Add([]byte(`{"images":[{"id":1}],"categories":[{"id":1}],"annotations":[{"id":0,"image_id":1,"category_id":1,"bbox":[0,0,1e308,1e308],"iscrowd":true}]}`))
+	f.Add([]byte(`{"images":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		gt, err := parseGroundTruth(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		dts := make([]Detection, 0, len(gt.Annotations))
+		for _, a := range gt.Annotations {
+			if len(gt.ImageIDs) > 0 {
+				dts = append(dts, Detection{ImageID: gt.ImageIDs[0], CategoryID: a.CategoryID, Box: a.Box, Score: a.Area})
+			}
+		}
+		r, err := Evaluate(gt, dts, Options{})
+		if err != nil {
+			return
+		}
+		for name, v := range map[string]float64{"AP": r.AP, "AP50": r.AP50, "AR100": r.AR100, "APs": r.APs} {
+			if v != -1 && !(v >= 0 && v <= 1) {
+				t.Errorf("%s = %v", name, v)
+			}
+		}
+	})
+}
+
+func FuzzReadDetections(f *testing.F) {
+	f.Add([]byte(sampleDT))
+	f.Add([]byte(`[{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":NaN}]`))
+	f.Add([]byte(`[null]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dts, err := parseDetections(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		var whole []json.RawMessage
+		if err := json.Unmarshal(data, &whole); err != nil || len(whole) != len(dts) {
+			t.Errorf("%d detections read from %d elements, %v", len(dts), len(whole), err)
+		}
+	})
+}
+
+func BenchmarkReadDetections(b *testing.B) {
+	_, dts := coco()
+	var buf bytes.Buffer
+	list := make([]map[string]any, len(dts))
+	for i, d := range dts {
+		list[i] = map[string]any{"image_id": d.ImageID, "category_id": d.CategoryID, "bbox": d.Box, "score": d.Score}
+	}
+	if err := json.NewEncoder(&buf).Encode(list); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(buf.Len()))
+	for b.Loop() {
+		if _, err := parseDetections(bytes.NewReader(buf.Bytes())); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package evolution
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"detnas/nas"
+)
+
+// Config says what is searched and how.
+type Config struct {
+	Space nas.Space
+	Seed  uint64
+
+	Population  int     // candidates of a generation
+	Generations int     // the first, which is random, counts as one
+	Parents     int     // best candidates so far that mutations and crossovers draw from
+	Mutations   int     // candidates of a generation made by mutation
+	Crossovers  int     // candidates of a generation made by crossover
+	Mutation    float64 // probability that a mutation draws a block anew, from 0 to 1
+
+	Allowed func(nas.Subnet) bool // the constraint; nil allows every subnet
+}
+
+// Published returns the settings of the paper, which the official code and
+// MMRazor share: 20 generations of 50, 10 parents, 20 mutations with
+// probability 0.1 a block, 20 crossovers.
+func Published(space nas.Space, seed uint64) Config {
+	return Config{
+		Space: space, Seed: seed,
+		Population: 50, Generations: 20, Parents: 10, Mutations: 20, Crossovers: 20, Mutation: 0.1,
+	}
+}
+
+// Planned returns how many candidates the search evaluates unless the space
+// runs out of allowed ones first.
+func (c Config) Planned() int { return c.Population * c.Generations }
+
+// Check says what is wrong with the config, all of it in one error, or returns
+// nil.
+func (c Config) Check() error {
+	errs := []error{
+		c.Space.Validate(),
+		inRange("population", c.Population, 1),
+		inRange("generations", c.Generations, 1),
+		inRange("parents", c.Parents, 1),
+		inRange("mutations", c.Mutations, 0),
+		inRange("crossovers", c.Crossovers, 0),
+	}
+	if c.Mutations+c.Crossovers > c.Population {
+		errs = append(errs, fmt.Errorf("%d mutations and %d crossovers do not fit a population of %d; raise the population or lower them",
+			c.Mutations, c.Crossovers, c.Population))
+	}
+	if math.IsNaN(c.Mutation) || c.Mutation < 0 || c.Mutation > 1 {
+		errs = append(errs, fmt.Errorf("the mutation probability is %v; it must be from 0 to 1", c.Mutation))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	return nil
+}
+
+func inRange(field string, value, least int) error {
+	const most = 1 << 20
+	if value < least || value > most {
+		return fmt.Errorf("%s is %d; it must be from %d to %d", field, value, least, most)
+	}
+	return nil
+}
+
+// allows applies the constraint.
+func (c Config) allows(s nas.Subnet) bool { return c.Allowed == nil || c.Allowed(s) }

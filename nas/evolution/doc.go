@@ -1,0 +1,14 @@
+// Package evolution searches a space by the evolution of DetNAS and Single Path
+// One-Shot. It proposes candidates and takes their scores; it evaluates nothing
+// itself.
+//
+// A generation holds mutations and crossovers of the best candidates so far and
+// is filled up with random subnets; the first holds random subnets only. No
+// subnet is proposed twice in a search. Candidates are ordered by their score,
+// the highest first, and equal scores by who was proposed earlier.
+//
+// What is proposed is a function of the config and of the scores reported so
+// far: every draw comes from the seed and a position (generation, slot, try).
+// A search that was cut short goes on exactly as it would have when the
+// candidates in its journal are replayed into a new one.
+package evolution
