@@ -1,0 +1,88 @@
+package dataset
+
+// ClassBatch is a batch of labelled images.
+type ClassBatch struct {
+	// X is [N, C, H, W], normalised, channels in the order red, green, blue.
+	X          []float32
+	N, C, H, W int
+	// Labels holds the class of each image, Indices its place in the set.
+	Labels  []int64
+	Indices []int
+}
+
+// newClassBatch returns a batch of zeros.
+func newClassBatch(n, size int) ClassBatch {
+	return ClassBatch{
+		X: make([]float32, n*3*size*size), N: n, C: 3, H: size, W: size,
+		Labels: make([]int64, n), Indices: make([]int, n),
+	}
+}
+
+// image returns the floats of image i.
+func (b ClassBatch) image(i int) []float32 {
+	size := b.C * b.H * b.W
+	return b.X[i*size : (i+1)*size]
+}
+
+// DetBatch is a batch of images with boxes. Each image stands in the top left
+// corner of its [C, H, W] part; right of it and below it are zeros, which is the
+// mean colour, as mmdet pads after normalising.
+type DetBatch struct {
+	// X is [N, C, H, W], normalised, channels in the order red, green, blue.
+	X          []float32
+	N, C, H, W int
+	// Images describes the images in the order of X.
+	Images []DetTarget
+}
+
+// DetTarget is one image of a DetBatch and what is to be found in it. Boxes are
+// x1, y1, x2, y2 in pixels of the scaled (and, when Flipped, mirrored) image.
+type DetTarget struct {
+	// Index is the place in the set, ID the id of the annotation file.
+	Index int
+	ID    int64
+	// W and H are the scaled size, OrigW and OrigH that of the file, in pixels.
+	W, H         int
+	OrigW, OrigH int
+	// ScaleX and ScaleY are W/OrigW and H/OrigH; dividing by them leads back.
+	ScaleX, ScaleY float32
+	// Flipped says that the image was mirrored left to right.
+	Flipped bool
+	// Boxes are the objects, Labels their classes.
+	Boxes  [][4]float32
+	Labels []int
+	// Ignore are the crowd regions, which are neither object nor background.
+	Ignore [][4]float32
+}
+
+// detImage is a scaled image with its target, before it goes into a batch.
+type detImage struct {
+	image  Image
+	target DetTarget
+}
+
+// padDivisor is what the sides of a detection batch are multiples of: the stride
+// of the deepest stage (mmdet's Pad size_divisor).
+const padDivisor = 32
+
+// padded rounds a side up to a multiple of padDivisor.
+func padded(side int) int {
+	return (side + padDivisor - 1) / padDivisor * padDivisor
+}
+
+// stack lays images out in one batch that holds the largest of them.
+func stack(images []detImage, t *table) DetBatch {
+	b := DetBatch{N: len(images), C: 3}
+	for _, m := range images {
+		b.W = max(b.W, padded(m.image.W))
+		b.H = max(b.H, padded(m.image.H))
+	}
+	size := b.C * b.H * b.W
+	b.X = make([]float32, b.N*size)
+	b.Images = make([]DetTarget, b.N)
+	for i, m := range images {
+		t.write(b.X[i*size:(i+1)*size], b.W, b.H, m.image, m.target.Flipped)
+		b.Images[i] = m.target
+	}
+	return b
+}

@@ -1,0 +1,143 @@
+package dataset
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"detnas/core/seed"
+)
+
+// Order says which images make up which batch. It is a pure function of its
+// fields and the iteration. Set the fields before first use; it is safe for
+// concurrent use from then on and must not be copied.
+type Order struct {
+	// Seed and Step name the stream of draws.
+	Seed uint64
+	Step string
+	// N is the number of images, Batch that of one iteration over all ranks.
+	N, Batch int
+	// Rank of World takes its equal slice of every batch; a World of 0 is 1.
+	Rank, World int
+	// Groups, when given, holds a group for each image, and every batch is of one
+	// group, as mmdet's GroupSampler keeps wide and tall images apart to save
+	// padding. A group's last batch is filled up from the group's start.
+	Groups []int
+
+	mu    sync.Mutex
+	cache [2]epochOrder // workers straddle two epochs at a border
+}
+
+// epochOrder is the permutation of one epoch.
+type epochOrder struct {
+	epoch   int64
+	indices []int
+}
+
+// Check refuses fields that make no order.
+func (o *Order) Check() error {
+	world := max(o.World, 1)
+	switch {
+	case o.N < 1:
+		return fmt.Errorf("order of %d images: there is nothing to train on", o.N)
+	case o.Batch < 1:
+		return fmt.Errorf("batch of %d images: it must be at least 1", o.Batch)
+	case o.Rank < 0 || o.Rank >= world:
+		return fmt.Errorf("rank %d of %d: it must be from 0 to %d", o.Rank, world, world-1)
+	case o.Batch%world != 0:
+		return fmt.Errorf("batch of %d images over %d ranks: it must be a multiple of them", o.Batch, world)
+	case o.Groups != nil && len(o.Groups) != o.N:
+		return fmt.Errorf("%d groups for %d images: there must be one each", len(o.Groups), o.N)
+	}
+	return nil
+}
+
+// Iterations returns the number of iterations in an epoch: whole batches only,
+// and 1 where the images do not fill one.
+func (o *Order) Iterations() int64 {
+	if o.Groups == nil {
+		return int64(max(o.N/o.Batch, 1))
+	}
+	count := map[int]int{}
+	for _, g := range o.Groups {
+		count[g]++
+	}
+	n := 0
+	for _, c := range count {
+		n += (c + o.Batch - 1) / o.Batch
+	}
+	return int64(n)
+}
+
+// Indices returns the images of this rank's part of iteration iter, which counts
+// from 0. Every epoch is a fresh permutation, less the images that do not fill
+// its last batch; with fewer images than a batch it goes round.
+func (o *Order) Indices(iter int64) []int {
+	per := o.Batch / max(o.World, 1)
+	out := make([]int, per)
+	if o.Groups == nil && o.N < o.Batch {
+		start := iter*int64(o.Batch) + int64(o.Rank*per)
+		for k := range out {
+			at := start + int64(k)
+			out[k] = o.epoch(at / int64(o.N))[at%int64(o.N)]
+		}
+		return out
+	}
+	n := o.Iterations()
+	perm := o.epoch(iter / n)
+	copy(out, perm[int(iter%n)*o.Batch+o.Rank*per:])
+	return out
+}
+
+// epoch returns the order of an epoch, from the cache where it can.
+func (o *Order) epoch(e int64) []int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	c := &o.cache[e%2]
+	if c.indices == nil || c.epoch != e {
+		*c = epochOrder{epoch: e, indices: o.permute(e)}
+	}
+	return c.indices
+}
+
+func (o *Order) permute(e int64) []int {
+	rng := seed.Rand(o.Seed, o.Step, "order", e)
+	perm := rng.Perm(o.N)
+	if o.Groups == nil {
+		return perm
+	}
+	byGroup := map[int][]int{}
+	for _, i := range perm {
+		byGroup[o.Groups[i]] = append(byGroup[o.Groups[i]], i)
+	}
+	names := make([]int, 0, len(byGroup))
+	for g := range byGroup {
+		names = append(names, g)
+	}
+	slices.Sort(names) // map order must not leak into the run
+	var batches [][]int
+	for _, g := range names {
+		members := byGroup[g]
+		for at := 0; at < len(members); at += o.Batch {
+			batch := make([]int, o.Batch)
+			for k := range batch {
+				batch[k] = members[(at+k)%len(members)]
+			}
+			batches = append(batches, batch)
+		}
+	}
+	rng.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
+	return slices.Concat(batches...)
+}
+
+// AspectGroups returns 1 for each image that is wider than tall and 0 for the
+// others, for Order.Groups.
+func AspectGroups(images []ImageInfo) []int {
+	groups := make([]int, len(images))
+	for i, m := range images {
+		if m.W > m.H {
+			groups[i] = 1
+		}
+	}
+	return groups
+}

@@ -1,0 +1,101 @@
+package dataset
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Policy says what becomes of a fault in a dataset.
+type Policy string
+
+const (
+	// PolicySkip leaves the faulty thing out, or mends it, and lists it.
+	PolicySkip Policy = "skip"
+	// PolicyRefuse makes the first fault an error.
+	PolicyRefuse Policy = "refuse"
+)
+
+// check refuses a policy of another name; the empty one is PolicySkip.
+func (p Policy) check() error {
+	switch p {
+	case "", PolicySkip, PolicyRefuse:
+		return nil
+	}
+	return fmt.Errorf("policy %q is unknown; use %q or %q", string(p), PolicySkip, PolicyRefuse)
+}
+
+// Kinds of problems, as they stand in Problem.Kind and in reports.
+const (
+	KindMissingFile      = "missing-file"      // an image that is listed but is not there
+	KindBrokenImage      = "broken-image"      // an image that cannot be decoded
+	KindSizeMismatch     = "size-mismatch"     // a width and height that are not the file's
+	KindDuplicateID      = "duplicate-id"      // an id given twice
+	KindUnknownImage     = "unknown-image"     // a box of an image that is not listed
+	KindUnknownCategory  = "unknown-category"  // a box of a category that is not listed
+	KindBadBox           = "bad-box"           // a box that is absent or not four numbers
+	KindEmptyBox         = "empty-box"         // a box without area
+	KindBoxOutside       = "box-outside"       // a box that is partly or wholly outside its image
+	KindNoName           = "no-name"           // a category without a name
+	KindEmptyClass       = "empty-class"       // a class folder without images
+	KindUnknownExtension = "unknown-extension" // a file in a class folder that is not read
+)
+
+// Problem is one fault found in a dataset.
+type Problem struct {
+	// Kind is one of the Kind constants.
+	Kind string `json:"kind"`
+	// Where names the file and the place in it.
+	Where string `json:"where"`
+	// What tells the fault, and what was done about it when it is skipped.
+	What string `json:"what"`
+	// Cure is what a person can do.
+	Cure string `json:"cure"`
+}
+
+// String puts the problem on one line.
+func (p Problem) String() string {
+	return fmt.Sprintf("%s: %s (%s); %s", p.Where, p.What, p.Kind, p.Cure)
+}
+
+// refuse turns problems into one error that names the first and the count, and
+// into nil when there are none or the policy lets them be.
+func refuse(policy Policy, problems []Problem) error {
+	if policy != PolicyRefuse || len(problems) == 0 {
+		return nil
+	}
+	p := problems[0]
+	if len(problems) == 1 {
+		return fmt.Errorf("%s", p)
+	}
+	return fmt.Errorf("%s (the first of %d problems; `detnas data check` lists them all)", p, len(problems))
+}
+
+// reporter tells a caller of each broken file once. Its zero value tells nobody.
+type reporter struct {
+	mu   sync.Mutex
+	seen map[string]bool
+	tell func(Problem)
+}
+
+// report passes p on unless its place has been reported before.
+func (r *reporter) report(p Problem) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen[p.Where] {
+		return
+	}
+	if r.seen == nil {
+		r.seen = map[string]bool{}
+	}
+	r.seen[p.Where] = true
+	if r.tell != nil {
+		r.tell(p)
+	}
+}
+
+// has reports whether a file was reported, and so is known to be broken.
+func (r *reporter) has(where string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen[where]
+}
