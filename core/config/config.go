@@ -1,0 +1,303 @@
+// Package config reads an experiment from TOML: its schema, its defaults, the
+// presets that come with the binary, overrides from the command line, and the
+// checks that every value passes before anything is trained. An error names the
+// file, the line and the key, and says what to write instead.
+package config
+
+// Config is one complete experiment: the five steps of DetNAS and what they
+// work on. Load returns only values that passed Validate. Paths in it are
+// absolute.
+type Config struct {
+	// Name is the run's folder under Runs; empty makes one from the file's name
+	// and the time.
+	Name string `toml:"name"`
+	// Seed is the root of every random draw.
+	Seed uint64 `toml:"seed"`
+	// Device is "auto", "cpu" or "cuda:N".
+	Device string `toml:"device"`
+	// Runs is the folder that holds the run folders.
+	Runs string `toml:"runs"`
+	// Threads bounds the cores that are used; 0 takes all there are.
+	Threads int `toml:"threads"`
+	// LoaderWorkers is how many goroutines decode and augment; 0 plans it from
+	// Threads.
+	LoaderWorkers int `toml:"loader_workers"`
+
+	Space    Space    `toml:"space"`
+	Data     Data     `toml:"data"`
+	Detector Detector `toml:"detector"`
+
+	SupernetPretrain Train  `toml:"supernet-pretrain"`
+	SupernetFinetune Train  `toml:"supernet-finetune"`
+	Search           Search `toml:"search"`
+	SubnetRetrain    Train  `toml:"subnet-retrain"`
+	SubnetFinetune   Train  `toml:"subnet-finetune"`
+
+	src *source // the text it was read from, overrides applied
+}
+
+// Space is the search space: a named one, or widths, depths and choices of
+// one's own.
+type Space struct {
+	// Preset is "300m", "1.3g", "3.8g" or "custom". The named three fix Stem,
+	// Widths and Depths, which are then left out.
+	Preset string `toml:"preset"`
+	// Layout is "mmrazor" or "official" (spec part 1.3).
+	Layout string `toml:"layout"`
+	// Stem is the channels of the first 3x3 stride-2 convolution.
+	Stem int `toml:"stem"`
+	// Widths are the output channels of the stages C2, C3, ...; all even.
+	Widths []int `toml:"widths"`
+	// Depths are the blocks in each stage; the first of each has stride 2.
+	Depths []int `toml:"depths"`
+	// Choices are what a block may be: "3x3", "5x5", "7x7", "xception".
+	Choices []string `toml:"choices"`
+	// Last is the channels of the classifier's 1x1 convolution before its pool; 0
+	// is the preset's, or 1024.
+	Last int `toml:"last"`
+}
+
+// Data is where images come from and how they are normalised.
+type Data struct {
+	// OnBad says what to do with an image or box that cannot be used: "refuse"
+	// stops before training, "skip" leaves it out with a line in the journal.
+	OnBad string `toml:"on_bad"`
+	// CacheMB is the memory in MiB for decoded images; 0 decodes every time.
+	CacheMB int `toml:"cache_mb"`
+	// ApplyEXIF turns images by their EXIF orientation. COCO's boxes assume
+	// that nobody does.
+	ApplyEXIF bool `toml:"apply_exif"`
+	// Mean and Std normalise RGB values of 0..255, one figure a channel.
+	Mean []float64 `toml:"mean"`
+	Std  []float64 `toml:"std"`
+
+	Shapes         Shapes         `toml:"shapes"`
+	Classification Classification `toml:"classification"`
+	Detection      Detection      `toml:"detection"`
+}
+
+// Shapes sizes the synthetic set that is drawn when a format is "shapes".
+type Shapes struct {
+	// Dir is where it is written; empty is the folder data of the run.
+	Dir string `toml:"dir"`
+	// Classes is the number of kinds of shape.
+	Classes int `toml:"classes"`
+	// Train, Val and Test count the detection images of each split.
+	Train int `toml:"train"`
+	Val   int `toml:"val"`
+	Test  int `toml:"test"`
+	// ImageSize is the width and the height of a detection image in px.
+	ImageSize []int `toml:"image_size"`
+	// Objects is the least and the greatest number of objects in a detection
+	// image; ObjectSize bounds the square root of an object's area in px, where
+	// a greatest of 0 is 0.55 of the image's shorter side.
+	Objects    []int     `toml:"objects"`
+	ObjectSize []float64 `toml:"object_size"`
+	// PerClassTrain and PerClassVal count the classification images of a class.
+	PerClassTrain int `toml:"per_class_train"`
+	PerClassVal   int `toml:"per_class_val"`
+	// ClassSize is the side of a classification image in px.
+	ClassSize int `toml:"class_size"`
+}
+
+// Classification is the data of steps 1 and 4.
+type Classification struct {
+	// Format is "folder" (one folder a class) or "shapes".
+	Format string `toml:"format"`
+	// Train and Val are folders that hold a folder for each class.
+	Train string `toml:"train"`
+	Val   string `toml:"val"`
+	// Size is the side in px of what the network sees.
+	Size int `toml:"size"`
+	// Crop is "resized" (a random part by area and ratio, as for ImageNet) or
+	// "pad" (resize to Size, pad by PadPixels, crop at random, as for CIFAR).
+	Crop string `toml:"crop"`
+	// CropScale is the least share of the area that the crop "resized" takes; the
+	// greatest is all of it.
+	CropScale float64 `toml:"crop_scale"`
+	// Jitter is the strength of brightness, contrast and saturation.
+	Jitter []float64 `toml:"jitter"`
+}
+
+// PadPixels is the border that the crop "pad" adds on each side: an eighth of
+// the size, 4 px for the 32 px of CIFAR.
+func (c Classification) PadPixels() int { return max(1, c.Size/8) }
+
+// EvalResize is the short side in px before the centre crop of an evaluated
+// image: 256 for a crop of 224 as for ImageNet, and Size itself with "pad".
+func (c Classification) EvalResize() int {
+	if c.Crop == CropPad {
+		return c.Size
+	}
+	return (c.Size*256 + 112) / 224
+}
+
+// Detection is the data of steps 2, 3 and 5.
+type Detection struct {
+	// Format is "coco" (a JSON and a folder of images) or "shapes".
+	Format string `toml:"format"`
+	// Train, Val and Test are annotation files.
+	Train string `toml:"train"`
+	Val   string `toml:"val"`
+	Test  string `toml:"test"`
+	// Images is the folder that file names in the JSON start from; the other
+	// three say so for one split.
+	Images      string `toml:"images"`
+	TrainImages string `toml:"train_images"`
+	ValImages   string `toml:"val_images"`
+	TestImages  string `toml:"test_images"`
+	// Guide is what scores candidates in the search: "held-out" takes HoldOut of
+	// Train, "val" takes Val, or the held-out part when Val is empty.
+	Guide string `toml:"guide"`
+	// HoldOut is the share of the images of Train that step 2 does not see when
+	// the search is guided by it. Step 5 trains on all of Train.
+	HoldOut float64 `toml:"hold_out"`
+	// AllowSharedSplit lets the split that guides the search be the one of the
+	// final figures, which makes those figures too good.
+	AllowSharedSplit bool `toml:"allow_shared_split"`
+	// Short lists short sides in px; training draws one an image, evaluation
+	// takes the last. Max bounds the long side.
+	Short []int `toml:"short"`
+	Max   int   `toml:"max"`
+	// PadTo makes both sides of a batch a multiple of it.
+	PadTo int `toml:"pad_to"`
+}
+
+// EvalShort is the short side in px of an evaluated image.
+func (d Detection) EvalShort() int { return d.Short[len(d.Short)-1] }
+
+// GuideHeldOut reports whether the search is guided by a part held out of
+// Train, and not by Val.
+func (d Detection) GuideHeldOut() bool {
+	return d.Guide == GuideHeldOut || d.Format == FormatCOCO && d.Val == ""
+}
+
+// FinalOnVal reports whether the final figures are taken on Val, for want of a
+// Test.
+func (d Detection) FinalOnVal() bool { return d.Format == FormatCOCO && d.Test == "" }
+
+// ImageDir is the folder of the images of split "train", "val" or "test".
+func (d Detection) ImageDir(split string) string {
+	own := map[string]string{"train": d.TrainImages, "val": d.ValImages, "test": d.TestImages}[split]
+	if own != "" {
+		return own
+	}
+	return d.Images
+}
+
+// Train is one training step.
+type Train struct {
+	// Iterations or Epochs is the length; exactly one of them is above 0.
+	Iterations int `toml:"iterations"`
+	Epochs     int `toml:"epochs"`
+	// Batch is images an iteration.
+	Batch int `toml:"batch"`
+	// LR is the rate of SGD after the warm-up.
+	LR          float64 `toml:"lr"`
+	Momentum    float64 `toml:"momentum"`
+	WeightDecay float64 `toml:"weight_decay"`
+	// NoDecayNormBias spares norms and biases from the weight decay.
+	NoDecayNormBias bool `toml:"no_decay_norm_bias"`
+	// Schedule is "constant", "linear" (to 0), "poly" (to 0 with Power), "step"
+	// (times Gamma at each of Milestones) or "cosine" (to 0).
+	Schedule string  `toml:"schedule"`
+	Power    float64 `toml:"power"`
+	// Milestones are iterations, or shares of the length when below 1.
+	Milestones []float64 `toml:"milestones"`
+	Gamma      float64   `toml:"gamma"`
+	// WarmupIterations rise linearly from WarmupRatio x the rate.
+	WarmupIterations int     `toml:"warmup_iterations"`
+	WarmupRatio      float64 `toml:"warmup_ratio"`
+	// LabelSmoothing is for the classification steps.
+	LabelSmoothing float64 `toml:"label_smoothing"`
+	// ClipGrad is the greatest norm of all gradients; 0 does not clip.
+	ClipGrad float64 `toml:"clip_grad"`
+	// BNMomentum is the weight of the newest batch in the running statistics.
+	BNMomentum float64 `toml:"bn_momentum"`
+	// LogEvery, CheckpointEvery and EvalEvery are in iterations; 0 is only at
+	// the end of the step.
+	LogEvery        int `toml:"log_every"`
+	CheckpointEvery int `toml:"checkpoint_every"`
+	EvalEvery       int `toml:"eval_every"`
+	// Init is "predecessor" (the checkpoint of the step before it) or "scratch".
+	Init string `toml:"init"`
+	// LoadFrom is a checkpoint to start from instead.
+	LoadFrom string `toml:"load_from"`
+}
+
+// Search is the evolutionary search, step 3.
+type Search struct {
+	// Subnet, in short form or a YAML file, is taken as the result and nothing
+	// is searched.
+	Subnet string `toml:"subnet"`
+	// Population is the candidates of a generation, Parents the best that breed,
+	// Mutations and Crossovers their children; the rest is drawn at random.
+	Population  int `toml:"population"`
+	Parents     int `toml:"parents"`
+	Mutations   int `toml:"mutations"`
+	Crossovers  int `toml:"crossovers"`
+	Generations int `toml:"generations"`
+	// MutateProb is the chance of each block to be redrawn.
+	MutateProb float64 `toml:"mutate_prob"`
+	// Constraint bounds a candidate's cost.
+	Constraint Constraint `toml:"constraint"`
+	// InputSize is the side in px of the square input that MACs are counted at.
+	InputSize int `toml:"input_size"`
+	// BN is "recalibrate": a candidate's BN statistics are taken anew from
+	// BNImages training images in batches of BNBatch, averaged as BNAverage
+	// says: "cumulative", each batch with the same weight.
+	BN        string `toml:"bn"`
+	BNImages  int    `toml:"bn_images"`
+	BNBatch   int    `toml:"bn_batch"`
+	BNAverage string `toml:"bn_average"`
+	// Images is how many images of the guiding split score a candidate; 0 is
+	// all.
+	Images int `toml:"images"`
+	// Batch is images a forward pass of the scoring.
+	Batch int `toml:"batch"`
+	// Score is "AP" or "AP50".
+	Score string `toml:"score"`
+}
+
+// Constraint keeps candidates whose cost lies in [Min, Max].
+type Constraint struct {
+	// Count is what is counted over the backbone: "conv_macs", "conv_relu",
+	// "conv_relu_bn" or "params"; "mmcv_flops" counts the whole classifier.
+	Count string `toml:"count"`
+	// Min and Max are inclusive; 0 is no bound.
+	Min int64 `toml:"min"`
+	Max int64 `toml:"max"`
+}
+
+// The words that string keys take.
+const (
+	PresetCustom = "custom"
+
+	OnBadRefuse = "refuse"
+	OnBadSkip   = "skip"
+
+	FormatFolder = "folder"
+	FormatCOCO   = "coco"
+	FormatShapes = "shapes"
+
+	CropResized = "resized"
+	CropPad     = "pad"
+
+	GuideHeldOut = "held-out"
+	GuideVal     = "val"
+
+	ScheduleConstant = "constant"
+	ScheduleLinear   = "linear"
+	SchedulePoly     = "poly"
+	ScheduleStep     = "step"
+	ScheduleCosine   = "cosine"
+
+	InitPredecessor = "predecessor"
+	InitScratch     = "scratch"
+
+	NormBN   = "bn"
+	NormNone = "none"
+
+	LossL1       = "l1"
+	LossSmoothL1 = "smooth-l1"
+)

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
+
+	"detnas/configs"
+)
+
+// maxSize bounds a config file in bytes, so that hostile nesting cannot exhaust
+// the parser's stack. The largest preset is a twentieth of it.
+const maxSize = 256 << 10
+
+// Load reads a preset by its name, or a TOML file by its path, and applies
+// overrides of the form key=value in their order. What the text leaves out has
+// the value of Defaults. An *Error lists every problem with its line.
+func Load(nameOrPath string, sets []string) (*Config, error) {
+	name, _ := strings.CutPrefix(nameOrPath, "preset ")
+	text, err := fs.ReadFile(configs.Files, name+".toml")
+	if err == nil {
+		return Parse("preset "+name, text, sets)
+	}
+	info, err := os.Stat(nameOrPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !isPath(nameOrPath):
+		return nil, fmt.Errorf("config %s: %s", nameOrPath, noPreset(nameOrPath))
+	case err != nil:
+		return nil, fmt.Errorf("reading config: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("reading config %s: not a file; give a TOML file or one of the presets %s",
+			nameOrPath, strings.Join(Presets(), ", "))
+	case info.Size() > maxSize:
+		return nil, fmt.Errorf("reading config %s: %d bytes are more than a config may have (%d)",
+			nameOrPath, info.Size(), maxSize)
+	}
+	text, err = os.ReadFile(nameOrPath) //nolint:gosec // the path is what the user asks for
+	if err != nil {
+		return nil, fmt.Errorf("reading config: %w", err)
+	}
+	return Parse(nameOrPath, text, sets)
+}
+
+// Presets lists the names of the embedded configs.
+func Presets() []string {
+	entries, err := fs.ReadDir(configs.Files, ".")
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func isPath(s string) bool {
+	return strings.ContainsRune(s, filepath.Separator) || strings.HasSuffix(s, ".toml")
+}
+
+func noPreset(name string) string {
+	if near := nearest(name, Presets()); near != "" {
+		return fmt.Sprintf("no such preset or file; did you mean %s?", near)
+	}
+	return "no such preset or file; the presets are " + strings.Join(Presets(), ", ")
+}
+
+// Parse reads a config from text; file is its name in errors.
+func Parse(file string, text []byte, sets []string) (*Config, error) {
+	if len(text) > maxSize {
+		return nil, fmt.Errorf("%s: %d bytes are more than a config may have (%d)", file, len(text), maxSize)
+	}
+	tree, err := decodeTree(file, string(text))
+	if err != nil {
+		return nil, err
+	}
+	src, sch := newSource(file, string(text)), newSchema()
+	for _, set := range sets {
+		if err := src.override(sch, set); err != nil {
+			return nil, err
+		}
+	}
+	if len(sets) > 0 {
+		if tree, err = decodeTree(file, src.text); err != nil {
+			return nil, fmt.Errorf("applying --set: write these keys into the file instead: %w", err)
+		}
+	}
+	return build(src, sch, tree)
+}
+
+// build checks a decoded tree and turns it into a config.
+func build(src *source, sch schema, tree map[string]any) (*Config, error) {
+	r := &report{src: src}
+	sch.check(r, "", tree)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	cfg := Defaults()
+	if _, err := toml.Decode(src.text, cfg); err != nil {
+		return nil, fmt.Errorf("reading config %s: %w", src.file, err)
+	}
+	cfg.src = src
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.absolute(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+func decodeTree(file, text string) (map[string]any, error) {
+	if !utf8.ValidString(text) {
+		return nil, &Error{Problems: []Problem{{File: file, What: "the text is not UTF-8"}}}
+	}
+	var tree map[string]any
+	_, err := toml.Decode(text, &tree)
+	var syntax toml.ParseError
+	switch {
+	case errors.As(err, &syntax):
+		return nil, &Error{Problems: []Problem{{File: file, Line: syntax.Position.Line, What: syntax.Message}}}
+	case err != nil:
+		return nil, fmt.Errorf("reading config %s: %w", file, err)
+	}
+	return tree, nil
+}

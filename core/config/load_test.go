@@ -1,0 +1,399 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"detnas/nas"
+)
+
+// minimal is the shortest valid config.
+const minimal = `# head
+[supernet-pretrain]
+iterations = 1
+[supernet-finetune]
+iterations = 1
+[subnet-retrain]
+iterations = 1
+[subnet-finetune]
+iterations = 1
+`
+
+func parse(t *testing.T, text string, sets ...string) *Config {
+	t.Helper()
+	cfg, err := Parse("f.toml", []byte(text), sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func diff(a, b *Config) string {
+	return cmp.Diff(a, b, cmpopts.IgnoreUnexported(Config{}))
+}
+
+func TestPresetsRoundTrip(t *testing.T) {
+	names := Presets()
+	if want := []string{"demo", "detnas_frcnn_300m_coco", "small", "tiny"}; !cmp.Equal(names, want) {
+		t.Fatalf("presets %v, want %v", names, want)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := Load(name, []string{"seed=7", "data.detection.short=[64,96]"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cfg.Title() != name {
+				t.Errorf("title %q", cfg.Title())
+			}
+			again := parse(t, cfg.Resolved())
+			if d := diff(cfg, again); d != "" {
+				t.Errorf("resolved text gives another config:\n%s", d)
+			}
+			if cfg.Hash() != again.Hash() {
+				t.Error("resolved text gives another hash")
+			}
+			if cfg.Seed != 7 || cfg.Data.Detection.EvalShort() != 96 {
+				t.Errorf("overrides were lost: %d %v", cfg.Seed, cfg.Data.Detection.Short)
+			}
+			if strings.Count(cfg.Resolved(), "#") < 10 {
+				t.Error("comments were lost")
+			}
+		})
+	}
+}
+
+// TestPresetsNameEveryKey keeps the presets complete: a reader sees every
+// setting, and an override replaces a line instead of adding one.
+func TestPresetsNameEveryKey(t *testing.T) {
+	shapesOnly := func(key string) bool { return strings.HasPrefix(key, "data.shapes.") }
+	optional := map[string]bool{
+		"name": true, "epochs": true, "power": true, "last": true, "stem": true, "widths": true, "depths": true,
+		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
+		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
+		"allow_shared_split": true, "warmup_ratio": true,
+	}
+	for _, name := range Presets() {
+		cfg, err := Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given := map[string]bool{}
+		for _, e := range cfg.src.entries {
+			given[e.path] = true
+		}
+		for key, typ := range newSchema() {
+			_, last := cutLast(key)
+			if typ == nil || given[key] || optional[last] || shapesOnly(key) && cfg.Data.Detection.Format == FormatCOCO {
+				continue
+			}
+			t.Errorf("preset %s leaves out %s", name, key)
+		}
+	}
+}
+
+func TestDefaultsAreValidOnceTheyHaveALength(t *testing.T) {
+	cfg := parse(t, minimal)
+	want := Defaults()
+	for _, s := range want.training() {
+		s.Iterations = 1
+	}
+	want.Runs = cfg.Runs
+	if d := diff(cfg, want); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestLoadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mine.toml")
+	if err := os.WriteFile(path, []byte(minimal), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Title() != "mine" {
+		t.Errorf("title %q", cfg.Title())
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]string{
+		"tinny":                          "did you mean tiny?",
+		"nothing-like-it":                "the presets are demo, ",
+		filepath.Join(dir, "a.toml"):     "no such file",
+		dir:                              "not a file",
+		"detnas_frcnn_300m_coco_of_mine": "no such preset or file",
+	} {
+		if _, err := Load(name, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(%q): %v; want %q", name, err, want)
+		}
+	}
+	if _, err := Parse("f.toml", make([]byte, maxSize+1), nil); err == nil {
+		t.Error("a huge file was read")
+	}
+}
+
+func TestProblems(t *testing.T) {
+	tests := map[string]struct{ text, want string }{
+		"syntax":        {"seed = 1\nname = \"x\nthreads = 2\n", "f.toml:2: "},
+		"twice":         {"seed = 1\nseed = 2\n", "f.toml:2: "},
+		"unknown":       {"\nsed = 1\n", "f.toml:2: sed: unknown key; did you mean seed?"},
+		"unknown table": {"[dtaa]\nx = 1\n", "f.toml:1: dtaa: unknown key; did you mean data?"},
+		"unknown elsewhere": {
+			"[data]\nhold_out = 0.5\n",
+			"f.toml:2: data.hold_out: unknown key; did you mean data.detection.hold_out?",
+		},
+		"unknown inline":    {"[search]\nconstraint = { coutn = \"params\" }\n", "f.toml:2: search.constraint.coutn: unknown key; did you mean search.constraint.count?"},
+		"unknown lists all": {"[detector.test]\nzzzzzzzzzz = 1\n", "[detector.test] has max_per_image, nms_iou, score_thr"},
+		"array of tables":   {"[[search]]\nparents = 1\n", "f.toml:1: search: is a table"},
+		"type":              {"seed = \"one\"\n", `f.toml:1: seed: wants an integer from 0 on, not the string "one"`},
+		"negative seed":     {"seed = -1\n", "f.toml:1: seed: wants an integer from 0 on, not -1"},
+		"float for int":     {"[search]\nparents = 1.5\n", "f.toml:2: search.parents: wants an integer, not 1.5"},
+		"list element":      {"[space]\nwidths = [1, \"2\"]\n", `wants a list, each element an integer, not the list [1, "2"]`},
+		"date":              {"name = 2020-01-01\n", "f.toml:1: name: wants a string, not a date"},
+		"word":              {"[data]\n\non_bad = \"skp\"\n", `f.toml:3: data.on_bad: "skp" is not one of refuse, skip; did you mean "skip"?`},
+		"range":             {"[search]\nmutate_prob = 1.5\n", "f.toml:2: search.mutate_prob: 1.5 is out of range; write a value from 0 to 1"},
+		"nan":               {"[subnet-retrain]\nlr = nan\n", "f.toml:2: subnet-retrain.lr: NaN is out of range"},
+		"no length":         {"seed = 1\n[subnet-retrain]\nbatch = 2\n", "f.toml:2: subnet-retrain: has no length; write iterations or epochs"},
+		"two lengths":       {"[subnet-retrain]\nepochs = 2\niterations = 3\n", "f.toml:2: subnet-retrain.epochs: subnet-retrain.iterations is given too"},
+		"device":            {"device = \"gpu\"\n", "f.toml:1: device: \"gpu\" is no device; write auto, cpu or cuda:0"},
+		"named widths":      {"[space]\nwidths = [2]\n", "f.toml:2: space.widths: is fixed by the preset 300m"},
+		"odd width":         {"[space]\npreset = \"custom\"\nstem = 4\nwidths = [7]\ndepths = [1]\n", "f.toml:4: space.widths: 7 is odd"},
+		"depths":            {"[space]\npreset = \"custom\"\nstem = 4\nwidths = [8]\ndepths = [1, 1]\n", "f.toml:5: space.depths: has 2 stages"},
+		"official narrows":  {"[space]\npreset = \"custom\"\nlayout = \"official\"\nstem = 4\nwidths = [4]\ndepths = [1]\n", "f.toml:1: space: [space]: "},
+		"levels":            {"[detector.neck]\nlevels = [\"C2\", \"C4\"]\n", "f.toml:2: detector.neck.levels: C4 follows C2"},
+		"level unknown":     {"[detector.neck]\nlevels = [\"C6\"]\n", "the backbone has no \"C6\"; its stages are C2 to C5"},
+		"smoothing":         {"[subnet-finetune]\nlabel_smoothing = 0.1\n", "f.toml:2: subnet-finetune.label_smoothing: is for the classification steps"},
+		"predecessor":       {"[subnet-retrain]\ninit = \"predecessor\"\n", "f.toml:2: subnet-retrain.init: has no predecessor"},
+		"subnet":            {"[search]\nsubnet = \"012\"\n", "f.toml:2: search.subnet: "},
+		"max below short":   {"[data.detection]\nmax = 700\n", "f.toml:2: data.detection.max: 700 is below the short side 800"},
+		"mean":              {"[data]\nmean = [1]\n", "f.toml:2: data.mean: has 1 values; write 3"},
+		"empty":             {"[detector.rpn]\nscales = []\n", "f.toml:2: detector.rpn.scales: is empty"},
+		"milestones":        {"[subnet-finetune]\niterations = 10\nmilestones = [0.9, 5]\n", "write them in rising order"},
+		"shared split":      {"[data.detection]\nguide = \"val\"\nval = \"x/a.json\"\n", "f.toml:3: data.detection.val: the search would be guided by the split of the final figures"},
+		"same test":         {"[data.detection]\nguide = \"val\"\nval = \"x/a.json\"\ntest = \"x/../x/a.json\"\n", "f.toml:4: data.detection.test: the search would be guided"},
+		"train is test":     {"[data.detection]\ntrain = \"a.json\"\ntest = \"a.json\"\n", "f.toml:3: data.detection.test: the final figures would be taken on the images trained on"},
+		"hold out nothing":  {"[data.detection]\nhold_out = 0.0\n", "f.toml:2: data.detection.hold_out: is 0"},
+		"name":              {"name = \"a/b\"\n", "f.toml:1: name: \"a/b\" cannot be a folder's name"},
+		"population":        {"[search]\npopulation = 3\n", "f.toml:2: search.population: 3 is less than mutations 20 + crossovers 20"},
+		"constraint":        {"[search]\nconstraint = { count = \"flops\" }\n", "f.toml:2: search.constraint.count: \"flops\" is not one of conv_macs, conv_relu, conv_relu_bn, params, mmcv_flops"},
+		"multi-line":        {"[space]\nwidths = [ # [\n  1, # ]\n]\nbad = 1\n", "f.toml:5: space.bad: unknown key"},
+		"not utf-8":         {"name = \"\xff\"", "not UTF-8"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("f.toml", []byte(tc.text), nil)
+			var all *Error
+			if !errors.As(err, &all) {
+				t.Fatalf("got %v", err)
+			}
+			var lines []string
+			for _, p := range all.Problems {
+				lines = append(lines, p.String())
+			}
+			if text := strings.Join(lines, "\n"); !strings.Contains(text, tc.want) {
+				t.Errorf("got\n%s\nwant %s", text, tc.want)
+			}
+			if strings.ContainsRune(err.Error(), '\n') {
+				t.Errorf("more than one line: %q", err)
+			}
+		})
+	}
+}
+
+func TestSharedSplitMayBeAllowed(t *testing.T) {
+	parse(t, minimal+"[data.detection]\nguide = \"val\"\nval = \"a.json\"\nallow_shared_split = true\n")
+}
+
+// TestHostileSizes wants an error in bounded time and stack.
+func TestHostileSizes(t *testing.T) {
+	keys := strings.Builder{}
+	for i := range 20_000 {
+		fmt.Fprintf(&keys, "k%d = 1\n", i)
+	}
+	for name, text := range map[string]string{
+		"many keys":   keys.String(),
+		"deep list":   "name = " + strings.Repeat("[", 100_000),
+		"closed list": "name = " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
+		"deep key":    strings.Repeat("a.", 2_000) + "a = 1",
+	} {
+		if _, err := Parse("f.toml", []byte(text), nil); err == nil {
+			t.Errorf("%s was read", name)
+		} else if len(err.Error()) > 10_000 {
+			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
+		}
+	}
+}
+
+func TestErrorCountsProblems(t *testing.T) {
+	_, err := Parse("f.toml", []byte("sed = 1\ndevise = 2\nnane = 3\n"), nil)
+	if want := "f.toml:1: sed: unknown key; did you mean seed? (and 2 more problems)"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestPathsBecomeAbsolute(t *testing.T) {
+	t.Setenv("HOME", "/home/me")
+	cfg := parse(t, minimal+"[data.detection]\ntrain = \"~/a.json\" # mine\n", "data.classification.train=pics")
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Data.Detection.Train != "/home/me/a.json" || cfg.Data.Classification.Train != filepath.Join(wd, "pics") {
+		t.Errorf("paths %q %q", cfg.Data.Detection.Train, cfg.Data.Classification.Train)
+	}
+	if !strings.Contains(cfg.Resolved(), "train = \"/home/me/a.json\" # mine\n") {
+		t.Errorf("resolved:\n%s", cfg.Resolved())
+	}
+}
+
+func TestHash(t *testing.T) {
+	base := parse(t, minimal).Hash()
+	if len(base) != 16 {
+		t.Errorf("hash %q", base)
+	}
+	same := []string{"name=x", "runs=elsewhere", "device=cpu", "threads=1", "subnet-retrain.log_every=3", "data.shapes.dir=d"}
+	if got := parse(t, minimal, same...).Hash(); got != base {
+		t.Error("an incidental key changed the hash")
+	}
+	seen := map[string]string{base: "nothing"}
+	for _, set := range []string{
+		"seed=1", "detector.rpn.loss=smooth-l1", "detector.roi.loss=smooth-l1", "subnet-finetune.lr=0.5",
+		"search.constraint.max=5", "data.detection.test=b.json",
+	} {
+		h := parse(t, minimal, set).Hash()
+		if seen[h] != "" {
+			t.Errorf("%s has the hash of %s", set, seen[h])
+		}
+		seen[h] = set
+	}
+}
+
+func TestStepLengths(t *testing.T) {
+	s := Train{Epochs: 3, Batch: 4, Milestones: []float64{0.5, 7}}
+	if got := s.Length(10); got != 6 {
+		t.Errorf("length %d, want 6", got)
+	}
+	if got := s.Length(2); got != 3 {
+		t.Errorf("length %d, want 3", got)
+	}
+	if got := s.MilestonesAt(8); !reflect.DeepEqual(got, []int{4, 7}) {
+		t.Errorf("milestones %v", got)
+	}
+}
+
+func TestParseStep(t *testing.T) {
+	for text, want := range map[string]int{"1": 1, "search": 3, "subnet-finetune": 5, "0": 0, "6": 0, "searhc": 0} {
+		if got, err := ParseStep(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("ParseStep(%q) = %d, %v", text, got, err)
+		}
+	}
+}
+
+func TestCheckPaths(t *testing.T) {
+	cfg, err := Load("detnas_frcnn_300m_coco", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing *MissingError
+	if !errors.As(cfg.CheckPaths(1, 5), &missing) {
+		t.Fatal("nothing is missing")
+	}
+	var keys []string
+	for _, m := range missing.Paths {
+		keys = append(keys, m.Key)
+	}
+	want := []string{
+		"data.classification.train", "data.classification.val",
+		"data.detection.train", "data.detection.test", "data.detection.train_images", "data.detection.test_images",
+	}
+	if !cmp.Equal(keys, want) {
+		t.Errorf("missing %v, want %v", keys, want)
+	}
+	if strings.ContainsRune(missing.Error(), '\n') {
+		t.Error("more than one line")
+	}
+	for _, name := range []string{"tiny", "demo"} {
+		cfg, err := Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cfg.CheckPaths(1, 5); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCheckPathsOfSubnetGiven(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "train.json")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := parse(t, minimal, "search.subnet=nowhere.yaml", "supernet-pretrain.load_from=x", "data.detection.train="+file,
+		"data.detection.test="+file+"2", "data.detection.images="+filepath.Dir(file))
+	err := cfg.CheckPaths(1, 3)
+	if err == nil || !strings.Contains(err.Error(), "1 path is missing") || !strings.Contains(err.Error(), "search.subnet") {
+		t.Errorf("steps 1 to 3: %v", err)
+	}
+	err = cfg.CheckPaths(5, 5)
+	if err == nil || !strings.Contains(err.Error(), "2 paths are missing") || !strings.Contains(err.Error(), "data.detection.test") {
+		t.Errorf("step 5: %v", err)
+	}
+}
+
+func TestSpaceToNAS(t *testing.T) {
+	cfg := parse(t, minimal, `space.choices=["xception", "3x3"]`)
+	space, err := cfg.Space.NAS(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if space.Len() != 20 || space.Classes != 10 || space.Last != 1024 || space.Choices[0] != 0 || space.Choices[1] != 3 {
+		t.Errorf("space %+v", space)
+	}
+}
+
+func allOf(space nas.Space, choice nas.Choice) nas.Subnet {
+	sub := make(nas.Subnet, space.Len())
+	for i := range sub {
+		sub[i] = choice
+	}
+	return sub
+}
+
+func TestAllowed(t *testing.T) {
+	cfg := parse(t, minimal, "search.constraint.count=conv_macs", "search.constraint.min=250000000", "search.constraint.max=300000000")
+	space, err := cfg.Space.NAS(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed, err := cfg.Search.Allowed(space)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Body conv MACs of all 3x3, 7x7 and xception: 262, 306 and 325 million
+	// (spec part 2.4).
+	for choice, want := range map[nas.Choice]bool{0: true, 2: false, 3: false} {
+		sub := allOf(space, choice)
+		if got := allowed(sub); got != want {
+			t.Errorf("all %d: allowed %v", choice, got)
+		}
+	}
+	cfg.Search.Constraint.Min = 270_000_000
+	if allowed, err = cfg.Search.Allowed(space); err != nil {
+		t.Fatal(err)
+	}
+	if allowed(allOf(space, 0)) {
+		t.Error("a subnet below min is allowed")
+	}
+}

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Resolved is the config as TOML: the text it was read from, comments and all,
+// with overrides and absolute paths in place. Parsing it gives an equal config
+// from any folder.
+func (c *Config) Resolved() string {
+	if c.src == nil {
+		return ""
+	}
+	return c.src.text
+}
+
+// Title names the experiment: Name, or the file it was read from without its
+// ending.
+func (c *Config) Title() string {
+	if c.Name != "" || c.src == nil {
+		return c.Name
+	}
+	name := filepath.Base(strings.TrimPrefix(c.src.file, "preset "))
+	return strings.TrimSuffix(name, ".toml")
+}
+
+// Hash is 16 hex digits over every value that bears on the result. Names,
+// devices, threads and how often something is logged or saved do not.
+func (c *Config) Hash() string {
+	values := c.leaves()
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if !incidental(key) {
+			fmt.Fprintf(&b, "%s=%#v\n", key, values[key].Interface())
+		}
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:8])
+}
+
+// incidental reports whether a key leaves the result as it is.
+func incidental(key string) bool {
+	switch key {
+	case "name", "device", "runs", "threads", "loader_workers", "data.cache_mb", "data.shapes.dir":
+		return true
+	}
+	_, name := cutLast(key)
+	return name == "log_every" || name == "checkpoint_every" || name == "eval_every"
+}
+
+// leaves maps every dotted key to its value.
+func (c *Config) leaves() map[string]reflect.Value {
+	values := map[string]reflect.Value{}
+	var walk func(table string, v reflect.Value)
+	walk = func(table string, v reflect.Value) {
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			key := joinKey(table, f.Tag.Get("toml"))
+			switch {
+			case f.Anonymous:
+				walk(table, v.Field(i))
+			case !f.IsExported():
+			case f.Type.Kind() == reflect.Struct:
+				walk(key, v.Field(i))
+			default:
+				values[key] = v.Field(i)
+			}
+		}
+	}
+	walk("", reflect.ValueOf(c).Elem())
+	return values
+}
+
+// paths maps the keys that hold paths to their values.
+func (c *Config) paths() map[string]*string {
+	d := &c.Data.Detection
+	paths := map[string]*string{
+		"runs":                        &c.Runs,
+		"data.shapes.dir":             &c.Data.Shapes.Dir,
+		"data.classification.train":   &c.Data.Classification.Train,
+		"data.classification.val":     &c.Data.Classification.Val,
+		"data.detection.train":        &d.Train,
+		"data.detection.val":          &d.Val,
+		"data.detection.test":         &d.Test,
+		"data.detection.images":       &d.Images,
+		"data.detection.train_images": &d.TrainImages,
+		"data.detection.val_images":   &d.ValImages,
+		"data.detection.test_images":  &d.TestImages,
+	}
+	for _, step := range c.training() {
+		paths[step.key+".load_from"] = &step.LoadFrom
+	}
+	if isSubnetFile(c.Search.Subnet) {
+		paths["search.subnet"] = &c.Search.Subnet
+	}
+	return paths
+}
+
+// isSubnetFile tells a subnet's file from its short form, which has only
+// digits and dashes.
+func isSubnetFile(s string) bool {
+	return strings.Trim(s, "0123456789-") != ""
+}
+
+// absolute makes every path absolute, in the values and in the text.
+func (c *Config) absolute() error {
+	paths := c.paths()
+	for _, key := range slices.Sorted(maps.Keys(paths)) {
+		p := paths[key]
+		if *p == "" {
+			continue
+		}
+		abs, err := expand(*p)
+		if err != nil {
+			return fmt.Errorf("config %s: %s = %q: %w", c.src.file, key, *p, err)
+		}
+		if abs != *p {
+			c.src.put(key, quote(abs))
+			*p = abs
+		}
+	}
+	return nil
+}
+
+// expand turns a path that starts with ~ or is relative to the current folder
+// into an absolute one.
+func expand(path string) (string, error) {
+	if rest, ok := strings.CutPrefix(path, "~"); ok && (rest == "" || rest[0] == filepath.Separator) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("finding the home folder for ~: %w", err)
+		}
+		path = home + rest
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("finding the current folder: %w", err)
+	}
+	return abs, nil
+}

@@ -1,0 +1,87 @@
+package config
+
+func (v *validator) data(c *Config) {
+	d := &c.Data
+	v.oneOf("data.on_bad", d.OnBad, OnBadRefuse, OnBadSkip)
+	within(v, "data.cache_mb", d.CacheMB, 0, 1<<24)
+	each(v, "data.mean", d.Mean, 3, 0, 255)
+	each(v, "data.std", d.Std, 3, 1e-3, 1e3)
+	v.shapes(&d.Shapes)
+	v.classification(&d.Classification)
+	v.detection(&d.Detection)
+}
+
+func (v *validator) shapes(s *Shapes) {
+	const most = 999_999 // the file names have six digits
+	within(v, "data.shapes.classes", s.Classes, 1, 100)
+	within(v, "data.shapes.train", s.Train, 1, most)
+	within(v, "data.shapes.val", s.Val, 1, most)
+	within(v, "data.shapes.test", s.Test, 1, most)
+	each(v, "data.shapes.image_size", s.ImageSize, 2, 32, 4096)
+	if each(v, "data.shapes.objects", s.Objects, 2, 0, 100) {
+		rising(v, "data.shapes.objects", s.Objects)
+	}
+	if each(v, "data.shapes.object_size", s.ObjectSize, 2, 0, 4096) && s.ObjectSize[1] > 0 {
+		rising(v, "data.shapes.object_size", s.ObjectSize)
+	}
+	within(v, "data.shapes.per_class_train", s.PerClassTrain, 1, most)
+	within(v, "data.shapes.per_class_val", s.PerClassVal, 1, most)
+	within(v, "data.shapes.class_size", s.ClassSize, 16, 1024)
+}
+
+func (v *validator) classification(c *Classification) {
+	v.oneOf("data.classification.format", c.Format, FormatFolder, FormatShapes)
+	within(v, "data.classification.size", c.Size, 16, maxPixels)
+	v.oneOf("data.classification.crop", c.Crop, CropResized, CropPad)
+	within(v, "data.classification.crop_scale", c.CropScale, 1e-3, 1)
+	each(v, "data.classification.jitter", c.Jitter, 3, 0, 10)
+}
+
+func (v *validator) detection(d *Detection) {
+	v.oneOf("data.detection.format", d.Format, FormatCOCO, FormatShapes)
+	v.oneOf("data.detection.guide", d.Guide, GuideHeldOut, GuideVal)
+	within(v, "data.detection.hold_out", d.HoldOut, 0, 0.9)
+	if d.GuideHeldOut() && d.HoldOut == 0 {
+		v.add("data.detection.hold_out", "is 0, and the search is guided by what is held out of train; "+
+			`write a share such as 0.1, or give val and set guide = "val"`)
+	}
+	if each(v, "data.detection.short", d.Short, 0, 16, maxPixels) {
+		for _, s := range d.Short {
+			if s > d.Max {
+				v.add("data.detection.max", "%d is below the short side %d", d.Max, s)
+				break
+			}
+		}
+	}
+	within(v, "data.detection.max", d.Max, 16, maxPixels)
+	within(v, "data.detection.pad_to", d.PadTo, 1, 1024)
+	if !d.AllowSharedSplit && d.Format == FormatCOCO {
+		v.splits(d)
+	}
+}
+
+// splits refuses a final figure on images that chose or trained the detector.
+func (v *validator) splits(d *Detection) {
+	const cure = "give data.detection.test a split of its own, or set data.detection.allow_shared_split = true"
+	final, key := d.Test, "data.detection.test"
+	if d.FinalOnVal() {
+		final, key = d.Val, "data.detection.val"
+	}
+	switch {
+	case final == "":
+	case samePath(final, d.Train):
+		v.add(key, "the final figures would be taken on the images trained on; %s", cure)
+	case !d.GuideHeldOut() && samePath(final, d.Val):
+		v.add(key, "the search would be guided by the split of the final figures, which makes them too good; %s", cure)
+	}
+}
+
+// samePath compares two paths after making them absolute.
+func samePath(a, b string) bool {
+	if a == "" || b == "" {
+		return false
+	}
+	x, errX := expand(a)
+	y, errY := expand(b)
+	return errX == nil && errY == nil && x == y
+}

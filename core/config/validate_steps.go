@@ -1,0 +1,102 @@
+package config
+
+import "detnas/nas"
+
+func (v *validator) train(t trainingStep) {
+	key := func(name string) string { return t.key + "." + name }
+	switch {
+	case t.Iterations > 0 && t.Epochs > 0:
+		v.add(key("epochs"), "%s is given too; write one of them", key("iterations"))
+	case t.Iterations == 0 && t.Epochs == 0:
+		v.add(t.key, "has no length; write iterations or epochs")
+	}
+	within(v, key("iterations"), t.Iterations, 0, maxCount)
+	within(v, key("epochs"), t.Epochs, 0, 1<<20)
+	within(v, key("batch"), t.Batch, 1, 1<<20)
+	v.above(key("lr"), t.LR, 1e3)
+	within(v, key("momentum"), t.Momentum, 0, 0.9999)
+	within(v, key("weight_decay"), t.WeightDecay, 0, 1)
+	v.schedule(t, key)
+	within(v, key("label_smoothing"), t.LabelSmoothing, 0, 0.9)
+	if detects(t.step) && t.LabelSmoothing != 0 {
+		v.add(key("label_smoothing"), "is for the classification steps; leave it out here")
+	}
+	within(v, key("clip_grad"), t.ClipGrad, 0, 1e6)
+	within(v, key("bn_momentum"), t.BNMomentum, 0, 1)
+	within(v, key("log_every"), t.LogEvery, 0, maxCount)
+	within(v, key("checkpoint_every"), t.CheckpointEvery, 0, maxCount)
+	within(v, key("eval_every"), t.EvalEvery, 0, maxCount)
+	v.oneOf(key("init"), t.Init, InitScratch, InitPredecessor)
+	if !detects(t.step) && t.Init == InitPredecessor {
+		v.add(key("init"), `has no predecessor; write "scratch", or name a checkpoint in %s`, key("load_from"))
+	}
+}
+
+// detects reports whether a step trains a detector.
+func detects(step int) bool { return step == StepSupernetFinetune || step == StepSubnetFinetune }
+
+func (v *validator) schedule(t trainingStep, key func(string) string) {
+	v.oneOf(key("schedule"), t.Schedule,
+		ScheduleConstant, ScheduleLinear, SchedulePoly, ScheduleStep, ScheduleCosine)
+	v.above(key("power"), t.Power, 100)
+	v.above(key("gamma"), t.Gamma, 1)
+	if t.Schedule == ScheduleStep {
+		each(v, key("milestones"), t.Milestones, 0, 1e-6, maxCount)
+	}
+	if t.Iterations > 0 {
+		at := t.MilestonesAt(t.Iterations)
+		for i := 1; i < len(at); i++ {
+			if at[i] < at[i-1] {
+				v.add(key("milestones"), "%v comes after %v; write them in rising order", t.Milestones[i], t.Milestones[i-1])
+				break
+			}
+		}
+	}
+	within(v, key("warmup_iterations"), t.WarmupIterations, 0, maxCount)
+	within(v, key("warmup_ratio"), t.WarmupRatio, 0, 1)
+}
+
+func (v *validator) search(s *Search, space *Space) {
+	within(v, "search.population", s.Population, 1, 1<<16)
+	within(v, "search.parents", s.Parents, 1, 1<<16)
+	within(v, "search.mutations", s.Mutations, 0, 1<<16)
+	within(v, "search.crossovers", s.Crossovers, 0, 1<<16)
+	within(v, "search.generations", s.Generations, 1, 1<<16)
+	if s.Mutations+s.Crossovers > s.Population {
+		v.add("search.population", "%d is less than mutations %d + crossovers %d; the rest is drawn at random",
+			s.Population, s.Mutations, s.Crossovers)
+	}
+	within(v, "search.mutate_prob", s.MutateProb, 0, 1)
+	v.oneOf("search.constraint.count", s.Constraint.Count,
+		string(nas.CountConv), string(nas.CountConvReLU), string(nas.CountConvReLUBN),
+		string(nas.CountParams), string(nas.CountMMCV))
+	within(v, "search.constraint.min", s.Constraint.Min, 0, 1<<62)
+	within(v, "search.constraint.max", s.Constraint.Max, 0, 1<<62)
+	if s.Constraint.Max > 0 && s.Constraint.Min > s.Constraint.Max {
+		v.add("search.constraint.min", "%d is above max %d", s.Constraint.Min, s.Constraint.Max)
+	}
+	within(v, "search.input_size", s.InputSize, 16, 1<<14)
+	v.oneOf("search.bn", s.BN, "recalibrate")
+	within(v, "search.bn_images", s.BNImages, 1, maxCount)
+	within(v, "search.bn_batch", s.BNBatch, 1, 1<<20)
+	v.oneOf("search.bn_average", s.BNAverage, "cumulative")
+	within(v, "search.images", s.Images, 0, maxCount)
+	within(v, "search.batch", s.Batch, 1, 1<<20)
+	v.oneOf("search.score", s.Score, "AP", "AP50")
+	v.subnet(s.Subnet, space)
+}
+
+// subnet checks a short form against the space; a file is read when it is
+// needed.
+func (v *validator) subnet(text string, s *Space) {
+	if text == "" || isSubnetFile(text) {
+		return
+	}
+	space, err := s.NAS(1)
+	if err != nil {
+		return // reported at its own place
+	}
+	if _, err := nas.ParseSubnet(text, space); err != nil {
+		v.add("search.subnet", "%v", err)
+	}
+}

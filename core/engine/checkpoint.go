@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"detnas/core/config"
+	"detnas/core/nn"
+	"detnas/core/run"
+	"detnas/core/tensor"
+	"detnas/core/train"
+)
+
+// keptCheckpoints is how many checkpoints from within a step stay on disk
+// beside the one of its end.
+const keptCheckpoints = 2
+
+// progress is what a training step carries from iteration to iteration besides
+// weights and momenta; a checkpoint holds it too.
+type progress struct {
+	Iteration int64      `json:"iteration"` // done
+	Averages  run.Values `json:"averages"`  // moving averages of the losses
+}
+
+// averageWeight is the weight of the newest iteration in the moving averages.
+const averageWeight = 0.02
+
+// add takes in an iteration's losses.
+func (p *progress) add(it train.Iteration) {
+	if p.Averages == nil {
+		p.Averages = run.Values{}
+	}
+	// A mean over the first iterations that turns into a moving average.
+	w := max(averageWeight, 1/float64(it.Index+1))
+	for name, v := range it.Losses {
+		p.Averages[name] += w * (v - p.Averages[name])
+	}
+	p.Iteration = it.Index + 1
+}
+
+// save writes a checkpoint: within a step with the optimiser's state, at its end
+// without.
+func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last bool) error {
+	arrays, err := st.Export()
+	if err != nil {
+		return err
+	}
+	path := e.folder.LastPath(step)
+	if !last {
+		path = e.folder.CheckpointPath(step, int(p.Iteration))
+		momenta, err := opt.Export()
+		if err != nil {
+			return err
+		}
+		arrays = append(arrays, momenta...)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode the step's progress: %w", err)
+	}
+	c := &run.Checkpoint{Meta: map[string]string{
+		"step":        strconv.Itoa(step),
+		"step_name":   config.StepName(step),
+		"iteration":   strconv.FormatInt(p.Iteration, 10),
+		"progress":    string(text),
+		"config_hash": e.cfg.Hash(),
+		"space":       e.cfg.Space.Preset,
+		"layout":      e.cfg.Space.Layout,
+	}}
+	if step > config.StepSearch {
+		space, err := e.cfg.Space.NAS(1)
+		if err != nil {
+			return err
+		}
+		c.Meta["subnet"] = e.subnet.Short(space)
+	}
+	for _, a := range arrays {
+		dtype, ok := dtypes[a.DType]
+		if !ok {
+			return fmt.Errorf("checkpoint: %s has the element type %d, which is not written", a.Name, a.DType)
+		}
+		c.Tensors = append(c.Tensors, run.NamedArray{Name: a.Name, DType: dtype, Shape: a.Shape, Data: a.Data})
+	}
+	if err := c.Write(path); err != nil {
+		return err
+	}
+	if !last {
+		if err := e.folder.Prune(step, keptCheckpoints); err != nil {
+			return err
+		}
+	} else if err := e.folder.Prune(step, 0); err != nil {
+		return err
+	}
+	relative, err := filepath.Rel(e.folder.Dir(), path)
+	if err != nil {
+		relative = path
+	}
+	return e.emit(run.CheckpointWritten{Step: step, Iteration: int(p.Iteration), Path: relative})
+}
+
+// dtypes are the element types of checkpoints.
+var dtypes = map[tensor.DType]run.DType{tensor.Float: run.F32, tensor.Int64: run.I64, tensor.Uint8: run.U8}
+
+// readCheckpoint reads arrays and metadata from a safetensors file.
+func readCheckpoint(path string) ([]nn.Array, map[string]string, error) {
+	c, err := run.ReadCheckpoint(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	arrays, err := arraysOf(c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("checkpoint %s: %w", path, err)
+	}
+	return arrays, c.Meta, nil
+}
+
+func arraysOf(c *run.Checkpoint) ([]nn.Array, error) {
+	arrays := make([]nn.Array, 0, len(c.Tensors))
+	for _, t := range c.Tensors {
+		found := false
+		for ours, theirs := range dtypes {
+			if theirs == t.DType {
+				arrays = append(arrays, nn.Array{Name: t.Name, DType: ours, Shape: t.Shape, Data: t.Data})
+				found = true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("%s has the element type %s, which is not read", t.Name, t.DType)
+		}
+	}
+	return arrays, nil
+}
+
+// lastCheckpoint is the path of the checkpoint that a step ended with.
+func (e *engine) lastCheckpoint(step int) (string, error) {
+	path := e.folder.LastPath(step)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("the checkpoint of step %d (%s) is not there (%s): run that step first", step, config.StepName(step), path)
+	}
+	return path, nil
+}
+
+// resume puts a step's newest checkpoint into the network and the optimiser and
+// reports whether there was one.
+func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool, error) {
+	var p progress
+	c, at, damaged, err := e.folder.Newest(step)
+	if err != nil {
+		return p, false, err
+	}
+	for _, d := range damaged {
+		e.note(run.Warning{What: fmt.Sprintf("a damaged checkpoint was passed over: %v", d)})
+	}
+	if c == nil {
+		return p, false, nil
+	}
+	if have := c.Meta["config_hash"]; have != e.cfg.Hash() {
+		return p, false, fmt.Errorf("%s was written with other settings (config %s, now %s); resume with the run's own config, or start a new run",
+			at.Path, have, e.cfg.Hash())
+	}
+	if err := json.Unmarshal([]byte(c.Meta["progress"]), &p); err != nil {
+		return p, false, fmt.Errorf("%s: its progress cannot be read: %w", at.Path, err)
+	}
+	arrays, err := arraysOf(c)
+	if err != nil {
+		return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)
+	}
+	done, err := st.Import(arrays, nil)
+	if err != nil {
+		return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)
+	}
+	if len(done.Missing) > 0 {
+		return p, false, fmt.Errorf("checkpoint %s: %s is missing", at.Path, done.Missing[0])
+	}
+	if !at.Last {
+		if err := opt.Import(arrays); err != nil {
+			return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)
+		}
+	}
+	return p, true, nil
+}

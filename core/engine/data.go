@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/dataset/shapes"
+	"detnas/core/seed"
+)
+
+// data opens the datasets of a run, each once and when it is first asked for.
+type data struct {
+	cfg     *config.Config
+	dir     string // where synthetic images go
+	cache   *dataset.Cache
+	problem func(dataset.Problem)
+
+	drawn        *shapes.Paths
+	classTrain   *dataset.Classification
+	classVal     *dataset.Classification
+	detTrain     *dataset.Detection // all of train
+	supernetPart *dataset.Detection // what steps 2 and 3 train and calibrate on
+	guide        *dataset.Detection // what scores candidates
+	final        *dataset.Detection // what the result is measured on
+}
+
+func newData(cfg *config.Config, own string, problem func(dataset.Problem)) *data {
+	dir := cfg.Data.Shapes.Dir
+	if dir == "" {
+		dir = own
+	}
+	return &data{cfg: cfg, dir: dir, cache: dataset.NewCache(int64(cfg.Data.CacheMB) << 20), problem: problem}
+}
+
+// draw makes the synthetic set if a format asks for it and it is not there yet.
+func (d *data) draw(ctx context.Context) (shapes.Paths, error) {
+	if d.drawn != nil {
+		return *d.drawn, nil
+	}
+	c := shapesConfig(d.cfg)
+	paths, err := shapes.Ensure(ctx, d.dir, c, nil)
+	if err != nil {
+		return paths, fmt.Errorf("draw the synthetic images: %w", err)
+	}
+	d.drawn = &paths
+	return paths, nil
+}
+
+// shapesConfig is the synthetic set that a config describes.
+func shapesConfig(cfg *config.Config) shapes.Config {
+	s, out := cfg.Data.Shapes, shapes.Default()
+	out.Seed = seed.Derive(cfg.Seed, "shapes")
+	out.Classes, out.Train, out.Val, out.Test = s.Classes, s.Train, s.Val, s.Test
+	out.PerClassTrain, out.PerClassVal, out.ClassSize = s.PerClassTrain, s.PerClassVal, s.ClassSize
+	out.Width, out.Height = s.ImageSize[0], s.ImageSize[1]
+	out.MinObjects, out.MaxObjects = s.Objects[0], s.Objects[1]
+	out.MinSize, out.MaxSize = s.ObjectSize[0], s.ObjectSize[1]
+	return out
+}
+
+// classification is the training and the validation set of steps 1 and 4.
+func (d *data) classification(ctx context.Context) (train, val *dataset.Classification, err error) {
+	if d.classTrain != nil {
+		return d.classTrain, d.classVal, nil
+	}
+	trainDir, valDir := d.cfg.Data.Classification.Train, d.cfg.Data.Classification.Val
+	if d.cfg.Data.Classification.Format == config.FormatShapes {
+		paths, err := d.draw(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		trainDir, valDir = paths.ClassTrain, paths.ClassVal
+	}
+	if train, err = d.folder("train", trainDir); err != nil {
+		return nil, nil, err
+	}
+	if val, err = d.folder("val", valDir); err != nil {
+		return nil, nil, err
+	}
+	if err := val.Relabel(train.Classes); err != nil {
+		return nil, nil, fmt.Errorf("data.classification.val: %w", err)
+	}
+	d.classTrain, d.classVal = train, val
+	return train, val, nil
+}
+
+func (d *data) folder(key, dir string) (*dataset.Classification, error) {
+	set, err := dataset.OpenFolder(dir)
+	if err != nil {
+		return nil, fmt.Errorf("data.classification.%s: %w", key, err)
+	}
+	return set, nil
+}
+
+// detection opens the splits of steps 2, 3 and 5 and holds out the guide.
+func (d *data) detection(ctx context.Context) error {
+	if d.detTrain != nil {
+		return nil
+	}
+	c := d.cfg.Data.Detection
+	if c.Format == config.FormatShapes {
+		paths, err := d.draw(ctx)
+		if err != nil {
+			return err
+		}
+		c.Train, c.Val, c.Test, c.Images = paths.Train, paths.Val, paths.Test, paths.Images
+		c.TrainImages, c.ValImages, c.TestImages = "", "", ""
+	}
+	train, err := d.coco("train", c.Train, c.ImageDir("train"))
+	if err != nil {
+		return err
+	}
+	rest, guide := train, (*dataset.Detection)(nil)
+	if d.cfg.Data.Detection.GuideHeldOut() {
+		if rest, guide, err = train.Split(seed.Derive(d.cfg.Seed, "hold-out"), c.HoldOut); err != nil {
+			return fmt.Errorf("data.detection.hold_out: %w", err)
+		}
+	} else if guide, err = d.evaluated("val", c.Val, c.ImageDir("val"), train); err != nil {
+		return err
+	}
+	key, path := "test", c.Test
+	if d.cfg.Data.Detection.FinalOnVal() {
+		key, path = "val", c.Val
+	}
+	if path != "" {
+		if d.final, err = d.evaluated(key, path, c.ImageDir(key), train); err != nil {
+			return err
+		}
+	}
+	d.detTrain, d.supernetPart, d.guide = train.FilterEmpty(), rest.FilterEmpty(), guide
+	return nil
+}
+
+// coco opens one annotation file and reports what is wrong in it.
+func (d *data) coco(key, file, images string) (*dataset.Detection, error) {
+	set, problems, err := dataset.OpenCOCO(file, images, dataset.COCOOptions{
+		Policy: d.policy(), Decode: dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("data.detection.%s: %w", key, err)
+	}
+	for _, p := range problems {
+		d.problem(p)
+	}
+	return set, nil
+}
+
+// evaluated opens a split that is measured on, with the labels of train.
+func (d *data) evaluated(key, file, images string, train *dataset.Detection) (*dataset.Detection, error) {
+	set, err := d.coco(key, file, images)
+	if err != nil {
+		return nil, err
+	}
+	if err := set.Relabel(train.Categories); err != nil {
+		return nil, fmt.Errorf("data.detection.%s: %w", key, err)
+	}
+	return set, nil
+}
+
+func (d *data) policy() dataset.Policy { return dataset.Policy(d.cfg.Data.OnBad) }
+
+// source is what every source of batches is told.
+func (d *data) source() dataset.SourceOptions {
+	o := dataset.SourceOptions{
+		Decode: dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF},
+		Policy: d.policy(),
+		Cache:  d.cache,
+		Report: d.problem,
+	}
+	for i := range 3 {
+		o.Norm.Mean[i], o.Norm.Std[i] = float32(d.cfg.Data.Mean[i]), float32(d.cfg.Data.Std[i])
+	}
+	return o
+}
+
+// scales are the sizes of training images, evalScale that of evaluated ones.
+func (d *data) scales() []dataset.Scale {
+	c := d.cfg.Data.Detection
+	out := make([]dataset.Scale, len(c.Short))
+	for i, short := range c.Short {
+		out[i] = dataset.Scale{Short: short, Max: c.Max}
+	}
+	return out
+}
+
+func (d *data) evalScale() dataset.Scale {
+	c := d.cfg.Data.Detection
+	return dataset.Scale{Short: c.EvalShort(), Max: c.Max}
+}

@@ -1,0 +1,234 @@
+// Package engine runs an experiment: the five steps of DetNAS, from a config to
+// a result, in a run's folder. It knows no screen; whoever watches follows the
+// events that it writes to the journal.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/run"
+	"detnas/core/tensor"
+	"detnas/core/train"
+	"detnas/nas"
+)
+
+// Options are how a run is done, apart from what its config says.
+type Options struct {
+	Version string // of the program, for the journal
+	From    int    // first step, 1 to 5
+	To      int    // last step
+	Redo    bool   // do steps again that the folder's run has finished
+
+	// Watch, when not nil, is told of each event after it was written, one at
+	// a time. It must not block: training waits for it.
+	Watch func(run.Event)
+}
+
+// Run does the steps opts.From to opts.To of cfg in the locked folder f and
+// returns the result, which is also in its result.json. When ctx is cancelled it
+// writes a checkpoint, notes in the journal that the run was stopped, and returns
+// an error that wraps ErrStopped.
+func Run(ctx context.Context, cfg *config.Config, f *run.Folder, opts Options) (run.Result, error) {
+	var result run.Result
+	e := &engine{cfg: cfg, folder: f, opts: opts, rank: train.Alone()}
+	err := tensor.OnThread(e.threads(), func() error {
+		var err error
+		result, err = e.run(ctx)
+		return err
+	})
+	return result, err
+}
+
+// ErrStopped is wrapped by the error of a run that was told to stop.
+var ErrStopped = errors.New("the run was stopped")
+
+// engine is one run under way.
+type engine struct {
+	cfg     *config.Config
+	folder  *run.Folder
+	opts    Options
+	rank    train.Rank
+	device  tensor.Device
+	journal *run.Journal
+	before  run.State // what an earlier process had done
+	data    *data
+	subnet  nas.Subnet // chosen by step 3 or given by hand
+	result  run.Result
+
+	watching sync.Mutex
+}
+
+func (e *engine) run(ctx context.Context) (run.Result, error) {
+	device, err := pickDevice(e.cfg.Device)
+	if err != nil {
+		return run.Result{}, err
+	}
+	e.device = device
+	e.before = run.State{Name: e.folder.Name()}
+	e.journal, err = e.folder.OpenJournal(func(entry run.Entry) error {
+		e.before.Apply(entry)
+		return nil
+	})
+	if err != nil {
+		return run.Result{}, err
+	}
+	defer e.journal.Close()
+	e.data = newData(e.cfg, e.folder.Data(), func(p dataset.Problem) {
+		e.note(run.DataProblem{Where: p.Where, What: p.What})
+	})
+	if err := e.begin(); err != nil {
+		return run.Result{}, err
+	}
+	began := time.Now()
+	if err := e.steps(ctx); err != nil {
+		return e.result, e.ended(ctx, err)
+	}
+	if err := e.emit(run.RunFinished{Seconds: time.Since(began).Seconds()}); err != nil {
+		return e.result, err
+	}
+	return e.result, nil
+}
+
+// begin writes the first event and takes over what an earlier process left.
+func (e *engine) begin() error {
+	e.result = run.Result{Run: e.folder.Name(), ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed}
+	if e.before.Started == nil {
+		return e.emit(run.RunStarted{
+			Run: e.folder.Name(), Version: e.opts.Version, ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed,
+			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads(),
+		})
+	}
+	if old, err := e.folder.ReadResult(); err == nil {
+		e.result.Search, e.result.Subnet = old.Search, old.Subnet
+	}
+	return e.emit(run.RunResumed{
+		Version: e.opts.Version, ConfigHash: e.cfg.Hash(), From: e.opts.From, To: e.opts.To,
+		Healed: e.journal.Healed(),
+	})
+}
+
+// steps does what is asked, leaving out steps that an earlier process finished.
+func (e *engine) steps(ctx context.Context) error {
+	do := map[int]func(context.Context, int) (run.Values, error){
+		config.StepSupernetPretrain: e.classify,
+		config.StepSupernetFinetune: e.detect,
+		config.StepSearch:           e.search,
+		config.StepSubnetRetrain:    e.classify,
+		config.StepSubnetFinetune:   e.detect,
+	}
+	for step := config.StepSupernetPretrain; step <= config.StepSubnetFinetune; step++ {
+		asked := e.opts.From <= step && step <= e.opts.To
+		if done, ok := e.before.Finished[step]; ok && !(asked && e.opts.Redo) {
+			e.addStep(step, done.Seconds, done.Metrics)
+			continue
+		}
+		if !asked || e.given() && step < config.StepSearch {
+			continue // a subnet given by hand needs no supernet
+		}
+		began := time.Now()
+		metrics, err := do[step](ctx, step)
+		if err != nil {
+			return fmt.Errorf("step %d (%s): %w", step, config.StepName(step), err)
+		}
+		seconds := time.Since(began).Seconds()
+		if err := e.emit(run.StepFinished{Step: step, Seconds: seconds, Metrics: metrics}); err != nil {
+			return err
+		}
+		e.addStep(step, seconds, metrics)
+		if err := e.folder.WriteResult(e.result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// given reports whether the config names the subnet, so that none is searched.
+func (e *engine) given() bool { return e.cfg.Search.Subnet != "" }
+
+func (e *engine) addStep(step int, seconds float64, metrics run.Values) {
+	e.result.Steps = append(e.result.Steps, run.StepResult{
+		Step: step, Name: config.StepName(step), Seconds: seconds, Metrics: metrics,
+	})
+	if step == config.StepSubnetFinetune {
+		e.result.Final = metrics
+	}
+}
+
+// ended notes how a run came to an early end and says how to go on.
+func (e *engine) ended(ctx context.Context, err error) error {
+	resume := "detnas run --resume " + e.folder.Dir()
+	if ctx.Err() != nil {
+		why := context.Cause(ctx).Error()
+		if jerr := e.emit(run.RunStopped{Why: why}); jerr != nil {
+			return errors.Join(err, jerr)
+		}
+		return fmt.Errorf("%w (%s); go on with: %s", ErrStopped, why, resume)
+	}
+	if jerr := e.emit(run.RunFailed{Error: err.Error()}); jerr != nil {
+		return errors.Join(err, jerr)
+	}
+	return err
+}
+
+// emit writes an event to the journal and tells the watcher.
+func (e *engine) emit(ev run.Event) error {
+	e.watching.Lock()
+	defer e.watching.Unlock()
+	if err := e.journal.Append(ev); err != nil {
+		return err
+	}
+	if e.opts.Watch != nil {
+		e.opts.Watch(ev)
+	}
+	return nil
+}
+
+// note writes an event that the run can do without; a journal that cannot be
+// written to is reported by the next event that it cannot.
+func (e *engine) note(ev run.Event) { _ = e.emit(ev) }
+
+// threads is the number of cores that the run may use.
+func (e *engine) threads() int {
+	if e.cfg.Threads > 0 {
+		return e.cfg.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// workers is the number of goroutines that make batches. Training leaves half of
+// the cores' idle moments to them; the rest of the time they wait.
+func (e *engine) workers() int {
+	if e.cfg.LoaderWorkers > 0 {
+		return e.cfg.LoaderWorkers
+	}
+	return max(1, e.threads()/2)
+}
+
+// pickDevice turns the config's word into a device that is there.
+func pickDevice(name string) (tensor.Device, error) {
+	devices := tensor.Describe().CUDA
+	if name == "auto" {
+		if devices > 0 {
+			return 0, nil
+		}
+		return tensor.CPU, nil
+	}
+	if name == "cpu" {
+		return tensor.CPU, nil
+	}
+	var n int
+	if _, err := fmt.Sscanf(name, "cuda:%d", &n); err != nil {
+		return tensor.CPU, fmt.Errorf("device %q: write auto, cpu or cuda:N", name)
+	}
+	if n < 0 || n >= devices {
+		return tensor.CPU, fmt.Errorf("device %s: libtorch sees %d CUDA devices here; set device = \"auto\" or \"cpu\"", name, devices)
+	}
+	return tensor.Device(n), nil
+}

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"detnas/core/dataset"
+	"detnas/core/nn"
+	"detnas/core/run"
+	"detnas/core/seed"
+	"detnas/core/tensor"
+	"detnas/core/train"
+	"detnas/detector"
+	"detnas/detector/cocoeval"
+	"detnas/nas"
+)
+
+// evaluateDetector measures a subnet of d on set. stats, when not nil, take the
+// place of the network's own BN statistics.
+func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (*cocoeval.Result, error) {
+	source, err := dataset.NewDetEval(set, dataset.DetEvalOptions{SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale()})
+	if err != nil {
+		return nil, err
+	}
+	var found []cocoeval.Detection
+	err = tensor.NoGrad(func() error {
+		return train.Each(ctx, source.Iterations(), e.workers(), source.Batch, func(b dataset.DetBatch) error {
+			if b.N == 0 {
+				return nil
+			}
+			return tensor.Run("detect", func(s *tensor.Scope) error {
+				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+				perImage, err := d.net.Detect(&nn.Pass{Scope: s, Mode: nn.Eval, Stats: stats}, train.DetectorBatch(x, b), sub)
+				if err != nil {
+					return err
+				}
+				for i, boxes := range perImage {
+					for _, box := range boxes {
+						found = append(found, toCOCO(box, b.Images[i], set.Categories))
+					}
+				}
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+	}
+	result, err := cocoeval.Evaluate(groundTruth(set), found, cocoeval.Options{Workers: e.threads()})
+	if err != nil {
+		return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+	}
+	return result, nil
+}
+
+// calibrate gathers BN statistics for a subnet of the supernet from images of
+// the training split: those that the seed picks, in batches and in an order that
+// do not depend on the subnet. The supernet's own statistics stay as they are.
+func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) (*nn.Stats, error) {
+	c := e.cfg.Search
+	n := min(c.BNImages, e.data.supernetPart.Len())
+	picked := seed.Rand(e.cfg.Seed, "calibrate").Perm(e.data.supernetPart.Len())[:n]
+	slices.Sort(picked)
+	source, err := dataset.NewDetEval(e.data.supernetPart.Subset(picked), dataset.DetEvalOptions{
+		SourceOptions: e.data.source(), Batch: c.BNBatch, Scale: e.data.evalScale(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	stats := nn.NewStats(0)
+	batches := int64(0)
+	err = tensor.NoGrad(func() error {
+		return train.Each(ctx, source.Iterations(), e.workers(), source.Batch, func(b dataset.DetBatch) error {
+			if b.N == 0 {
+				return nil
+			}
+			batches++
+			return tensor.Run("calibrate", func(s *tensor.Scope) error {
+				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+				_, err := d.net.Loss(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, train.DetectorBatch(x, b), sub,
+					train.Draws(e.cfg.Seed, "calibrate", batches))
+				return err
+			})
+		})
+	})
+	if err != nil {
+		stats.Free()
+		return nil, fmt.Errorf("recalibrate BN: %w", err)
+	}
+	return stats, nil
+}
+
+// figures are COCO's twelve by name.
+func figures(r *cocoeval.Result) run.Values {
+	return run.Values{
+		"AP": r.AP, "AP50": r.AP50, "AP75": r.AP75, "APs": r.APs, "APm": r.APm, "APl": r.APl,
+		"AR1": r.AR1, "AR10": r.AR10, "AR100": r.AR100, "ARs": r.ARs, "ARm": r.ARm, "ARl": r.ARl,
+	}
+}
+
+// groundTruth is a split as the evaluation takes it, with its file's boxes and ids.
+func groundTruth(set *dataset.Detection) *cocoeval.GroundTruth {
+	gt := &cocoeval.GroundTruth{}
+	for _, c := range set.Categories {
+		gt.Categories = append(gt.Categories, cocoeval.Category{ID: int(c.ID), Name: c.Name})
+	}
+	for i, image := range set.Images {
+		gt.ImageIDs = append(gt.ImageIDs, int(image.ID))
+		for _, o := range set.Objects[i] {
+			gt.Annotations = append(gt.Annotations, cocoeval.Annotation{
+				ID: int(o.ID), ImageID: int(image.ID), CategoryID: int(set.Categories[o.Label].ID),
+				Box: o.Source, Area: o.Area, Crowd: o.Crowd,
+			})
+		}
+	}
+	return gt
+}
+
+// mean of the values of maps with the same keys, in the order given.
+func mean(all []run.Values) run.Values {
+	out := run.Values{}
+	for _, v := range all {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			out[k] += v[k] / float64(len(all))
+		}
+	}
+	return out
+}
+
+// toCOCO takes a detection back to its file's pixels, as x, y, width, height.
+func toCOCO(d detector.Detection, image dataset.DetTarget, categories []dataset.Category) cocoeval.Detection {
+	x1, y1 := float64(d.Box[0]/image.ScaleX), float64(d.Box[1]/image.ScaleY)
+	x2, y2 := float64(d.Box[2]/image.ScaleX), float64(d.Box[3]/image.ScaleY)
+	return cocoeval.Detection{
+		ImageID: int(image.ID), CategoryID: int(categories[d.Label].ID),
+		Box: [4]float64{x1, y1, x2 - x1, y2 - y1}, Score: float64(d.Score),
+	}
+}

@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"detnas/core/config"
+	"detnas/core/nn"
+	"detnas/core/seed"
+	"detnas/detector"
+	"detnas/nas"
+	"detnas/nas/supernet"
+)
+
+// classifier is a network of steps 1 and 4 with the store that owns its tensors.
+type classifier struct {
+	store *nn.Store
+	net   *supernet.Classifier
+	space nas.Space
+}
+
+// newClassifier makes the supernet's classifier, or, with sub, the subnet's alone.
+func (e *engine) newClassifier(step, classes int, sub nas.Subnet) (*classifier, error) {
+	space, err := e.cfg.Space.NAS(classes)
+	if err != nil {
+		return nil, err
+	}
+	st := nn.NewStore(e.device, seed.Derive(e.cfg.Seed, config.StepName(step)))
+	var net *supernet.Classifier
+	if sub == nil {
+		net, err = supernet.NewSupernetClassifier(st.Root(), space)
+	} else {
+		net, err = supernet.NewSubnetClassifier(st.Root(), space, sub)
+	}
+	if err != nil {
+		st.Free()
+		return nil, fmt.Errorf("build the classifier: %w", err)
+	}
+	net.SetBNMomentum(e.cfg.Step(step).BNMomentum)
+	return &classifier{store: st, net: net, space: space}, nil
+}
+
+// detectorNet is a network of steps 2, 3 and 5 with the store that owns its tensors.
+type detectorNet struct {
+	store *nn.Store
+	net   *detector.FasterRCNN
+	space nas.Space
+}
+
+// newDetector makes the detector on the supernet, or, with sub, on the subnet alone.
+func (e *engine) newDetector(step, classes int, sub nas.Subnet) (*detectorNet, error) {
+	space, err := e.cfg.Space.NAS(classes)
+	if err != nil {
+		return nil, err
+	}
+	st := nn.NewStore(e.device, seed.Derive(e.cfg.Seed, config.StepName(step)))
+	fail := func(err error) (*detectorNet, error) {
+		st.Free()
+		return nil, fmt.Errorf("build the detector: %w", err)
+	}
+	var backbone *supernet.Backbone
+	if path := st.Root().At("backbone"); sub == nil {
+		backbone, err = supernet.NewSupernet(path, space)
+	} else {
+		backbone, err = supernet.NewSubnet(path, space, sub)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	momentum := 0.1 // of no use to the search, which never trains
+	if t := e.cfg.Step(step); t != nil {
+		momentum = t.BNMomentum
+	}
+	backbone.SetBNMomentum(momentum)
+	net, err := detector.New(st.Root(), backbone, detectorConfig(e.cfg, momentum, classes))
+	if err != nil {
+		return fail(err)
+	}
+	if st.Err() != nil {
+		return fail(st.Err())
+	}
+	return &detectorNet{store: st, net: net, space: space}, nil
+}
+
+// predecessor is the step whose checkpoint a step starts from.
+func predecessor(step int) int {
+	switch step {
+	case config.StepSupernetFinetune, config.StepSubnetFinetune:
+		return step - 1
+	case config.StepSearch:
+		return config.StepSupernetFinetune
+	}
+	return 0
+}
+
+// initialise gives a fresh network the weights that its step starts from: those
+// of the checkpoint named in the config, those of the step before, or its own.
+func (e *engine) initialise(st *nn.Store, step int) error {
+	t := e.cfg.Step(step)
+	var path, name string
+	switch before := predecessor(step); {
+	case t.LoadFrom != "":
+		path, name = t.LoadFrom, t.LoadFrom
+	case t.Init == config.InitScratch || before == 0:
+		return nil
+	default:
+		var err error
+		if path, err = e.lastCheckpoint(before); err != nil {
+			return fmt.Errorf("%w; or set %s.load_from to a checkpoint, or %s.init = \"scratch\"",
+				err, config.StepName(step), config.StepName(step))
+		}
+		name = fmt.Sprintf("step %d's checkpoint", before)
+	}
+	arrays, _, err := readCheckpoint(path)
+	if err != nil {
+		return err
+	}
+	return takeBackbone(st, arrays, name)
+}
+
+// backbonePrefix begins the names of what classifier and detector share.
+const backbonePrefix = "backbone."
+
+// takeBackbone copies the arrays that the network has too. All of the backbone
+// has to be among them; heads of another task are left as they are.
+func takeBackbone(st *nn.Store, arrays []nn.Array, from string) error {
+	sameShape := func(name string) string {
+		for _, a := range arrays {
+			if t := st.Get(name); a.Name == name && t != nil && fmt.Sprint(t.Shape()) == fmt.Sprint(a.Shape) {
+				return name
+			}
+		}
+		if strings.HasPrefix(name, backbonePrefix) {
+			return name // another shape is an error
+		}
+		return "" // a head for other classes
+	}
+	done, err := st.Import(arrays, sameShape)
+	if errors.Is(err, nn.ErrShape) {
+		return fmt.Errorf("start from %s: %w; it was made for another [space]", from, err)
+	}
+	if err != nil {
+		return fmt.Errorf("start from %s: %w", from, err)
+	}
+	for _, name := range done.Missing {
+		if strings.HasPrefix(name, backbonePrefix) {
+			return fmt.Errorf("start from %s: it has no %s; it was made for another [space] or subnet", from, name)
+		}
+	}
+	return nil
+}
+
+// detectorConfig translates the config's detector for a number of classes.
+func detectorConfig(cfg *config.Config, bnMomentum float64, classes int) detector.Config {
+	c := &cfg.Detector
+	out := detector.DefaultConfig(classes)
+	out.PadTo, out.BNMomentum = cfg.Data.Detection.PadTo, bnMomentum
+	out.Neck = detector.NeckConfig{Channels: c.Neck.Channels, NumOuts: c.Neck.NumOuts, Norm: c.Neck.Norm == config.NormBN}
+	for _, level := range c.Neck.Levels {
+		var n int
+		if _, err := fmt.Sscanf(level, "C%d", &n); err == nil {
+			out.Neck.Levels = append(out.Neck.Levels, n-2)
+		}
+	}
+	out.RPN.Channels, out.RPN.Scales, out.RPN.Ratios = c.RPN.Channels, c.RPN.Scales, c.RPN.Ratios
+	out.RPN.Assign.PosIoU, out.RPN.Assign.NegIoU, out.RPN.Assign.MinPosIoU = c.RPN.PosIoU, c.RPN.NegIoU, c.RPN.MinPosIoU
+	out.RPN.Sample = detector.SampleConfig{Num: c.RPN.Samples, PosFraction: c.RPN.PosFraction}
+	out.RPN.Train = detector.ProposalConfig{PerLevel: c.RPN.NMSPreTrain, Max: c.RPN.MaxTrain, NMSIoU: c.RPN.NMSIoU}
+	out.RPN.Test = detector.ProposalConfig{PerLevel: c.RPN.NMSPreTest, Max: c.RPN.MaxTest, NMSIoU: c.RPN.NMSIoU}
+	out.RPN.Loss = lossConfig(c.RPN.BoxLoss)
+	out.RoI.Pool, out.RoI.SamplingRatio = c.RoI.Pool, c.RoI.SamplingRatio
+	out.RoI.Convs, out.RoI.ConvChannels, out.RoI.FC = c.RoI.Convs, c.RoI.ConvChannels, c.RoI.FC
+	out.RoI.Norm = c.RoI.Norm == config.NormBN
+	out.RoI.Assign.PosIoU, out.RoI.Assign.NegIoU = c.RoI.PosIoU, c.RoI.NegIoU
+	out.RoI.Sample = detector.SampleConfig{Num: c.RoI.Samples, PosFraction: c.RoI.PosFraction}
+	copy(out.RoI.Stds[:], c.RoI.Stds)
+	out.RoI.Loss = lossConfig(c.RoI.BoxLoss)
+	out.Test = detector.TestConfig{ScoreThr: c.Test.ScoreThr, NMSIoU: c.Test.NMSIoU, MaxPerImage: c.Test.MaxPerImage}
+	return out
+}
+
+func lossConfig(c config.BoxLoss) detector.LossConfig {
+	out := detector.LossConfig{ClassWeight: c.ClsWeight, BoxWeight: c.BoxWeight}
+	if c.Loss == config.LossSmoothL1 {
+		out.Beta = c.Beta
+	}
+	return out
+}

@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/run"
+	"detnas/core/seed"
+	"detnas/nas"
+	"detnas/nas/evolution"
+)
+
+// bestKept is how many of the best subnets stand in the result.
+const bestKept = 10
+
+// search is step 3. It returns the best score, and beside it the best of the
+// first generation, which is drawn at random: what the search has to beat.
+func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
+	space, err := e.cfg.Space.NAS(1)
+	if err != nil {
+		return nil, err
+	}
+	if e.given() {
+		return e.takeSubnet(step, space)
+	}
+	if err := e.data.detection(ctx); err != nil {
+		return nil, err
+	}
+	ev, err := e.newSearch(space)
+	if err != nil {
+		return nil, err
+	}
+	done, err := e.replay(ev, space)
+	if err != nil {
+		return nil, err
+	}
+	d, err := e.newDetector(step, len(e.data.supernetPart.Categories), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer d.store.Free()
+	if err := e.loadSupernet(d, step); err != nil {
+		return nil, err
+	}
+	c := e.cfg.Search
+	if err := e.emit(run.StepStarted{
+		Step: step, Name: config.StepName(step), Iteration: done, Iterations: c.Population * c.Generations,
+	}); err != nil {
+		return nil, err
+	}
+	if err := e.evaluateCandidates(ctx, d, ev); err != nil {
+		return nil, err
+	}
+	return e.choose(ev, space)
+}
+
+// newSearch sets the evolution up and makes sure that the constraint leaves
+// something to search.
+func (e *engine) newSearch(space nas.Space) (*evolution.Search, error) {
+	c := e.cfg.Search
+	allowed, err := c.Allowed(space)
+	if err != nil {
+		return nil, err
+	}
+	cfg := evolution.Config{
+		Space: space, Seed: seed.Derive(e.cfg.Seed, "search"), Population: c.Population, Generations: c.Generations,
+		Parents: c.Parents, Mutations: c.Mutations, Crossovers: c.Crossovers, Mutation: c.MutateProb, Allowed: allowed,
+	}
+	const sampled = 2000
+	share, err := evolution.Feasible(cfg, sampled)
+	if err != nil {
+		return nil, fmt.Errorf("search.constraint: %w", err)
+	}
+	if share < 0.01 {
+		e.note(run.Warning{What: fmt.Sprintf("only %.2f%% of random subnets pass search.constraint", 100*share)})
+	}
+	return evolution.New(cfg)
+}
+
+// replay gives the search the scores that an earlier process found and returns
+// how many those are.
+func (e *engine) replay(ev *evolution.Search, space nas.Space) (int, error) {
+	if e.redo(config.StepSearch) {
+		return 0, nil
+	}
+	results := make([]evolution.Result, len(e.before.Candidates))
+	for i, c := range e.before.Candidates {
+		sub, err := nas.ParseSubnet(c.Subnet, space)
+		if err != nil {
+			return 0, fmt.Errorf("candidate %d in the journal: %w", c.Index, err)
+		}
+		results[i] = evolution.Result{Subnet: sub, Score: c.Score}
+	}
+	if err := ev.Replay(results); err != nil {
+		return 0, fmt.Errorf("go on with the search in the journal: %w", err)
+	}
+	return len(results), nil
+}
+
+// loadSupernet takes the fine-tuned supernet of step 2.
+func (e *engine) loadSupernet(d *detectorNet, step int) error {
+	path, err := e.lastCheckpoint(predecessor(step))
+	if err != nil {
+		return err
+	}
+	arrays, _, err := readCheckpoint(path)
+	if err != nil {
+		return err
+	}
+	imported, err := d.store.Import(arrays, nil)
+	if err != nil {
+		return fmt.Errorf("load the supernet from %s: %w", path, err)
+	}
+	if len(imported.Missing) > 0 {
+		return fmt.Errorf("load the supernet from %s: it has no %s", path, imported.Missing[0])
+	}
+	return nil
+}
+
+// evaluateCandidates scores one candidate after another until the search ends.
+func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evolution.Search) error {
+	guide := e.guide()
+	for {
+		c, ok := ev.Next()
+		if !ok {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		score, err := e.score(ctx, d, c.Subnet, guide)
+		if err != nil {
+			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(d.space), err)
+		}
+		cost, err := d.space.SubnetCost(c.Subnet, nas.ScopeBody, nas.Square(e.cfg.Search.InputSize))
+		if err != nil {
+			return err
+		}
+		if err := e.emit(run.Candidate{
+			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
+			Subnet: c.Subnet.Short(d.space), Params: cost.Params, MACs: cost.ConvMACs(),
+			Score: score, Seconds: time.Since(began).Seconds(), Status: "new",
+		}); err != nil {
+			return err
+		}
+		if err := ev.Report(c.Index, score); err != nil {
+			return err
+		}
+		if next, more := ev.Next(); !more || next.Generation != c.Generation {
+			best := ev.Best(1)[0]
+			if err := e.emit(run.Generation{
+				Generation: c.Generation, Evaluated: len(ev.Evaluated()),
+				Best: best.Subnet.Short(d.space), Score: best.Score,
+			}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// guide is the part of the guiding split that scores candidates: the same
+// images for all of them.
+func (e *engine) guide() *dataset.Detection {
+	n := e.cfg.Search.Images
+	if n == 0 || n >= e.data.guide.Len() {
+		return e.data.guide
+	}
+	picked := seed.Rand(e.cfg.Seed, "guide").Perm(e.data.guide.Len())[:n]
+	slices.Sort(picked)
+	return e.data.guide.Subset(picked)
+}
+
+// score is a candidate's AP on the guide with the supernet's weights and BN
+// statistics of its own. It depends on the candidate alone.
+func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guide *dataset.Detection) (float64, error) {
+	stats, err := e.calibrate(ctx, d, sub)
+	if err != nil {
+		return 0, err
+	}
+	defer stats.Free()
+	r, err := e.evaluateDetector(ctx, d, sub, stats, guide, e.cfg.Search.Batch)
+	if err != nil {
+		return 0, err
+	}
+	score := figures(r)[e.cfg.Search.Score]
+	if score < 0 {
+		return 0, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", e.cfg.Search.Score)
+	}
+	return score, nil
+}
+
+// choose takes the best candidate as the run's subnet.
+func (e *engine) choose(ev *evolution.Search, space nas.Space) (run.Values, error) {
+	best := ev.Best(bestKept)
+	if len(best) == 0 {
+		return nil, fmt.Errorf("the search evaluated no candidate")
+	}
+	e.result.Search = run.SearchResult{Evaluated: len(ev.Evaluated())}
+	for _, c := range best {
+		cost, err := space.SubnetCost(c.Subnet, nas.ScopeBody, nas.Square(e.cfg.Search.InputSize))
+		if err != nil {
+			return nil, err
+		}
+		e.result.Search.Best = append(e.result.Search.Best, run.Scored{
+			Subnet: c.Subnet.Short(space), Score: c.Score, Params: cost.Params, MACs: cost.ConvMACs(),
+		})
+	}
+	random := ev.Generation(0)
+	bestRandom, sum := random[0].Score, 0.0
+	for _, c := range random {
+		bestRandom = max(bestRandom, c.Score)
+		sum += c.Score
+	}
+	if err := e.keepSubnet(best[0].Subnet, space); err != nil {
+		return nil, err
+	}
+	return run.Values{
+		"best": best[0].Score, "best_random": bestRandom, "mean_random": sum / float64(len(random)),
+		"random": float64(len(random)), "evaluated": float64(len(ev.Evaluated())),
+	}, nil
+}
+
+// takeSubnet is the search when the config names its result.
+func (e *engine) takeSubnet(step int, space nas.Space) (run.Values, error) {
+	sub, err := nas.LoadSubnet(e.cfg.Search.Subnet, space)
+	if err != nil {
+		return nil, fmt.Errorf("search.subnet: %w", err)
+	}
+	if err := e.emit(run.StepStarted{Step: step, Name: config.StepName(step)}); err != nil {
+		return nil, err
+	}
+	return run.Values{}, e.keepSubnet(sub, space)
+}
+
+// keepSubnet makes sub the run's subnet and writes it down in MMRazor's form.
+func (e *engine) keepSubnet(sub nas.Subnet, space nas.Space) error {
+	text, err := nas.Encode(sub, space, nas.FormatMMRazor01)
+	if err != nil {
+		return err
+	}
+	if err := run.WriteFile(e.folder.Subnet(), text); err != nil {
+		return err
+	}
+	e.subnet, e.result.Subnet = sub, sub.Short(space)
+	return nil
+}
+
+// chosen is the subnet of steps 4 and 5: the one that step 3 found, now or in an
+// earlier process, or the one given by hand.
+func (e *engine) chosen() (nas.Subnet, error) {
+	if e.subnet != nil {
+		return e.subnet, nil
+	}
+	space, err := e.cfg.Space.NAS(1)
+	if err != nil {
+		return nil, err
+	}
+	from := e.folder.Subnet()
+	if e.given() {
+		from = e.cfg.Search.Subnet
+	}
+	sub, err := nas.LoadSubnet(from, space)
+	if err != nil {
+		return nil, fmt.Errorf("the subnet to train is not known: %w; run step 3 first, or give one with --subnet", err)
+	}
+	return sub, e.keepSubnet(sub, space)
+}

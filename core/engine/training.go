@@ -1,0 +1,266 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/nn"
+	"detnas/core/run"
+	"detnas/core/seed"
+	"detnas/core/train"
+	"detnas/nas"
+	"detnas/nas/supernet"
+)
+
+// training is a training step about to run: what differs between the four.
+type training struct {
+	step  int
+	store *nn.Store
+	// evaluate measures the network as it is.
+	evaluate func(context.Context) (run.Values, error)
+}
+
+// classify is step 1, the supernet's, or step 4, the subnet's classifier.
+func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
+	trainSet, valSet, err := e.data.classification(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sub, err := e.alone(step)
+	if err != nil {
+		return nil, err
+	}
+	c, err := e.newClassifier(step, len(trainSet.Classes), sub)
+	if err != nil {
+		return nil, err
+	}
+	defer c.store.Free()
+	settings, pixels := e.cfg.Step(step), e.cfg.Data.Classification
+	source, err := dataset.NewClassTrain(trainSet, dataset.ClassTrainOptions{
+		SourceOptions: e.data.source(), Sampling: e.sampling(step),
+		Size: pixels.Size, Crop: dataset.CropMode(pixels.Crop), Padding: pixels.PadPixels(), MinShare: pixels.CropScale,
+		Flip:   0.5,
+		Jitter: dataset.Jitter{Brightness: pixels.Jitter[0], Contrast: pixels.Jitter[1], Saturation: pixels.Jitter[2]},
+	})
+	if err != nil {
+		return nil, err
+	}
+	task := &train.Classify{
+		Net: c.net, Data: source, Path: e.paths(step, c.space, sub), Smoothing: settings.LabelSmoothing, Device: e.device,
+	}
+	t := training{step: step, store: c.store, evaluate: func(ctx context.Context) (run.Values, error) {
+		if sub == nil {
+			return run.Values{}, nil // a path of a supernet says nothing without calibration
+		}
+		eval, err := dataset.NewClassEval(valSet, dataset.ClassEvalOptions{
+			SourceOptions: e.data.source(), Batch: settings.Batch, Size: pixels.Size, Short: pixels.EvalResize(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		acc, err := train.EvaluateClassifier(ctx, c.net, sub, eval, e.device, e.workers())
+		if err != nil {
+			return nil, err
+		}
+		return run.Values{"top1": acc.Top1, "top5": acc.Top5}, nil
+	}}
+	return trainStep(ctx, e, t, task, settings.Length(trainSet.Len()))
+}
+
+// detect is step 2, the detector on the supernet, or step 5, on the subnet.
+func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
+	if err := e.data.detection(ctx); err != nil {
+		return nil, err
+	}
+	sub, err := e.alone(step)
+	if err != nil {
+		return nil, err
+	}
+	set := e.data.supernetPart
+	if sub != nil {
+		set = e.data.detTrain
+	}
+	d, err := e.newDetector(step, len(set.Categories), sub)
+	if err != nil {
+		return nil, err
+	}
+	defer d.store.Free()
+	settings := e.cfg.Step(step)
+	source, err := dataset.NewDetTrain(set, dataset.DetTrainOptions{
+		SourceOptions: e.data.source(), Sampling: e.sampling(step), Scales: e.data.scales(),
+		Flip: 0.5, GroupByAspect: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	task := &train.Detect{
+		Net: d.net, Data: source, Path: e.paths(step, d.space, sub), Seed: e.cfg.Seed,
+		Step: config.StepName(step), Device: e.device,
+	}
+	t := training{step: step, store: d.store, evaluate: func(ctx context.Context) (run.Values, error) {
+		if sub == nil {
+			return run.Values{}, nil
+		}
+		r, err := e.evaluateDetector(ctx, d, sub, nil, e.data.final, e.cfg.Search.Batch)
+		if err != nil {
+			return nil, err
+		}
+		return figures(r), nil
+	}}
+	return trainStep(ctx, e, t, task, settings.Length(set.Len()))
+}
+
+// alone is the subnet that a step trains by itself, or nil for a supernet.
+func (e *engine) alone(step int) (nas.Subnet, error) {
+	if step < config.StepSearch {
+		return nil, nil
+	}
+	return e.chosen()
+}
+
+// paths gives the subnet of each iteration: the one that is trained alone, or a
+// path of the supernet drawn uniformly.
+func (e *engine) paths(step int, space nas.Space, sub nas.Subnet) train.PathAt {
+	if sub != nil {
+		return func(int64) nas.Subnet { return sub }
+	}
+	return func(i int64) nas.Subnet {
+		return supernet.SamplePath(space, e.cfg.Seed, config.StepName(step), int(i))
+	}
+}
+
+func (e *engine) sampling(step int) dataset.Sampling {
+	return dataset.Sampling{
+		Seed: seed.Derive(e.cfg.Seed, "data"), Step: config.StepName(step), Batch: e.cfg.Step(step).Batch,
+		Rank: e.rank.Rank, World: e.rank.World,
+	}
+}
+
+// trainStep trains from the step's newest checkpoint, or from what it starts
+// from, to its end, and returns the averages of its losses and its evaluation.
+func trainStep[B any](ctx context.Context, e *engine, t training, task train.Task[B], length int) (run.Values, error) {
+	settings := e.cfg.Step(t.step)
+	opt, err := train.NewSGD(t.store, settings)
+	if err != nil {
+		return nil, err
+	}
+	defer opt.Free()
+	p, err := e.start(t, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.emit(run.StepStarted{
+		Step: t.step, Name: config.StepName(t.step), Iteration: int(p.Iteration), Iterations: length,
+	}); err != nil {
+		return nil, err
+	}
+	log := &window{}
+	loop := train.Loop{
+		Store: t.store, Optimizer: opt, Schedule: train.NewSchedule(settings, length),
+		From: p.Iteration, To: int64(length), Workers: e.workers(),
+		After: func(it train.Iteration) error {
+			p.add(it)
+			log.add(it)
+			if due(p.Iteration, settings.LogEvery) || p.Iteration == int64(length) {
+				if err := e.emit(log.event(t.step)); err != nil {
+					return err
+				}
+				log = &window{}
+			}
+			if p.Iteration == int64(length) {
+				return nil // the end of the step has its own
+			}
+			if due(p.Iteration, settings.CheckpointEvery) {
+				if err := e.save(t.step, t.store, opt, p, false); err != nil {
+					return err
+				}
+			}
+			if due(p.Iteration, settings.EvalEvery) {
+				return e.evaluated(ctx, t, p)
+			}
+			return nil
+		},
+	}
+	saved := p.Iteration
+	if err := train.Train(ctx, loop, task); err != nil {
+		if ctx.Err() != nil && p.Iteration > saved {
+			if serr := e.save(t.step, t.store, opt, p, false); serr != nil {
+				return nil, fmt.Errorf("%w; and the checkpoint could not be written: %w", err, serr)
+			}
+		}
+		return nil, err
+	}
+	if err := e.save(t.step, t.store, opt, p, true); err != nil {
+		return nil, err
+	}
+	metrics, err := t.evaluate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t.step != config.StepSubnetFinetune { // whose metrics are COCO's twelve and no more
+		for name, v := range p.Averages {
+			metrics[name] = v
+		}
+	}
+	return metrics, nil
+}
+
+// start makes the network ready for its first iteration.
+func (e *engine) start(t training, opt *train.SGD) (progress, error) {
+	if e.redo(t.step) {
+		if err := e.folder.RemoveCheckpoints(t.step); err != nil {
+			return progress{}, err
+		}
+	}
+	p, resumed, err := e.resume(t.step, t.store, opt)
+	if err != nil || resumed {
+		return p, err
+	}
+	return p, e.initialise(t.store, t.step)
+}
+
+// redo reports whether a step that was finished is done again.
+func (e *engine) redo(step int) bool {
+	_, finished := e.before.Finished[step]
+	return finished && e.opts.Redo
+}
+
+// evaluated evaluates within a step.
+func (e *engine) evaluated(ctx context.Context, t training, p progress) error {
+	metrics, err := t.evaluate(ctx)
+	if err != nil || len(metrics) == 0 {
+		return err
+	}
+	return e.emit(run.Eval{Step: t.step, Iteration: int(p.Iteration), Metrics: metrics})
+}
+
+// due reports whether something that happens every n iterations does now.
+func due(iteration int64, n int) bool { return n > 0 && iteration%int64(n) == 0 }
+
+// window gathers the iterations between two lines of the journal.
+type window struct {
+	iterations []run.Values
+	last       train.Iteration
+	images     int
+	data, step time.Duration
+}
+
+func (w *window) add(it train.Iteration) {
+	w.iterations = append(w.iterations, it.Losses)
+	w.last = it
+	w.images += it.Images
+	w.data += it.Data
+	w.step += it.Data + it.Step
+}
+
+func (w *window) event(step int) run.Train {
+	n := float64(max(len(w.iterations), 1))
+	return run.Train{
+		Step: step, Iteration: int(w.last.Index + 1), LR: w.last.LR, Losses: mean(w.iterations),
+		ImagesPerS: float64(w.images) / max(w.step.Seconds(), 1e-9),
+		DataS:      w.data.Seconds() / n, StepS: w.step.Seconds() / n,
+	}
+}

@@ -1,0 +1,67 @@
+package run
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// tempSuffix ends the names of files that are not whole yet; they start with a
+// dot.
+const tempSuffix = ".tmp"
+
+// WriteFile puts data at path, so that after a crash there is either what was
+// there before or all of data.
+func WriteFile(path string, data []byte) error {
+	return replace(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err //nolint:wrapcheck // wrapped by replace
+	})
+}
+
+// replace writes a temporary file beside path, syncs it, renames it to path and
+// syncs the folder.
+func replace(path string, write func(io.Writer) error) error {
+	dir := filepath.Dir(path)
+	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*"+tempSuffix)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := fill(temp, write); err != nil {
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
+	}
+	if err := os.Rename(temp.Name(), path); err != nil {
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
+	}
+	return syncDir(dir)
+}
+
+func fill(temp *os.File, write func(io.Writer) error) error {
+	w := bufio.NewWriterSize(temp, 1<<20)
+	err := write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = temp.Chmod(0o644)
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	return errors.Join(err, temp.Close())
+}
+
+// syncDir makes a rename in dir last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // a folder of the run
+	if err != nil {
+		return fmt.Errorf("syncing folder: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("syncing folder %s: %w", dir, err)
+	}
+	return nil
+}

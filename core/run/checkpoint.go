@@ -1,0 +1,164 @@
+package run
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Write puts the checkpoint at path: a crash leaves there what was before or
+// all of it.
+func (c *Checkpoint) Write(path string) error {
+	if err := replace(path, c.encode); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// ReadCheckpoint reads and verifies a checkpoint, or any safetensors file. The
+// tensors' data share one block of memory.
+func ReadCheckpoint(path string) (c *Checkpoint, err error) {
+	file, err := os.Open(path) //nolint:gosec // the run or file that the user names
+	if err != nil {
+		return nil, fmt.Errorf("reading checkpoint: %w", err)
+	}
+	defer func() { err = errors.Join(err, closing(file)) }()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading checkpoint: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading checkpoint %s: not a file", path)
+	}
+	if c, err = decode(bufio.NewReaderSize(file, 1<<20), info.Size()); err != nil {
+		return nil, fmt.Errorf("reading checkpoint %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Tensor returns the tensor of that name.
+func (c *Checkpoint) Tensor(name string) (NamedArray, bool) {
+	i := slices.IndexFunc(c.Tensors, func(t NamedArray) bool { return t.Name == name })
+	if i < 0 {
+		return NamedArray{}, false
+	}
+	return c.Tensors[i], true
+}
+
+// Saved is a checkpoint of a run, by its file's name.
+type Saved struct {
+	Path      string
+	Step      int
+	Iteration int  // 0 for the last of a step
+	Last      bool // written at the step's end
+}
+
+// CheckpointPath is where the checkpoint of a step at an iteration belongs.
+func (f *Folder) CheckpointPath(step, iteration int) string {
+	return filepath.Join(f.checkpoints(), fmt.Sprintf("step-%d-%d.safetensors", step, iteration))
+}
+
+// LastPath is where the checkpoint of a finished step belongs.
+func (f *Folder) LastPath(step int) string {
+	return filepath.Join(f.checkpoints(), fmt.Sprintf("step-%d-last.safetensors", step))
+}
+
+// Saved lists a step's checkpoints, the newest first: the one of its end, then
+// by falling iteration.
+func (f *Folder) Saved(step int) ([]Saved, error) {
+	entries, err := os.ReadDir(f.checkpoints())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("listing checkpoints: %w", err)
+	}
+	var saved []Saved
+	for _, e := range entries {
+		if s, ok := parseSaved(e.Name()); ok && s.Step == step {
+			s.Path = filepath.Join(f.checkpoints(), e.Name())
+			saved = append(saved, s)
+		}
+	}
+	slices.SortFunc(saved, func(a, b Saved) int {
+		if a.Last != b.Last {
+			if a.Last {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.Iteration, a.Iteration)
+	})
+	return saved, nil
+}
+
+// parseSaved reads step-<n>-<iter>.safetensors or step-<n>-last.safetensors.
+func parseSaved(name string) (Saved, bool) {
+	middle, isStep := strings.CutPrefix(name, "step-")
+	middle, isFile := strings.CutSuffix(middle, ".safetensors")
+	number, at, parted := strings.Cut(middle, "-")
+	step, err := strconv.Atoi(number)
+	if !isStep || !isFile || !parted || err != nil {
+		return Saved{}, false
+	}
+	if at == "last" {
+		return Saved{Step: step, Last: true}, true
+	}
+	iteration, err := strconv.Atoi(at)
+	return Saved{Step: step, Iteration: iteration}, err == nil && iteration >= 0
+}
+
+// Newest reads the newest checkpoint of a step that is whole. Damaged ones are
+// passed over, each with an error in damaged. Without any, the checkpoint is
+// nil.
+func (f *Folder) Newest(step int) (c *Checkpoint, at Saved, damaged []error, err error) {
+	all, err := f.Saved(step)
+	if err != nil {
+		return nil, Saved{}, nil, err
+	}
+	for _, s := range all {
+		c, err := ReadCheckpoint(s.Path)
+		if err == nil {
+			return c, s, damaged, nil
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%w; the file is torn", err)
+		}
+		damaged = append(damaged, err)
+	}
+	return nil, Saved{}, damaged, nil
+}
+
+// Prune removes a step's checkpoints but the newest keep, and never that of its
+// end. A keep of 0 or less removes all but that one.
+func (f *Folder) Prune(step, keep int) error {
+	all, err := f.Saved(step)
+	if err != nil {
+		return err
+	}
+	within := slices.DeleteFunc(all, func(s Saved) bool { return s.Last })
+	for _, s := range within[min(max(keep, 0), len(within)):] {
+		if err := os.Remove(s.Path); err != nil {
+			return fmt.Errorf("removing an old checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// RemoveCheckpoints removes all checkpoints of a step that is begun anew.
+func (f *Folder) RemoveCheckpoints(step int) error {
+	all, err := f.Saved(step)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if err := os.Remove(s.Path); err != nil {
+			return fmt.Errorf("removing a checkpoint of a step begun anew: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package run
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func sample() *Checkpoint {
+	return &Checkpoint{
+		Meta: map[string]string{"step": "2", "text": "<é>\n"},
+		Tensors: []NamedArray{
+			{Name: "a", DType: U8, Shape: []int64{3}, Data: []byte{1, 2, 3}},
+			{Name: "b", DType: F32, Shape: []int64{1, 2}, Data: []byte{0, 0, 128, 63, 0, 0, 0, 64}},
+			{Name: "count", DType: I64, Shape: []int64{}, Data: []byte{7, 0, 0, 0, 0, 0, 0, 0}},
+			{Name: "empty", DType: F64, Shape: []int64{0, 5}, Data: []byte{}},
+			{Name: "half", DType: BF16, Shape: []int64{1}, Data: []byte{128, 63}},
+		},
+	}
+}
+
+func bytesOf(t testing.TB, c *Checkpoint) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := c.encode(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestCheckpointRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.safetensors")
+	if err := sample().Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadCheckpoint(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, got, sample())
+	if b, ok := got.Tensor("b"); !ok || b.DType != F32 {
+		t.Errorf("tensor b: %+v", b)
+	}
+	if _, ok := got.Tensor("z"); ok {
+		t.Error("a tensor that is not there")
+	}
+}
+
+func TestCheckpointIsDeterministicAndAligned(t *testing.T) {
+	c := sample()
+	want := bytesOf(t, c)
+	slices.Reverse(c.Tensors)
+	if !bytes.Equal(bytesOf(t, c), want) {
+		t.Error("another order of tensors gives other bytes")
+	}
+	header := binary.LittleEndian.Uint64(want)
+	if header%8 != 0 {
+		t.Errorf("the data start at %d", 8+header)
+	}
+	_, infos, _, err := decodeHeader(bytes.NewReader(want), int64(len(want)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, info := range infos {
+		if info.Offsets[0]%int64(info.DType.Size()) != 0 {
+			t.Errorf("tensor %s at %d", name, info.Offsets[0])
+		}
+	}
+}
+
+// TestCheckpointRecognisesDamage flips every bit and cuts at every byte.
+func TestCheckpointRecognisesDamage(t *testing.T) {
+	good := bytesOf(t, sample())
+	for i := range good {
+		if _, err := decode(bytes.NewReader(good[:i]), int64(i)); err == nil {
+			t.Errorf("cut at %d was read", i)
+		}
+		for bit := range 8 {
+			bad := bytes.Clone(good)
+			bad[i] ^= 1 << bit
+			got, err := decode(bytes.NewReader(bad), int64(len(bad)))
+			// A letter of the header's own words may change its case unseen.
+			if err == nil && !bytes.Equal(bytesOf(t, got), good) {
+				t.Errorf("bit %d of byte %d was not missed", bit, i)
+			}
+		}
+	}
+}
+
+func TestCheckpointErrors(t *testing.T) {
+	file := func(header, data string) []byte {
+		return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), data...)
+	}
+	for name, tc := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"foreign":       {file(`{"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, "ab"), ""},
+		"huge header":   {binary.LittleEndian.AppendUint64(nil, 1<<60), "does not fit into the file"},
+		"no json":       {file(`nope`, ""), "reading the header"},
+		"null":          {file(`{"__metadata__":null}`, ""), "not strings"},
+		"metadata":      {file(`{"__metadata__":{"a":1}}`, ""), "not strings"},
+		"dtype":         {file(`{"t":{"dtype":"F8","shape":[2],"data_offsets":[0,2]}}`, "ab"), `tensor t: elements of type "F8"`},
+		"size":          {file(`{"t":{"dtype":"U8","shape":[3],"data_offsets":[0,2]}}`, "ab"), "tensor t: its data are at [0 2]"},
+		"torn":          {file(`{"t":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}`, "ab"), "tensor t: its data end at byte 3 of 2"},
+		"gap":           {file(`{"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, "ab"), "tensor t: "},
+		"rest":          {file(`{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, "ab"), "1 bytes after the last tensor"},
+		"overlap":       {file(`{"s":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, "ab"), "tensor t: "},
+		"overflow":      {file(`{"t":{"dtype":"F64","shape":[4294967296,4294967296],"data_offsets":[0,2]}}`, "ab"), "tensor t: no tensor has the shape"},
+		"negative":      {file(`{"t":{"dtype":"U8","shape":[-1],"data_offsets":[0,2]}}`, "ab"), "tensor t: no tensor has the shape"},
+		"lost checksum": {file(`{"__metadata__":{"detnas.x":"1"}}`, ""), "checksum"},
+	} {
+		_, err := decode(bytes.NewReader(tc.data), int64(len(tc.data)))
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: %v; want %q", name, err, tc.want)
+		}
+	}
+}
+
+func TestCheckpointRefusesToWrite(t *testing.T) {
+	for want, c := range map[string]*Checkpoint{
+		"tensor a: 3 bytes of data": {Tensors: []NamedArray{{Name: "a", DType: F32, Shape: []int64{1}, Data: make([]byte, 3)}}},
+		"tensor a is there twice":   {Tensors: []NamedArray{{Name: "a", DType: U8, Shape: []int64{0}}, {Name: "a", DType: U8, Shape: []int64{0}}}},
+		"elements of type":          {Tensors: []NamedArray{{Name: "a", DType: "I7", Shape: []int64{0}}}},
+		"cannot be called":          {Tensors: []NamedArray{{Name: "__metadata__", DType: U8, Shape: []int64{0}}}},
+		"is not UTF-8":              {Meta: map[string]string{"k": "\xff"}},
+	} {
+		path := filepath.Join(t.TempDir(), "c")
+		err := c.Write(path)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%v; want %s", err, want)
+		}
+		if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) > 0 {
+			t.Errorf("left over: %v, %v", left, err)
+		}
+	}
+}
+
+func TestNewestPassesOverDamage(t *testing.T) {
+	f := create(t)
+	if c, _, damaged, err := f.Newest(2); c != nil || damaged != nil || err != nil {
+		t.Fatalf("an empty folder: %v %v %v", c, damaged, err)
+	}
+	for _, at := range []int{5, 10, 100} {
+		if err := sample().Write(f.CheckpointPath(2, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sample().Write(f.CheckpointPath(1, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(f.CheckpointPath(2, 100), 300); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.LastPath(2), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, at, damaged, err := f.Newest(2)
+	if err != nil || c == nil || at.Iteration != 10 || at.Last || len(damaged) != 2 {
+		t.Fatalf("%+v %v %v", at, damaged, err)
+	}
+	if !strings.Contains(damaged[1].Error(), "step-2-100.safetensors") {
+		t.Errorf("the damaged file is not named: %v", damaged[1])
+	}
+	if err := sample().Write(f.LastPath(2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, at, _, err := f.Newest(2); err != nil || !at.Last {
+		t.Errorf("%+v %v", at, err)
+	}
+}
+
+func TestPruneKeepsTheNewest(t *testing.T) {
+	f := create(t)
+	for _, at := range []int{1, 2, 10, 20} {
+		if err := sample().Write(f.CheckpointPath(1, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{f.LastPath(1), f.CheckpointPath(2, 1)} {
+		if err := sample().Write(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Prune(1, 2); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	saved, err := f.Saved(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range saved {
+		names = append(names, filepath.Base(s.Path))
+	}
+	equal(t, names, []string{"step-1-last.safetensors", "step-1-20.safetensors", "step-1-10.safetensors"})
+	if err := f.RemoveCheckpoints(1); err != nil {
+		t.Fatal(err)
+	}
+	if saved, err = f.Saved(1); err != nil || len(saved) != 0 {
+		t.Errorf("%v %v", saved, err)
+	}
+	if saved, err = f.Saved(2); err != nil || len(saved) != 1 {
+		t.Errorf("%v %v", saved, err)
+	}
+}
+
+// BenchmarkEncode is a checkpoint of 64 MiB.
+func BenchmarkEncode(b *testing.B) {
+	c := &Checkpoint{Tensors: []NamedArray{{Name: "t", DType: F32, Shape: []int64{16 << 20}, Data: make([]byte, 64<<20)}}}
+	path := filepath.Join(b.TempDir(), "c")
+	b.SetBytes(64 << 20)
+	for b.Loop() {
+		if err := c.Write(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// FuzzDecode wants an error, or a checkpoint that writing gives again.
+func FuzzDecode(f *testing.F) {
+	f.Add(bytesOf(f, sample()))
+	f.Add(bytesOf(f, &Checkpoint{}))
+	f.Add(append(binary.LittleEndian.AppendUint64(nil, 2), "{}"...))
+	f.Add(append(binary.LittleEndian.AppendUint64(nil, 53), `{"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}ab`...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := decode(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if c.encode(&b) != nil {
+			return // a foreign file may have names that detnas does not write
+		}
+		again, err := decode(&b, int64(b.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(bytesOf(t, again), bytesOf(t, c)) {
+			t.Fatal("written anew it differs")
+		}
+	})
+}

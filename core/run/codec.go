@@ -1,0 +1,94 @@
+package run
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// appendLine encodes an event as a line of the journal, newline included.
+func appendLine(b []byte, seq int64, at time.Time, e Event) ([]byte, error) {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a %s event: %w", e.Kind(), err)
+	}
+	b = append(b, `{"v":`...)
+	b = strconv.AppendInt(b, SchemaVersion, 10)
+	b = append(b, `,"seq":`...)
+	b = strconv.AppendInt(b, seq, 10)
+	b = append(b, `,"time":"`...)
+	b = at.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","type":"`...)
+	b = append(b, e.Kind()...)
+	b = append(b, '"')
+	if len(body) > len("{}") {
+		b = append(b, ',')
+		b = append(b, body[1:len(body)-1]...)
+	}
+	return append(b, "}\n"...), nil
+}
+
+// parseLine decodes a line of the journal.
+func parseLine(line []byte) (Entry, error) {
+	var entry Entry
+	if err := json.Unmarshal(line, &entry.Header); err != nil {
+		return Entry{}, fmt.Errorf("not an event: %w", err)
+	}
+	switch {
+	case entry.V > SchemaVersion:
+		return Entry{}, fmt.Errorf("an event of version %d; this program knows version %d, so use a newer one", entry.V, SchemaVersion)
+	case entry.V < 1 || entry.Seq < 1 || entry.Type == "":
+		return Entry{}, fmt.Errorf("not an event: it lacks v, seq or type")
+	}
+	var err error
+	if entry.Event, err = parseEvent(entry.Type, line); err != nil {
+		return Entry{}, fmt.Errorf("not a %q event: %w", entry.Type, err)
+	}
+	return entry, nil
+}
+
+func parseEvent(kind string, line []byte) (Event, error) {
+	switch kind {
+	case RunStarted{}.Kind():
+		return as[RunStarted](line)
+	case RunResumed{}.Kind():
+		return as[RunResumed](line)
+	case StepStarted{}.Kind():
+		return as[StepStarted](line)
+	case Train{}.Kind():
+		return as[Train](line)
+	case Eval{}.Kind():
+		return as[Eval](line)
+	case Candidate{}.Kind():
+		return as[Candidate](line)
+	case Generation{}.Kind():
+		return as[Generation](line)
+	case CheckpointWritten{}.Kind():
+		return as[CheckpointWritten](line)
+	case StepFinished{}.Kind():
+		return as[StepFinished](line)
+	case Warning{}.Kind():
+		return as[Warning](line)
+	case DataProblem{}.Kind():
+		return as[DataProblem](line)
+	case Control{}.Kind():
+		return as[Control](line)
+	case RunFinished{}.Kind():
+		return as[RunFinished](line)
+	case RunFailed{}.Kind():
+		return as[RunFailed](line)
+	case RunStopped{}.Kind():
+		return as[RunStopped](line)
+	default:
+		return Unknown{Type: kind, Line: append([]byte(nil), line...)}, nil
+	}
+}
+
+func as[T Event](line []byte) (Event, error) {
+	var e T
+	if err := json.Unmarshal(line, &e); err != nil {
+		return nil, err //nolint:wrapcheck // wrapped by parseLine
+	}
+	return e, nil
+}

@@ -1,0 +1,257 @@
+package run
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// SchemaVersion is the version of the journal's events.
+const SchemaVersion = 1
+
+// Header stands first in every line of the journal.
+type Header struct {
+	V    int       `json:"v"`
+	Seq  int64     `json:"seq"` // 1, 2, 3, ... over the whole journal
+	Time time.Time `json:"time"`
+	Type string    `json:"type"`
+}
+
+// Event is what a line of the journal tells.
+type Event interface {
+	// Kind is the event's "type" in the journal.
+	Kind() string
+}
+
+// Entry is one line of the journal.
+type Entry struct {
+	Header
+	Event Event
+}
+
+// Values are losses, metrics or figures by name. In JSON, what is no number is
+// the string "NaN", "+Inf" or "-Inf".
+type Values map[string]float64
+
+// MarshalJSON writes the values sorted by name.
+func (v Values) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, name := range slices.Sorted(maps.Keys(v)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the name %q: %w", name, err)
+		}
+		b = append(append(b, key...), ':')
+		switch x := v[name]; {
+		case math.IsNaN(x) || math.IsInf(x, 0):
+			b = strconv.AppendQuote(b, strconv.FormatFloat(x, 'g', -1, 64))
+		default:
+			b = strconv.AppendFloat(b, x, 'g', -1, 64)
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (v *Values) UnmarshalJSON(data []byte) error {
+	var raw map[string]any
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return fmt.Errorf("decoding values: %w", err)
+	}
+	*v = make(Values, len(raw))
+	for name, x := range raw {
+		switch x := x.(type) {
+		case float64:
+			(*v)[name] = x
+		case string:
+			f, err := strconv.ParseFloat(x, 64)
+			if err != nil {
+				return fmt.Errorf("decoding value %s: %q is no number", name, x)
+			}
+			(*v)[name] = f
+		default:
+			return fmt.Errorf("decoding value %s: %v is no number", name, x)
+		}
+	}
+	return nil
+}
+
+// RunStarted is the first event of a run.
+type RunStarted struct {
+	Run        string `json:"run"`
+	Version    string `json:"version"` // of detnas
+	ConfigHash string `json:"config_hash"`
+	Seed       uint64 `json:"seed"`
+	From       int    `json:"from"` // steps that will be run
+	To         int    `json:"to"`
+	Device     string `json:"device"`
+	Threads    int    `json:"threads"`
+}
+
+// RunResumed follows when a process takes the run up again.
+type RunResumed struct {
+	Version    string `json:"version"`
+	ConfigHash string `json:"config_hash"`
+	From       int    `json:"from"`
+	To         int    `json:"to"`
+	Healed     int64  `json:"healed,omitempty"` // bytes of a torn line that were cut off
+}
+
+// StepStarted begins a step, or takes it up at an iteration above 0. A step's
+// iterations are those of its training, or the candidates of the search.
+type StepStarted struct {
+	Step       int    `json:"step"`
+	Name       string `json:"name"`
+	Iteration  int    `json:"iteration"`
+	Iterations int    `json:"iterations"`
+}
+
+// Train is one iteration of training, or the mean of those since the last one.
+type Train struct {
+	Step       int     `json:"step"`
+	Iteration  int     `json:"iteration"` // done so far
+	LR         float64 `json:"lr"`
+	Losses     Values  `json:"losses"`
+	ImagesPerS float64 `json:"images_per_s"`
+	DataS      float64 `json:"data_s"` // of an iteration, waiting for data
+	StepS      float64 `json:"step_s"` // of an iteration, in all
+}
+
+// Eval is an evaluation within or after a step.
+type Eval struct {
+	Step      int    `json:"step"`
+	Iteration int    `json:"iteration"`
+	Metrics   Values `json:"metrics"`
+}
+
+// Candidate is one subnet of the search.
+type Candidate struct {
+	Index      int     `json:"index"` // in order of evaluation, from 0
+	Generation int     `json:"generation"`
+	Origin     string  `json:"origin"` // random, mutation or crossover
+	Parents    []int   `json:"parents,omitempty"`
+	Subnet     string  `json:"subnet"` // short form
+	Params     int64   `json:"params"`
+	MACs       int64   `json:"macs"`
+	Score      float64 `json:"score"`
+	Seconds    float64 `json:"seconds"`
+	Status     string  `json:"status"` // new, or known when its score was there already
+}
+
+// Generation ends a generation of the search.
+type Generation struct {
+	Generation int     `json:"generation"`
+	Evaluated  int     `json:"evaluated"` // candidates so far
+	Best       string  `json:"best"`      // short form
+	Score      float64 `json:"score"`     // of the best
+}
+
+// CheckpointWritten says that a checkpoint is on disk.
+type CheckpointWritten struct {
+	Step      int    `json:"step"`
+	Iteration int    `json:"iteration"`
+	Path      string `json:"path"` // from the run's folder on
+}
+
+// StepFinished ends a step.
+type StepFinished struct {
+	Step    int     `json:"step"`
+	Seconds float64 `json:"seconds"`
+	Metrics Values  `json:"metrics"`
+}
+
+// Warning is something that a reader of the result should know.
+type Warning struct {
+	What string `json:"what"`
+}
+
+// DataProblem is an image or a box that was left out.
+type DataProblem struct {
+	Split string `json:"split"`
+	Fault string `json:"kind"`
+	Where string `json:"where"` // file and place
+	What  string `json:"what"`
+	Cure  string `json:"cure"`
+}
+
+// Control is a command that a person or a script gave: pause, resume, stop, pin.
+type Control struct {
+	What string `json:"what"`
+	Who  string `json:"who"`
+}
+
+// RunFinished ends a run that did all it was asked.
+type RunFinished struct {
+	Seconds float64 `json:"seconds"`
+}
+
+// RunFailed ends a run by an error.
+type RunFailed struct {
+	Error string `json:"error"`
+}
+
+// RunStopped ends a run that was told to stop and can be resumed.
+type RunStopped struct {
+	Why string `json:"why"`
+}
+
+// Unknown is an event of a newer program.
+type Unknown struct {
+	Type string
+	Line json.RawMessage
+}
+
+// Kind is the event's "type" in the journal.
+func (RunStarted) Kind() string { return "run_started" }
+
+// Kind is the event's "type" in the journal.
+func (RunResumed) Kind() string { return "run_resumed" }
+
+// Kind is the event's "type" in the journal.
+func (StepStarted) Kind() string { return "step_started" }
+
+// Kind is the event's "type" in the journal.
+func (Train) Kind() string { return "train" }
+
+// Kind is the event's "type" in the journal.
+func (Eval) Kind() string { return "eval" }
+
+// Kind is the event's "type" in the journal.
+func (Candidate) Kind() string { return "candidate" }
+
+// Kind is the event's "type" in the journal.
+func (Generation) Kind() string { return "generation" }
+
+// Kind is the event's "type" in the journal.
+func (CheckpointWritten) Kind() string { return "checkpoint" }
+
+// Kind is the event's "type" in the journal.
+func (StepFinished) Kind() string { return "step_finished" }
+
+// Kind is the event's "type" in the journal.
+func (Warning) Kind() string { return "warning" }
+
+// Kind is the event's "type" in the journal.
+func (DataProblem) Kind() string { return "data_problem" }
+
+// Kind is the event's "type" in the journal.
+func (Control) Kind() string { return "control" }
+
+// Kind is the event's "type" in the journal.
+func (RunFinished) Kind() string { return "run_finished" }
+
+// Kind is the event's "type" in the journal.
+func (RunFailed) Kind() string { return "run_failed" }
+
+// Kind is the event's "type" in the journal.
+func (RunStopped) Kind() string { return "run_stopped" }
+
+// Kind is the event's "type" in the journal.
+func (u Unknown) Kind() string { return u.Type }

@@ -1,0 +1,98 @@
+// Package run keeps what a run leaves on disk: its folder and the lock on it,
+// the journal of events, checkpoints, and the result. Whatever is written is
+// whole after a crash at any moment, or is recognised as torn and left out.
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Folder is a run's folder.
+type Folder struct {
+	dir  string
+	lock *os.File // held by the process that writes
+}
+
+// AutoName is the name of a run that was given none: <title>-YYYYMMDD-HHMMSS.
+func AutoName(title string, at time.Time) string {
+	return title + "-" + at.Format("20060102-150405")
+}
+
+// Create makes the folder runs/name, which must not be there yet, and locks it.
+func Create(runs, name string) (*Folder, error) {
+	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+		return nil, fmt.Errorf("creating run: %q cannot be a folder's name; give one without slashes or a leading dot", name)
+	}
+	if err := os.MkdirAll(runs, 0o755); err != nil { //nolint:gosec // runs are there to be read
+		return nil, fmt.Errorf("creating the folder of runs: %w", err)
+	}
+	f := &Folder{dir: filepath.Join(runs, name)}
+	switch err := os.Mkdir(f.dir, 0o755); { //nolint:gosec // as above
+	case errors.Is(err, fs.ErrExist):
+		return nil, fmt.Errorf("creating run %s: %s is there already; go on with --resume %s, or choose another --name", name, f.dir, name)
+	case err != nil:
+		return nil, fmt.Errorf("creating run %s: %w", name, err)
+	}
+	if err := f.Lock(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Find opens a run by its folder or by its name under runs, without locking it.
+func Find(runs, nameOrDir string) (*Folder, error) {
+	if nameOrDir == "" {
+		return nil, errors.New("finding run: no name given; give a run's folder or its name under --runs")
+	}
+	tried := []string{nameOrDir}
+	if nameOrDir == filepath.Base(nameOrDir) {
+		tried = []string{filepath.Join(runs, nameOrDir), nameOrDir}
+	}
+	for _, dir := range tried {
+		f := &Folder{dir: filepath.Clean(dir)}
+		for _, file := range []string{f.Config(), f.JournalPath(), f.lockPath()} {
+			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+				return f, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no run in %s; give a run's folder or its name under --runs", strings.Join(tried, " or "))
+}
+
+// Name is the run's name, that of its folder.
+func (f *Folder) Name() string {
+	if abs, err := filepath.Abs(f.dir); err == nil {
+		return filepath.Base(abs)
+	}
+	return filepath.Base(f.dir)
+}
+
+// Dir is the folder's path.
+func (f *Folder) Dir() string { return f.dir }
+
+// Config is the path of the config as resolved.
+func (f *Folder) Config() string { return filepath.Join(f.dir, "config.toml") }
+
+// JournalPath is the path of the journal.
+func (f *Folder) JournalPath() string { return filepath.Join(f.dir, "events.jsonl") }
+
+// Result is the path of the result.
+func (f *Folder) Result() string { return filepath.Join(f.dir, "result.json") }
+
+// Subnet is the path of the chosen subnet, in MMRazor's form.
+func (f *Folder) Subnet() string { return filepath.Join(f.dir, "subnet.yaml") }
+
+// Log is the path of what libtorch and the engine print.
+func (f *Folder) Log() string { return filepath.Join(f.dir, "log.txt") }
+
+// Data is the folder of what the run draws for itself.
+func (f *Folder) Data() string { return filepath.Join(f.dir, "data") }
+
+func (f *Folder) checkpoints() string { return filepath.Join(f.dir, "checkpoints") }
+func (f *Folder) lockPath() string    { return filepath.Join(f.dir, "lock") }

@@ -1,0 +1,207 @@
+package run
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func create(t *testing.T) *Folder {
+	t.Helper()
+	f, err := Create(filepath.Join(t.TempDir(), "runs"), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Unlock(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func TestCreateRefuses(t *testing.T) {
+	f := create(t)
+	runs := filepath.Dir(f.Dir())
+	for name, want := range map[string]string{
+		"r":    "--resume r",
+		"":     "cannot be a folder's name",
+		"a/b":  "cannot be a folder's name",
+		"..":   "cannot be a folder's name",
+		".git": "cannot be a folder's name",
+	} {
+		if _, err := Create(runs, name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Create(%q): %v; want %q", name, err, want)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	f := create(t)
+	runs := filepath.Dir(f.Dir())
+	for _, name := range []string{"r", f.Dir(), f.Dir() + "/"} {
+		found, err := Find(runs, name)
+		if err != nil || found.Name() != "r" || found.Dir() != f.Dir() {
+			t.Errorf("Find(%q) = %v, %v", name, found, err)
+		}
+	}
+	for _, name := range []string{"", "q", runs} {
+		if _, err := Find(runs, name); err == nil {
+			t.Errorf("Find(%q) found something", name)
+		}
+	}
+}
+
+func TestAutoName(t *testing.T) {
+	if got := AutoName("tiny", time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)); got != "tiny-20240506-070809" {
+		t.Error(got)
+	}
+}
+
+func TestLockHasOneHolder(t *testing.T) {
+	f := create(t)
+	other, err := Find("", f.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = other.Lock()
+	if err == nil || !strings.Contains(err.Error(), "process ") {
+		t.Fatalf("a second lock: %v", err)
+	}
+	if held, err := other.Locked(); err != nil || !held {
+		t.Errorf("locked %v, %v", held, err)
+	}
+	if err := f.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := other.Locked(); err != nil || held {
+		t.Errorf("locked %v, %v after the unlock", held, err)
+	}
+	if err := other.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHoldLock is the other process of TestLockDiesWithItsProcess.
+func TestHoldLock(t *testing.T) {
+	dir := os.Getenv("RUN_TEST_LOCK")
+	if dir == "" {
+		t.Skip("is run by TestLockDiesWithItsProcess")
+	}
+	f := &Folder{dir: dir}
+	if err := f.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stdout.WriteString("held\n"); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+func TestLockDiesWithItsProcess(t *testing.T) {
+	f := create(t)
+	if err := f.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	stale := filepath.Join(f.checkpoints(), ".step-1-5.safetensors.123"+tempSuffix)
+	if err := os.WriteFile(stale, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHoldLock$") //nolint:gosec // this test itself
+	cmd.Env = append(os.Environ(), "RUN_TEST_LOCK="+f.Dir())
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close() //nolint:errcheck // of a process that is killed
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Lock(); err == nil {
+		t.Error("locked beside another process")
+	}
+	if s, err := f.Status(); err != nil || s.State != StateRunning {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the killed process ended well")
+	}
+	if s, err := f.Status(); err != nil || s.State != StateInterrupted {
+		t.Errorf("status %+v, %v after the kill", s, err)
+	}
+	if err := f.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(stale); err == nil {
+		t.Error("a temporary file was left")
+	}
+}
+
+func TestWriteFileReplacesWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	for _, text := range []string{"one", "second", ""} {
+		if err := WriteFile(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != text {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left over: %v, %v", entries, err)
+	}
+	if err := WriteFile(filepath.Join(path, "below"), nil); err == nil {
+		t.Error("wrote below a file")
+	}
+}
+
+func TestResultRoundTrip(t *testing.T) {
+	f := create(t)
+	want := Result{
+		Run: "r", ConfigHash: "ab", Seed: 3, Subnet: "01-23",
+		Steps:  []StepResult{{Step: 1, Name: "supernet-pretrain", Seconds: 1.5, Metrics: Values{"top1": 0.5}}},
+		Search: SearchResult{Evaluated: 2, Best: []Scored{{Subnet: "01-23", Score: 0.25, Params: 5, MACs: 7}}},
+		Final:  Values{"AP": 0.5, "APs": -1},
+	}
+	if err := f.WriteResult(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.ReadResult()
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, got, want)
+	text, err := os.ReadFile(f.Result())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{`"config_hash": "ab"`, `"search": {`, `"evaluated": 2`, `"APs": -1`, `"macs": 7`} {
+		if !strings.Contains(string(text), key) {
+			t.Errorf("result.json lacks %s:\n%s", key, text)
+		}
+	}
+	if err := f.WriteResult(Result{}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err = os.ReadFile(f.Result()); err != nil || strings.Contains(string(text), "null") {
+		t.Errorf("an empty result has nulls: %s, %v", text, err)
+	}
+}

@@ -1,0 +1,152 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The lock is tried again for a moment, since looking at it takes it for an
+// instant.
+const (
+	lockTries = 20
+	lockPause = 5 * time.Millisecond
+)
+
+// Lock makes this process the one that writes the folder, and clears what a
+// writer that died left half done. The lock dies with its process, so a stale
+// one is none. It fails when another process, or another Folder of this one,
+// holds the lock, and names that process.
+func (f *Folder) Lock() error {
+	if f.lock != nil {
+		return nil
+	}
+	file, err := os.OpenFile(f.lockPath(), os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // others may read who runs it
+	if err != nil {
+		return fmt.Errorf("locking run %s: %w", f.Name(), err)
+	}
+	if err := f.take(file); err != nil {
+		return errors.Join(err, closing(file))
+	}
+	f.lock = file
+	if err := f.sweep(); err != nil {
+		return errors.Join(err, f.Unlock())
+	}
+	return nil
+}
+
+func (f *Folder) take(file *os.File) error {
+	var err error
+	for range lockTries {
+		if err = flock(file, syscall.LOCK_EX); !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(lockPause)
+	}
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return fmt.Errorf("run %s is being written by %s; stop that first, or start a run of another name", f.Name(), owner(file))
+	case err != nil:
+		return fmt.Errorf("locking run %s: %w", f.Name(), err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	text := fmt.Sprintf("process %d on %s since %s\n", os.Getpid(), host, time.Now().Format(time.RFC3339))
+	if err := file.Truncate(0); err != nil {
+		return fmt.Errorf("locking run %s: %w", f.Name(), err)
+	}
+	if _, err := file.WriteAt([]byte(text), 0); err != nil {
+		return fmt.Errorf("locking run %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+// sweep makes the folders that a writer needs and removes its temporary files.
+func (f *Folder) sweep() error {
+	if err := os.MkdirAll(f.checkpoints(), 0o755); err != nil { //nolint:gosec // runs are there to be read
+		return fmt.Errorf("preparing run %s: %w", f.Name(), err)
+	}
+	for _, dir := range []string{f.dir, f.checkpoints()} {
+		stale, err := filepath.Glob(filepath.Join(globQuote(dir), ".*"+tempSuffix))
+		if err != nil {
+			return fmt.Errorf("preparing run %s: %w", f.Name(), err)
+		}
+		for _, path := range stale {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("preparing run %s: removing what a dead process left: %w", f.Name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// globQuote takes their meaning from the signs of a pattern.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// Unlock lets another process write the folder.
+func (f *Folder) Unlock() error {
+	if f.lock == nil {
+		return nil
+	}
+	file := f.lock
+	f.lock = nil
+	return closing(file)
+}
+
+// Locked reports whether some process writes the folder.
+func (f *Folder) Locked() (bool, error) {
+	if f.lock != nil {
+		return true, nil
+	}
+	file, err := os.Open(f.lockPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking at the lock of run %s: %w", f.Name(), err)
+	}
+	err = flock(file, syscall.LOCK_SH)
+	held := errors.Is(err, syscall.EWOULDBLOCK)
+	if held {
+		err = nil
+	}
+	if err = errors.Join(err, closing(file)); err != nil {
+		return false, fmt.Errorf("looking at the lock of run %s: %w", f.Name(), err)
+	}
+	return held, nil
+}
+
+// flock asks for a lock and does not wait for it.
+func flock(file *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EINTR) {
+			return err //nolint:wrapcheck // wrapped by the callers, which test for EWOULDBLOCK
+		}
+	}
+}
+
+// owner is what the lock's holder wrote about itself.
+func owner(file *os.File) string {
+	text, err := io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, 1<<10), 1<<10))
+	if who := strings.TrimSpace(string(text)); err == nil && who != "" {
+		return who
+	}
+	return "another process"
+}
+
+func closing(file *os.File) error {
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("closing: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package run
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// Result is what a run leaves in result.json.
+type Result struct {
+	Run        string       `json:"run"`
+	ConfigHash string       `json:"config_hash"`
+	Seed       uint64       `json:"seed"`
+	Steps      []StepResult `json:"steps"`
+	Search     SearchResult `json:"search"`
+	Subnet     string       `json:"subnet"` // short form
+	Final      Values       `json:"final"`  // COCO's 12 figures; empty before step 5
+}
+
+// StepResult is one step that was done.
+type StepResult struct {
+	Step    int     `json:"step"`
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	Metrics Values  `json:"metrics"`
+}
+
+// SearchResult is what the search found, the best first.
+type SearchResult struct {
+	Evaluated int      `json:"evaluated"`
+	Best      []Scored `json:"best"`
+}
+
+// Scored is a subnet with its score and cost.
+type Scored struct {
+	Subnet string  `json:"subnet"` // short form
+	Score  float64 `json:"score"`
+	Params int64   `json:"params"`
+	MACs   int64   `json:"macs"`
+}
+
+// WriteResult writes result.json.
+func (f *Folder) WriteResult(r Result) error {
+	if r.Steps == nil {
+		r.Steps = []StepResult{}
+	}
+	if r.Search.Best == nil {
+		r.Search.Best = []Scored{}
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding result.json: %w", err)
+	}
+	return WriteFile(f.Result(), append(text, '\n'))
+}
+
+// ReadResult reads result.json.
+func (f *Folder) ReadResult() (Result, error) {
+	text, err := os.ReadFile(f.Result())
+	if err != nil {
+		return Result{}, fmt.Errorf("reading the result: %w", err)
+	}
+	var r Result
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Result{}, fmt.Errorf("reading %s: %w", f.Result(), err)
+	}
+	return r, nil
+}

@@ -1,0 +1,117 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"detnas/core/dataset"
+	"detnas/core/nn"
+	"detnas/core/tensor"
+	"detnas/nas"
+	"detnas/nas/supernet"
+)
+
+// PathAt chooses the subnet that an iteration trains.
+type PathAt func(iteration int64) nas.Subnet
+
+// Classify is the training of a classifier, steps 1 and 4.
+type Classify struct {
+	Net       *supernet.Classifier
+	Data      *dataset.ClassTrain
+	Path      PathAt
+	Smoothing float64
+	Device    tensor.Device
+}
+
+// Batch makes the batch of an iteration.
+func (c *Classify) Batch(ctx context.Context, iteration int64) (dataset.ClassBatch, error) {
+	return c.Data.Batch(ctx, iteration)
+}
+
+// Loss is the cross entropy with label smoothing.
+func (c *Classify) Loss(p *nn.Pass, b dataset.ClassBatch, iteration int64) (Losses, error) {
+	x := p.FromFloats(b.X, c.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+	logits := c.Net.Forward(p, x, c.Path(iteration))
+	target := p.FromInts(b.Labels, c.Device, int64(b.N))
+	loss := p.CrossEntropy(logits, target, tensor.Average, c.Smoothing)
+	return Losses{Total: loss, Images: b.N}, nil
+}
+
+// Accuracy is the share of a set that a classifier gets right.
+type Accuracy struct {
+	Top1, Top5 float64 // shares of 1; Top5 is 1 where there are 5 classes or fewer
+	Images     int
+}
+
+// EvaluateClassifier runs every image of data through a subnet in Eval mode.
+func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, data *dataset.ClassEval, dev tensor.Device, workers int) (Accuracy, error) {
+	var acc Accuracy
+	var top1, top5 int
+	err := tensor.NoGrad(func() error {
+		return Each(ctx, data.Iterations(), workers, data.Batch, func(b dataset.ClassBatch) error {
+			if b.N == 0 {
+				return nil
+			}
+			return tensor.Run("classify", func(s *tensor.Scope) error {
+				p := &nn.Pass{Scope: s, Mode: nn.Eval}
+				x := s.FromFloats(b.X, dev, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+				logits, err := net.Forward(p, x, sub).Floats()
+				if err != nil {
+					return err
+				}
+				classes := len(logits) / b.N
+				for i, label := range b.Labels {
+					rank := rankOf(logits[i*classes:(i+1)*classes], int(label))
+					if rank == 0 {
+						top1++
+					}
+					if rank < 5 {
+						top5++
+					}
+				}
+				acc.Images += b.N
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		return acc, fmt.Errorf("evaluate the classifier: %w", err)
+	}
+	if acc.Images == 0 {
+		return acc, errors.New("evaluate the classifier: the set has no image that can be read")
+	}
+	acc.Top1, acc.Top5 = float64(top1)/float64(acc.Images), float64(top5)/float64(acc.Images)
+	return acc, nil
+}
+
+// rankOf is the number of classes that score better than label; ties go to the
+// lower index.
+func rankOf(scores []float32, label int) int {
+	rank := 0
+	for i, v := range scores {
+		if v > scores[label] || v == scores[label] && i < label {
+			rank++
+		}
+	}
+	return rank
+}
+
+// Each calls use with the batches 0..n-1 of make, in order, made ahead.
+func Each[B any](ctx context.Context, n int64, workers int, batch func(context.Context, int64) (B, error), use func(B) error) error {
+	stream := dataset.Prefetch(ctx, 0, n, workers, 2*max(workers, 1), batch)
+	defer stream.Close()
+	for {
+		b, err := stream.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := use(b); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package train
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"detnas/core/dataset"
+	"detnas/core/nn"
+	"detnas/core/seed"
+	"detnas/core/tensor"
+	"detnas/detector"
+)
+
+// Detect is the training of a detector, steps 2 and 5.
+type Detect struct {
+	Net    *detector.FasterRCNN
+	Data   *dataset.DetTrain
+	Path   PathAt
+	Seed   uint64 // root of the samplers' draws
+	Step   string // name of their stream
+	Device tensor.Device
+}
+
+// Batch makes the batch of an iteration.
+func (d *Detect) Batch(ctx context.Context, iteration int64) (dataset.DetBatch, error) {
+	return d.Data.Batch(ctx, iteration)
+}
+
+// Loss is the sum of the RPN's and the box head's losses.
+func (d *Detect) Loss(p *nn.Pass, b dataset.DetBatch, iteration int64) (Losses, error) {
+	x := p.FromFloats(b.X, d.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+	l, err := d.Net.Loss(p, DetectorBatch(x, b), d.Path(iteration), Draws(d.Seed, d.Step, iteration))
+	if err != nil {
+		return Losses{}, err
+	}
+	return Losses{
+		Total: l.Total,
+		Parts: []Part{
+			{Name: "loss_rpn_cls", T: l.RPNClass}, {Name: "loss_rpn_bbox", T: l.RPNBox},
+			{Name: "loss_cls", T: l.Class}, {Name: "loss_bbox", T: l.Box},
+		},
+		Images: b.N,
+	}, nil
+}
+
+// DetectorBatch hands a batch of the loader, whose pixels are x, to a detector.
+func DetectorBatch(x *tensor.Tensor, b dataset.DetBatch) detector.Batch {
+	out := detector.Batch{X: x, Images: make([]detector.Image, len(b.Images))}
+	for i, t := range b.Images {
+		out.Images[i] = detector.Image{W: t.W, H: t.H, Boxes: t.Boxes, Labels: t.Labels, Ignore: t.Ignore}
+	}
+	return out
+}
+
+// Draws gives the samplers of an iteration their generators, by image and stage.
+func Draws(root uint64, step string, iteration int64) detector.RNG {
+	return func(image int, stage string) *rand.Rand {
+		return seed.Rand(root, step, "sample", iteration, image, stage)
+	}
+}

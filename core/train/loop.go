@@ -1,0 +1,138 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"detnas/core/dataset"
+	"detnas/core/nn"
+	"detnas/core/tensor"
+)
+
+// Losses are what a task made of one batch.
+type Losses struct {
+	Total  *tensor.Tensor // scalar, to go backward from
+	Parts  []Part         // what the total is the sum of
+	Images int
+}
+
+// Part is one named loss, a scalar.
+type Part struct {
+	Name string
+	T    *tensor.Tensor
+}
+
+// Task is one kind of training: where batches come from and what their loss is.
+// Both depend on the iteration alone, never on the iterations before it.
+type Task[B any] interface {
+	// Batch makes the batch of an iteration, on any goroutine.
+	Batch(ctx context.Context, iteration int64) (B, error)
+	// Loss computes the losses of a batch on the training thread.
+	Loss(p *nn.Pass, batch B, iteration int64) (Losses, error)
+}
+
+// Rank is this process's place among those that train together; the only one
+// so far is rank 0 of 1.
+type Rank struct {
+	Rank, World int
+}
+
+// Alone is the rank of a process that trains by itself.
+func Alone() Rank { return Rank{Rank: 0, World: 1} }
+
+// Iteration is what is known after one iteration.
+type Iteration struct {
+	Index  int64 // from 0
+	LR     float64
+	Losses map[string]float64 // the parts and their sum, "loss"
+	Norm   float64            // of the gradients, when the step clips
+	Images int
+	Data   time.Duration // waited for the loader
+	Step   time.Duration // computed
+}
+
+// Loop is a training step's loop.
+type Loop struct {
+	Store     *nn.Store
+	Optimizer *SGD
+	Schedule  Schedule
+	From, To  int64 // iterations, To exclusive
+	Workers   int   // that make batches ahead of the trainer
+
+	// After is called with each iteration that was made, between it and the
+	// next, on the training thread; an error ends the loop.
+	After func(Iteration) error
+}
+
+// ErrNotFinite is wrapped by the error of a loss that is NaN or infinite.
+var ErrNotFinite = errors.New("the loss is not finite")
+
+// Train runs the loop. When ctx is cancelled it stops between two iterations
+// and returns the context's cause; the iterations made so far are complete.
+func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
+	workers := max(l.Workers, 1)
+	stream := dataset.Prefetch(ctx, l.From, l.To, workers, 2*workers, task.Batch)
+	defer stream.Close()
+	for i := l.From; i < l.To; i++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		batch, err := stream.Next()
+		if err != nil {
+			return fmt.Errorf("iteration %d: %w", i, err)
+		}
+		it := Iteration{Index: i, LR: l.Schedule.At(i), Data: time.Since(began)}
+		began = time.Now()
+		if err := step(l, task, batch, &it); err != nil {
+			return fmt.Errorf("iteration %d: %w", i, err)
+		}
+		it.Step = time.Since(began)
+		if err := l.After(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step makes one iteration in a scope of its own.
+func step[B any](l Loop, task Task[B], batch B, it *Iteration) error {
+	return tensor.Run("training step", func(s *tensor.Scope) error {
+		losses, err := task.Loss(&nn.Pass{Scope: s, Mode: nn.Train}, batch, it.Index)
+		if err != nil {
+			return err
+		}
+		if s.Err() != nil {
+			return nil // Run reports it
+		}
+		if it.Losses, err = values(losses); err != nil {
+			return err
+		}
+		it.Images = losses.Images
+		s.Backward(losses.Total)
+		if s.Err() != nil {
+			return nil
+		}
+		it.Norm, _, err = l.Optimizer.Step(it.LR)
+		return err
+	})
+}
+
+// values reads the losses and refuses one that is not finite.
+func values(l Losses) (map[string]float64, error) {
+	out := make(map[string]float64, len(l.Parts)+1)
+	for _, p := range append(l.Parts, Part{Name: "loss", T: l.Total}) {
+		v, err := p.T.Item()
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", p.Name, err)
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("%w: %s is %v; lower the rate, raise the warm-up or set clip_grad", ErrNotFinite, p.Name, v)
+		}
+		out[p.Name] = v
+	}
+	return out, nil
+}

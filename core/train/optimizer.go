@@ -1,0 +1,111 @@
+package train
+
+import (
+	"fmt"
+	"strings"
+
+	"detnas/core/config"
+	"detnas/core/nn"
+	"detnas/core/tensor"
+)
+
+// SGD is stochastic gradient descent with momentum over a network's parameters.
+// Parameters that the last backward pass did not reach, the blocks beside the
+// sampled path, are left alone, and so are their momenta: neither weight decay
+// nor left-over momentum moves a block while it is not on the path.
+type SGD struct {
+	names    []string
+	params   []*tensor.Tensor
+	momenta  []*tensor.Tensor
+	decay    []float64
+	momentum float64
+	clip     float64
+}
+
+// NewSGD makes the optimiser of a step; Free frees its momenta.
+func NewSGD(st *nn.Store, c *config.Train) (*SGD, error) {
+	o := &SGD{momentum: c.Momentum, clip: c.ClipGrad}
+	s := tensor.NewScope()
+	defer s.Close()
+	for _, p := range st.Params {
+		decay := c.WeightDecay
+		if c.NoDecayNormBias && !p.Decay {
+			decay = 0
+		}
+		o.names = append(o.names, p.Name)
+		o.params = append(o.params, p.T)
+		o.decay = append(o.decay, decay)
+		o.momenta = append(o.momenta, s.Full(0, st.Device(), p.T.Shape()...))
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("optimiser: %w", err)
+	}
+	for _, m := range o.momenta {
+		s.Keep(m)
+	}
+	return o, nil
+}
+
+// Free frees the momenta.
+func (o *SGD) Free() {
+	for _, m := range o.momenta {
+		m.Free()
+	}
+}
+
+// Step moves the parameters by their gradients at the rate lr and forgets the
+// gradients. It returns the gradients' norm, before clipping, when the step
+// clips, and how many parameters moved.
+func (o *SGD) Step(lr float64) (norm float64, moved int, err error) {
+	if o.clip > 0 {
+		if norm, err = tensor.ClipGrads(o.params, o.clip); err != nil {
+			return 0, 0, err
+		}
+	}
+	moved, err = tensor.SGD(o.params, o.momenta, o.decay, lr, o.momentum)
+	tensor.DropGrads(o.params)
+	return norm, moved, err
+}
+
+// momentumPrefix marks momenta among a checkpoint's arrays.
+const momentumPrefix = "momentum."
+
+// Export copies out the momenta as arrays named momentum.<parameter>.
+func (o *SGD) Export() ([]nn.Array, error) {
+	out := make([]nn.Array, len(o.momenta))
+	for i, m := range o.momenta {
+		data, err := m.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("export the momentum of %s: %w", o.names[i], err)
+		}
+		out[i] = nn.Array{Name: momentumPrefix + o.names[i], DType: m.DType(), Shape: m.Shape(), Data: data}
+	}
+	return out, nil
+}
+
+// Import takes the momenta from a checkpoint's arrays; every one has to be there.
+func (o *SGD) Import(arrays []nn.Array) error {
+	at := make(map[string]int, len(o.names))
+	for i, name := range o.names {
+		at[name] = i
+	}
+	taken := 0
+	for _, a := range arrays {
+		name, ok := strings.CutPrefix(a.Name, momentumPrefix)
+		if !ok {
+			continue
+		}
+		i, ok := at[name]
+		if !ok {
+			return fmt.Errorf("import %s: the network has no such parameter", a.Name)
+		}
+		if err := a.CopyTo(o.momenta[i]); err != nil {
+			return err
+		}
+		taken++
+	}
+	if taken != len(o.momenta) {
+		return fmt.Errorf("import the optimiser's state: %d of %d momenta are there", taken, len(o.momenta))
+	}
+	return nil
+}

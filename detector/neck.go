@@ -1,0 +1,120 @@
+package detector
+
+import (
+	"fmt"
+	"math"
+
+	"detnas/core/nn"
+	"detnas/core/tensor"
+)
+
+// convNorm is a convolution with either a bias or batch normalisation: mmcv's
+// ConvModule without its activation.
+type convNorm struct {
+	conv *nn.Conv2d
+	norm *nn.BatchNorm
+}
+
+// newConvNorm makes a convolution of stride 1, with BN where momentum is positive.
+func newConvNorm(p nn.Path, in, out, kernel int, init nn.Init, momentum float64) *convNorm {
+	c := &convNorm{conv: nn.NewConv2d(p.At("conv"), nn.ConvSpec{
+		In: in, Out: out, Kernel: kernel, Bias: momentum <= 0, Init: init,
+	})}
+	if momentum > 0 {
+		c.norm = nn.NewBatchNorm(p.At("bn"), out, 0)
+		c.norm.Momentum = momentum
+	}
+	return c
+}
+
+func (c *convNorm) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
+	y := c.conv.Forward(p, x)
+	if c.norm == nil {
+		return y
+	}
+	z := c.norm.Forward(p, y)
+	p.Free(y)
+	return z
+}
+
+// neck is the feature pyramid: mmdet's FPN with add_extra_convs off.
+type neck struct {
+	levels  []int // of the backbone
+	numOuts int
+	lateral []*convNorm // 1x1
+	output  []*convNorm // 3x3
+}
+
+func newNeck(p nn.Path, c NeckConfig, channels []int, bnMomentum float64) *neck {
+	n := &neck{levels: c.Levels, numOuts: c.NumOuts}
+	if !c.Norm {
+		bnMomentum = 0
+	}
+	for i, l := range c.Levels {
+		n.lateral = append(n.lateral, newConvNorm(p.At("lateral_convs.%d", i), channels[l], c.Channels, 1,
+			nn.XavierUniform(channels[l], c.Channels), bnMomentum))
+		n.output = append(n.output, newConvNorm(p.At("fpn_convs.%d", i), c.Channels, c.Channels, 3,
+			nn.XavierUniform(9*c.Channels, 9*c.Channels), bnMomentum))
+	}
+	return n
+}
+
+// forward maps the backbone's levels [n, c_i, h_i, w_i] to numOuts levels
+// [n, Channels, h_i, w_i].
+func (n *neck) forward(p *nn.Pass, features []*tensor.Tensor) []*tensor.Tensor {
+	defer p.Layer("neck")()
+	if last := n.levels[len(n.levels)-1]; last >= len(features) {
+		p.Fail(fmt.Errorf("the backbone gave %d levels and level %d is needed", len(features), last))
+		return nil
+	}
+	return inner(p, func(p *nn.Pass) []*tensor.Tensor {
+		outs := make([]*tensor.Tensor, len(n.levels), n.numOuts)
+		var above *tensor.Tensor
+		for i := len(n.levels) - 1; i >= 0; i-- {
+			above = n.merge(p, i, features[n.levels[i]], above)
+			done := p.Layer(fmt.Sprintf("fpn_convs.%d", i))
+			outs[i] = n.output[i].forward(p, above)
+			done()
+		}
+		for len(outs) < n.numOuts {
+			outs = append(outs, p.MaxPool2d(outs[len(outs)-1], 1, 2, 0))
+		}
+		return outs
+	})
+}
+
+// merge adds the level above, enlarged, to the lateral of level i.
+func (n *neck) merge(p *nn.Pass, i int, x, above *tensor.Tensor) *tensor.Tensor {
+	defer p.Layer(fmt.Sprintf("lateral_convs.%d", i))()
+	lateral := n.lateral[i].forward(p, x)
+	if above == nil {
+		return lateral
+	}
+	large := p.UpsampleNearest(above, x.Dim(2), x.Dim(3))
+	sum := p.Add(lateral, large)
+	p.Free(lateral)
+	p.Free(large)
+	p.Free(above)
+	return sum
+}
+
+// kaimingFanOut is the std of mmcv's kaiming_init for a convolution with ReLU.
+func kaimingFanOut(out, kernel int) nn.Init {
+	return nn.Normal(math.Sqrt(2 / float64(out*kernel*kernel)))
+}
+
+// inner runs f in a scope of its own, so that what f makes and does not return is
+// freed at its end. What autograd needs of it, autograd keeps.
+func inner(p *nn.Pass, f func(p *nn.Pass) []*tensor.Tensor) []*tensor.Tensor {
+	return p.Within(func(s *tensor.Scope) []*tensor.Tensor {
+		return f(&nn.Pass{Scope: s, Mode: p.Mode, Stats: p.Stats})
+	})
+}
+
+// relu overwrites x and leaves one handle to it, so that freeing the result frees
+// the memory.
+func relu(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
+	y := p.ReluInPlace(x)
+	p.Free(x)
+	return y
+}

@@ -1,0 +1,87 @@
+package supernet
+
+import (
+	"detnas/core/nn"
+	"detnas/core/tensor"
+	"detnas/nas"
+)
+
+// fcStd is the standard deviation of the fully connected layer's initial weights
+// in the official code and in mmcls's linear head.
+const fcStd = 0.01
+
+// Classifier is a backbone with a last 1x1 convolution (BatchNorm, ReLU), global
+// average pooling and a fully connected layer. There is no dropout, as in MMRazor.
+type Classifier struct {
+	Backbone *Backbone // at "backbone" of the path
+	last     *unit     // at "backbone.layers.<stages>", as in MMRazor
+	lastName string
+	fc       *nn.Linear // at "head.fc"
+}
+
+// NewSupernetClassifier builds a classifier on every choice of every block.
+func NewSupernetClassifier(path nn.Path, space nas.Space) (*Classifier, error) {
+	b, err := NewSupernet(path.At("backbone"), space)
+	if err != nil {
+		return nil, err
+	}
+	return newClassifier(path, b), nil
+}
+
+// NewSubnetClassifier builds a classifier on one subnet.
+func NewSubnetClassifier(path nn.Path, space nas.Space, subnet nas.Subnet) (*Classifier, error) {
+	b, err := NewSubnet(path.At("backbone"), space, subnet)
+	if err != nil {
+		return nil, err
+	}
+	return newClassifier(path, b), nil
+}
+
+func newClassifier(path nn.Path, b *Backbone) *Classifier {
+	widths := b.space.Widths
+	last := path.At("backbone").At("layers.%d", len(widths))
+	return &Classifier{
+		Backbone: b,
+		last:     newPointwise(last, widths[len(widths)-1], b.space.Last),
+		lastName: last.Name(),
+		fc:       nn.NewLinear(path.At("head").At("fc"), b.space.Last, b.space.Classes, nn.Normal(fcStd)),
+	}
+}
+
+// Forward maps images x [n, 3, h, w] to logits [n, classes] along the path that
+// subnet names; see Backbone.Forward.
+func (c *Classifier) Forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) *tensor.Tensor {
+	out := p.Within(func(in *tensor.Scope) []*tensor.Tensor {
+		inner := *p
+		inner.Scope = in
+		return []*tensor.Tensor{c.run(&inner, x, subnet)}
+	})
+	return out[0]
+}
+
+func (c *Classifier) run(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) *tensor.Tensor {
+	stages := c.Backbone.Forward(p, x, subnet)
+	done := p.Layer(c.lastName)
+	y := c.last.forward(p, stages[len(stages)-1])
+	y = p.MeanDims(y, []int64{2, 3}, false)
+	done()
+	done = p.Layer("head.fc")
+	defer done()
+	return c.fc.Forward(p, y)
+}
+
+// Norms lists every BatchNorm: the backbone's, then the last convolution's.
+func (c *Classifier) Norms() []*nn.BatchNorm { return append(c.Backbone.Norms(), c.last.norm) }
+
+// PathNorms lists the BatchNorms that Forward passes with the same subnet, in the
+// order of Norms.
+func (c *Classifier) PathNorms(subnet nas.Subnet) ([]*nn.BatchNorm, error) {
+	norms, err := c.Backbone.PathNorms(subnet)
+	if err != nil {
+		return nil, err
+	}
+	return append(norms, c.last.norm), nil
+}
+
+// SetBNMomentum sets the momentum of every BatchNorm; see Backbone.SetBNMomentum.
+func (c *Classifier) SetBNMomentum(momentum float64) { setMomentum(c.Norms(), momentum) }

@@ -1,0 +1,68 @@
+package supernet
+
+import (
+	"detnas/core/nn"
+	"detnas/core/tensor"
+)
+
+// betaInit is the initial beta of every BatchNorm. The official code and
+// MMRazor's searchable_shufflenet_v2.py both set it to 1e-4 instead of 0.
+const betaInit = 1e-4
+
+// stemStd is the standard deviation of the stem's initial weights, in both.
+const stemStd = 0.01
+
+// unit is a convolution without bias, its BatchNorm and, for all but depthwise
+// convolutions, a ReLU.
+type unit struct {
+	conv *nn.Conv2d
+	norm *nn.BatchNorm
+	relu bool
+}
+
+// newUnit makes the layers path.conv and path.bn.
+func newUnit(path nn.Path, c nn.ConvSpec, relu bool) *unit {
+	return &unit{
+		conv: nn.NewConv2d(path.At("conv"), c),
+		norm: nn.NewBatchNorm(path.At("bn"), c.Out, betaInit),
+		relu: relu,
+	}
+}
+
+// newPointwise makes a 1x1 convolution with BatchNorm and ReLU. Its weights are
+// normal with a standard deviation of 1/in, as both implementations have it.
+func newPointwise(path nn.Path, in, out int) *unit {
+	return newUnit(path, nn.ConvSpec{In: in, Out: out, Kernel: 1, Init: nn.Normal(1 / float64(in))}, true)
+}
+
+// newDepthwise makes a depthwise convolution with BatchNorm and no ReLU. The
+// standard deviation of its weights, 1/weight.shape[1], is 1.
+func newDepthwise(path nn.Path, channels, kernel, stride int) *unit {
+	return newUnit(path, nn.ConvSpec{
+		In: channels, Out: channels, Kernel: kernel, Stride: stride, Groups: channels, Init: nn.Normal(1),
+	}, false)
+}
+
+// forward maps x [n, in, h, w] to [n, out, h/stride, w/stride], sides rounded up.
+func (u *unit) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
+	y := u.conv.Forward(p, x)
+	z := u.norm.Forward(p, y)
+	p.Free(y) // autograd holds on to what it needs
+	if !u.relu {
+		return z
+	}
+	return p.ReluInPlace(z)
+}
+
+// chain runs units one after the other and frees what lies between them.
+func chain(p *nn.Pass, units []*unit, x *tensor.Tensor) *tensor.Tensor {
+	y := x
+	for _, u := range units {
+		next := u.forward(p, y)
+		if y != x {
+			p.Free(y)
+		}
+		y = next
+	}
+	return y
+}
