@@ -32,7 +32,7 @@ func (h *roiHead) read(p *nn.Pass, logits, deltas *tensor.Tensor) (headOutput, e
 // image, into detections from the best down: mmdet's multiclass_nms. Boxes that
 // clipping leaves without area are dropped.
 func (h *roiHead) detections(out headOutput, r *rois, lo, hi int, im Image, c TestConfig) ([]Detection, error) {
-	var d decoded
+	d := newDecoded(hi-lo, 0) // few boxes have more than one likely class
 	threshold := float32(c.ScoreThr)
 	for i := lo; i < hi; i++ {
 		probs := out.probs[i*(out.classes+1) : (i+1)*(out.classes+1)]

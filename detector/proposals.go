@@ -36,7 +36,7 @@ func (r *rpn) proposals(p *nn.Pass, out rpnOutput, images []Image, c ProposalCon
 	for i, im := range images {
 		lo, hi := best.start[i], best.start[i+1]
 		first := i * len(out.anchors.Boxes)
-		d := decoded{min: float32(c.MinSize)}
+		d := newDecoded(hi-lo, float32(c.MinSize))
 		for k := lo; k < hi; k++ {
 			anchor := out.anchors.Boxes[int(best.index[k])-first]
 			b := rpnCoder.Decode(anchor, box.Delta(deltas[4*k:4*k+4]))
@@ -59,8 +59,14 @@ func (r *rpn) proposals(p *nn.Pass, out rpnOutput, images []Image, c ProposalCon
 
 // pick takes the perLevel best anchors of every level of every image.
 func pick(logits []float32, start []int, images, perLevel int) (candidates, error) {
-	c := candidates{start: make([]int, 1, images+1)}
-	levels := len(start) - 1
+	levels, room := len(start)-1, 0
+	for l := range levels {
+		room += images * min(start[l+1]-start[l], perLevel)
+	}
+	c := candidates{
+		index: make([]int64, 0, room), scores: make([]float32, 0, room), levels: make([]int32, 0, room),
+		start: make([]int, 1, images+1),
+	}
 	for i := range images {
 		first := i * start[levels]
 		for l := range levels {
@@ -104,6 +110,13 @@ type decoded struct {
 	boxes  []box.Box
 	scores []float32
 	groups []int32
+}
+
+// newDecoded has room for n boxes.
+func newDecoded(n int, minSize float32) *decoded {
+	return &decoded{
+		min: minSize, boxes: make([]box.Box, 0, n), scores: make([]float32, 0, n), groups: make([]int32, 0, n),
+	}
 }
 
 func (d *decoded) add(b box.Box, score float32, group int32) {

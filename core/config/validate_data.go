@@ -21,6 +21,7 @@ func (v *validator) shapes(s *Shapes) {
 	if each(v, "data.shapes.objects", s.Objects, 2, 0, 100) {
 		rising(v, "data.shapes.objects", s.Objects)
 	}
+	within(v, "data.shapes.hue_cue", s.HueCue, 0, 1)
 	if each(v, "data.shapes.object_size", s.ObjectSize, 2, 0, 4096) && s.ObjectSize[1] > 0 {
 		rising(v, "data.shapes.object_size", s.ObjectSize)
 	}

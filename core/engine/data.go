@@ -57,6 +57,7 @@ func shapesConfig(cfg *config.Config) shapes.Config {
 	out.Width, out.Height = s.ImageSize[0], s.ImageSize[1]
 	out.MinObjects, out.MaxObjects = s.Objects[0], s.Objects[1]
 	out.MinSize, out.MaxSize = s.ObjectSize[0], s.ObjectSize[1]
+	out.HueCue = s.HueCue
 	return out
 }
 

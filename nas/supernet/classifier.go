@@ -54,16 +54,16 @@ func (c *Classifier) Forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) *t
 	out := p.Within(func(in *tensor.Scope) []*tensor.Tensor {
 		inner := *p
 		inner.Scope = in
-		return []*tensor.Tensor{c.run(&inner, x, subnet)}
+		stages := c.Backbone.Forward(&inner, x, subnet)
+		return []*tensor.Tensor{c.head(&inner, stages[len(stages)-1])}
 	})
 	return out[0]
 }
 
-func (c *Classifier) run(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) *tensor.Tensor {
-	stages := c.Backbone.Forward(p, x, subnet)
+// head maps the last stage's output to logits.
+func (c *Classifier) head(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	done := p.Layer(c.lastName)
-	y := c.last.forward(p, stages[len(stages)-1])
-	y = p.MeanDims(y, []int64{2, 3}, false)
+	y := p.MeanDims(c.last.forward(p, x), []int64{2, 3}, false)
 	done()
 	done = p.Layer("head.fc")
 	defer done()

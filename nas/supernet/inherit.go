@@ -1,6 +1,7 @@
 package supernet
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func Inherit(dst, src *nn.Store, prefix string) (int, error) {
 
 func inherit(dst, src *tensor.Tensor) error {
 	if src == nil {
-		return fmt.Errorf("the supernet has no such tensor; both must be of the same space, and the supernet must hold the subnet's choices")
+		return errors.New("the supernet has no such tensor; both must be of the same space, and the supernet must hold the subnet's choices")
 	}
 	if want, have := dst.Shape(), src.Shape(); !slices.Equal(want, have) {
 		return fmt.Errorf("the subnet's shape is %v and the supernet's %v; both must be of the same space and layout", want, have)

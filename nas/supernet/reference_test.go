@@ -261,7 +261,7 @@ func TestPathsAgainstPyTorch(t *testing.T) {
 					}
 					return c.against(s, r, st, func(p *nn.Pass, x *tensor.Tensor) []*tensor.Tensor {
 						stages := net.Backbone.Forward(p, x, subnet)
-						return append(stages, net.Forward(inheritedPass(p), x, subnet))
+						return append(stages, net.head(p, stages[len(stages)-1]))
 					})
 				})
 				t.Logf("largest deviation: outputs %.2g, gradients %.2g", c.worstOut, c.worstGrd)

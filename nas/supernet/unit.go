@@ -51,7 +51,9 @@ func (u *unit) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	if !u.relu {
 		return z
 	}
-	return p.ReluInPlace(z)
+	out := p.ReluInPlace(z)
+	p.Free(z) // the same memory under another handle
+	return out
 }
 
 // chain runs units one after the other and frees what lies between them.

@@ -21,7 +21,7 @@ func drawCrop(cfg Config, split string, class, index int) *canvas {
 	f := centred(r, cfg.ClassSize, class)
 	c := newCanvas(cfg.ClassSize, cfg.ClassSize)
 	drawBackground(c, r)
-	paint(c, r, f)
+	paint(c, r, f, cfg.hueOf(r, class))
 	finish(c, r)
 	return c
 }

@@ -11,11 +11,11 @@ import (
 const enough = 95
 
 // paint covers a field on the canvas: two colours that stand out from what lies
-// under the object, a texture between them, perhaps an outline. Colour is drawn
-// alike for every class, so that shape alone tells them apart.
-func paint(c *canvas, r *rand.Rand, f field) {
+// under the object, a texture between them, perhaps an outline. Without a hue cue
+// colour is drawn alike for every class, so that shape alone tells them apart.
+func paint(c *canvas, r *rand.Rand, f field, hue hue) {
 	under := c.mean(f)
-	one, two := drawVivid(r, under), drawVivid(r, under)
+	one, two := drawVivid(r, under, hue), drawVivid(r, under, hue)
 	radius := float64(max(f.rect.Dx(), f.rect.Dy())) / 2
 	surface := drawTexture(r, radius)
 	strength := float32(between(r, 0.3, 1))
@@ -41,13 +41,25 @@ func paint(c *canvas, r *rand.Rand, f field) {
 	}
 }
 
-// drawVivid draws a colour that stands out from under, or the best of a number
-// of tries.
-func drawVivid(r *rand.Rand, under rgb) rgb {
+// hue draws a place on the circle of hues, 0 to 1.
+type hue func(r *rand.Rand) float64
+
+// hueOf gives an object of a class any hue, or, by the chance HueCue, one near
+// the class's own.
+func (c Config) hueOf(r *rand.Rand, class int) hue {
+	if c.HueCue > 0 && chance(r, c.HueCue) {
+		return func(r *rand.Rand) float64 { return (float64(class) + between(r, 0, 0.4)) / float64(c.Classes) }
+	}
+	return (*rand.Rand).Float64
+}
+
+// drawVivid draws a colour of a hue that stands out from under, or the best of a
+// number of tries.
+func drawVivid(r *rand.Rand, under rgb, hue hue) rgb {
 	var best rgb
 	most := float32(-1)
 	for range 12 {
-		c := hsv(r.Float64(), between(r, 0.3, 1), between(r, 0.15, 1))
+		c := hsv(hue(r), between(r, 0.3, 1), between(r, 0.15, 1))
 		apart := float32(0)
 		for k := range c {
 			apart += (c[k] - under[k]) * (c[k] - under[k])

@@ -34,7 +34,7 @@ func drawScene(cfg Config, split string, index int) (*canvas, []object) {
 	c := newCanvas(cfg.Width, cfg.Height)
 	drawBackground(c, r)
 	for i := len(objects) - 1; i >= 0; i-- {
-		paint(c, r, objects[i].field)
+		paint(c, r, objects[i].field, cfg.hueOf(r, objects[i].class))
 	}
 	finish(c, r)
 	return c, objects

@@ -1,0 +1,192 @@
+package detector
+
+import (
+	"encoding/json"
+	"hash/crc32"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"detnas/core/nn"
+	"detnas/core/seed"
+	"detnas/core/tensor"
+	"detnas/detector/box"
+	"detnas/nas"
+)
+
+// fill makes the values that fill of bench/reference/detector.py makes.
+func fill(name string, n int, scale float64) []float32 {
+	out := make([]float32, n)
+	salt := crc32.ChecksumIEEE([]byte(name))
+	for i := range out {
+		x := uint32(uint64(i)*2654435761) + salt
+		for range 2 {
+			x ^= x >> 16
+			x *= 0x45d9f3b
+		}
+		x ^= x >> 16
+		out[i] = float32((float64(x)/(1<<32) - 0.5) * 2 * scale)
+	}
+	return out
+}
+
+func filled(s *tensor.Scope, name string, scale float64, shape ...int64) *tensor.Tensor {
+	n := int64(1)
+	for _, d := range shape {
+		n *= d
+	}
+	return s.FromFloats(fill(name, int(n), scale), tensor.CPU, shape...)
+}
+
+// setWeights fills every tensor of the store as set_weights does.
+func setWeights(t *testing.T, st *nn.Store) {
+	t.Helper()
+	set := func(name string, target *tensor.Tensor) {
+		scale, shift := 0.1, float32(0)
+		switch {
+		case filepath.Ext(name) == ".bias":
+		case filepath.Ext(name) == ".running_mean":
+			scale = 0.2
+		case len(target.Shape()) == 1:
+			scale, shift = 0.5, 1
+		default:
+			scale = math.Sqrt(3 / float64(target.Len()/target.Dim(0)))
+		}
+		values := fill(name, int(target.Len()), scale)
+		for i := range values {
+			values[i] += shift
+		}
+		run(t, func(s *tensor.Scope) error { return target.Assign(s.FromFloats(values, tensor.CPU, target.Shape()...)) })
+	}
+	for _, p := range st.Params {
+		set(p.Name, p.T)
+	}
+	for _, b := range st.Buffers {
+		set(b.Name, b.T)
+	}
+}
+
+// run runs f in a scope on a thread of its own.
+func run(t testing.TB, f func(s *tensor.Scope) error) {
+	t.Helper()
+	err := tensor.OnThread(1, func() error { return tensor.Run("test", f) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readReference reads testdata/name.json, which bench/reference/detector.py makes.
+func readReference(t *testing.T, name string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sameFloats compares within a tolerance relative to the largest magnitude.
+func sameFloats(t *testing.T, what string, got, want []float32, tol float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	var scale, worst float64
+	at := 0
+	for i := range want {
+		scale = max(scale, math.Abs(float64(want[i])))
+		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= worst) {
+			worst, at = d, i
+		}
+	}
+	if !(worst <= tol*max(scale, 1e-6)) {
+		t.Errorf("%s: value %d is %v, want %v", what, at, got[at], want[at])
+	}
+}
+
+func same(t *testing.T, what string, got, want, tol float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tol*math.Abs(want)) {
+		t.Errorf("%s is %v, want %v", what, got, want)
+	}
+}
+
+func sameBoxes(t *testing.T, what string, got, want []box.Box) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d boxes, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		for c := range 4 {
+			if d := math.Abs(float64(got[i][c] - want[i][c])); !(d <= 1e-3) {
+				t.Fatalf("%s: box %d is %v, want %v", what, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// referenceImage is an image of the reference files.
+type referenceImage struct {
+	W, H   int
+	Boxes  []box.Box
+	Labels []int
+}
+
+func images(refs []referenceImage) []Image {
+	out := make([]Image, len(refs))
+	for i, r := range refs {
+		out[i] = Image{W: r.W, H: r.H, Boxes: r.Boxes, Labels: r.Labels}
+	}
+	return out
+}
+
+// toyBackbone is a plain stack of convolutions with BN, each of stride 2, of which
+// the last give the levels.
+type toyBackbone struct {
+	channels []int // of every convolution
+	skip     int   // the first few are no levels
+	convs    []*nn.Conv2d
+	norms    []*nn.BatchNorm
+}
+
+func newToyBackbone(p nn.Path, skip int, channels ...int) *toyBackbone {
+	b := &toyBackbone{channels: channels, skip: skip}
+	in := 3
+	for i, c := range channels {
+		b.convs = append(b.convs, nn.NewConv2d(p.At("conv%d", i), nn.ConvSpec{
+			In: in, Out: c, Kernel: 3, Stride: 2, Init: kaimingFanOut(c, 3),
+		}))
+		b.norms = append(b.norms, nn.NewBatchNorm(p.At("bn%d", i), c, 0))
+		in = c
+	}
+	return b
+}
+
+func (b *toyBackbone) Channels() []int { return b.channels[b.skip:] }
+
+func (b *toyBackbone) Strides() []int {
+	var s []int
+	for i := b.skip; i < len(b.channels); i++ {
+		s = append(s, 2<<i)
+	}
+	return s
+}
+
+func (b *toyBackbone) Forward(p *nn.Pass, x *tensor.Tensor, _ nas.Subnet) []*tensor.Tensor {
+	var out []*tensor.Tensor
+	for i, conv := range b.convs {
+		x = p.Relu(b.norms[i].Forward(p, conv.Forward(p, x)))
+		if i >= b.skip {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func testRNG(root uint64) RNG {
+	return func(image int, stage string) *rand.Rand { return seed.Rand(root, stage, image) }
+}
