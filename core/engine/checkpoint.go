@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"detnas/core/config"
 	"detnas/core/nn"
@@ -23,6 +24,7 @@ const keptCheckpoints = 2
 type progress struct {
 	Iteration int64      `json:"iteration"` // done
 	Averages  run.Values `json:"averages"`  // moving averages of the losses
+	Seconds   float64    `json:"seconds"`   // spent on the step
 }
 
 // averageWeight is the weight of the newest iteration in the moving averages.
@@ -57,6 +59,7 @@ func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last b
 		}
 		arrays = append(arrays, momenta...)
 	}
+	p.Seconds = e.carried + time.Since(e.began).Seconds()
 	text, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode the step's progress: %w", err)
@@ -175,6 +178,7 @@ func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool,
 	if len(done.Missing) > 0 {
 		return p, false, fmt.Errorf("checkpoint %s: %s is missing", at.Path, done.Missing[0])
 	}
+	e.carried = p.Seconds
 	if !at.Last {
 		if err := opt.Import(arrays); err != nil {
 			return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)

@@ -7,15 +7,16 @@ import (
 	"detnas/core/config"
 	"detnas/core/dataset"
 	"detnas/core/dataset/shapes"
+	"detnas/core/run"
 	"detnas/core/seed"
 )
 
 // data opens the datasets of a run, each once and when it is first asked for.
 type data struct {
-	cfg     *config.Config
-	dir     string // where synthetic images go
-	cache   *dataset.Cache
-	problem func(dataset.Problem)
+	cfg   *config.Config
+	dir   string // where synthetic images go
+	cache *dataset.Cache
+	note  func(run.Event)
 
 	drawn        *shapes.Paths
 	classTrain   *dataset.Classification
@@ -26,12 +27,12 @@ type data struct {
 	final        *dataset.Detection // what the result is measured on
 }
 
-func newData(cfg *config.Config, own string, problem func(dataset.Problem)) *data {
+func newData(cfg *config.Config, own string, note func(run.Event)) *data {
 	dir := cfg.Data.Shapes.Dir
 	if dir == "" {
 		dir = own
 	}
-	return &data{cfg: cfg, dir: dir, cache: dataset.NewCache(int64(cfg.Data.CacheMB) << 20), problem: problem}
+	return &data{cfg: cfg, dir: dir, cache: dataset.NewCache(int64(cfg.Data.CacheMB) << 20), note: note}
 }
 
 // draw makes the synthetic set if a format asks for it and it is not there yet.
@@ -40,7 +41,12 @@ func (d *data) draw(ctx context.Context) (shapes.Paths, error) {
 		return *d.drawn, nil
 	}
 	c := shapesConfig(d.cfg)
-	paths, err := shapes.Ensure(ctx, d.dir, c, nil)
+	what := fmt.Sprintf("drawing %d images", c.Images())
+	paths, err := shapes.Ensure(ctx, d.dir, c, func(done, total int) {
+		if done == total || done%max(1, total/20) == 0 {
+			d.note(run.Preparing{What: what, Done: done, Total: total})
+		}
+	})
 	if err != nil {
 		return paths, fmt.Errorf("draw the synthetic images: %w", err)
 	}
@@ -143,9 +149,14 @@ func (d *data) coco(key, file, images string) (*dataset.Detection, error) {
 		return nil, fmt.Errorf("data.detection.%s: %w", key, err)
 	}
 	for _, p := range problems {
-		d.problem(p)
+		d.problem(key, p)
 	}
 	return set, nil
+}
+
+// problem puts a fault in the data into the journal.
+func (d *data) problem(split string, p dataset.Problem) {
+	d.note(run.DataProblem{Split: split, Fault: p.Kind, Where: p.Where, What: p.What, Cure: p.Cure})
 }
 
 // evaluated opens a split that is measured on, with the labels of train.
@@ -168,7 +179,7 @@ func (d *data) source() dataset.SourceOptions {
 		Decode: dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF},
 		Policy: d.policy(),
 		Cache:  d.cache,
-		Report: d.problem,
+		Report: func(p dataset.Problem) { d.problem("", p) },
 	}
 	for i := range 3 {
 		o.Norm.Mean[i], o.Norm.Std[i] = float32(d.cfg.Data.Mean[i]), float32(d.cfg.Data.Std[i])

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"detnas/core/config"
-	"detnas/core/dataset"
 	"detnas/core/run"
 	"detnas/core/tensor"
 	"detnas/core/train"
@@ -60,6 +59,8 @@ type engine struct {
 	before  run.State // what an earlier process had done
 	data    *data
 	subnet  nas.Subnet // chosen by step 3 or given by hand
+	began   time.Time  // the step under way, in this process
+	carried float64    // seconds that earlier processes spent on it
 	result  run.Result
 
 	watching sync.Mutex
@@ -80,9 +81,7 @@ func (e *engine) run(ctx context.Context) (run.Result, error) {
 		return run.Result{}, err
 	}
 	defer e.journal.Close()
-	e.data = newData(e.cfg, e.folder.Data(), func(p dataset.Problem) {
-		e.note(run.DataProblem{Where: p.Where, What: p.What})
-	})
+	e.data = newData(e.cfg, e.folder.Data(), e.note)
 	if err := e.begin(); err != nil {
 		return run.Result{}, err
 	}
@@ -125,25 +124,53 @@ func (e *engine) steps(ctx context.Context) error {
 	}
 	for step := config.StepSupernetPretrain; step <= config.StepSubnetFinetune; step++ {
 		asked := e.opts.From <= step && step <= e.opts.To
-		if done, ok := e.before.Finished[step]; ok && !(asked && e.opts.Redo) {
+		if done, ok := e.before.Finished[step]; ok && (!asked || !e.opts.Redo) {
 			e.addStep(step, done.Seconds, done.Metrics)
 			continue
 		}
 		if !asked || e.given() && step < config.StepSearch {
 			continue // a subnet given by hand needs no supernet
 		}
-		began := time.Now()
+		if err := e.openData(ctx, step); err != nil {
+			return err
+		}
+		e.began, e.carried = time.Now(), 0
 		metrics, err := do[step](ctx, step)
 		if err != nil {
 			return fmt.Errorf("step %d (%s): %w", step, config.StepName(step), err)
 		}
-		seconds := time.Since(began).Seconds()
+		for later := step + 1; later <= config.StepSubnetFinetune; later++ {
+			delete(e.before.Finished, later) // what it found rests on what this step was before
+		}
+		seconds := e.carried + time.Since(e.began).Seconds()
 		if err := e.emit(run.StepFinished{Step: step, Seconds: seconds, Metrics: metrics}); err != nil {
 			return err
 		}
 		e.addStep(step, seconds, metrics)
 		if err := e.folder.WriteResult(e.result); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// openData opens, before the first step that is done, the data of all of them,
+// so that what is wrong with it shows before anything is trained.
+func (e *engine) openData(ctx context.Context, first int) error {
+	for step := first; step <= e.opts.To; step++ {
+		var err error
+		switch step {
+		case config.StepSupernetPretrain, config.StepSubnetRetrain:
+			_, _, err = e.data.classification(ctx)
+		case config.StepSearch:
+			if !e.given() {
+				err = e.data.detection(ctx)
+			}
+		default:
+			err = e.data.detection(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("the data of step %d (%s): %w", step, config.StepName(step), err)
 		}
 	}
 	return nil

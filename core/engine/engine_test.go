@@ -2,24 +2,339 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"detnas/core/config"
 	"detnas/core/run"
+	"detnas/nas"
 )
 
-func TestTiny(t *testing.T) {
-	cfg, err := config.Load("tiny", nil)
+// tiny loads the preset that runs in seconds, its images kept between the runs
+// of a test.
+func tiny(t *testing.T, images string, sets ...string) *config.Config {
+	t.Helper()
+	cfg, err := config.Load("tiny", append([]string{"data.shapes.dir=" + images, "device=cpu"}, sets...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := run.Create(t.TempDir(), "tiny")
+	return cfg
+}
+
+// folder makes a run's folder, or locks the one that is there.
+func folder(t *testing.T, runs, name string) *run.Folder {
+	t.Helper()
+	if f, err := run.Find(runs, name); err == nil {
+		if err := f.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	f, err := run.Create(runs, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Run(context.Background(), cfg, f, Options{Version: "test", From: 1, To: 5, Watch: func(e run.Event) { t.Logf("%s %+v", e.Kind(), e) }})
+	return f
+}
+
+// do runs cfg in a folder and lets go of it.
+func do(t *testing.T, ctx context.Context, cfg *config.Config, runs, name string, opts Options) (run.Result, error) {
+	t.Helper()
+	f := folder(t, runs, name)
+	r, err := Run(ctx, cfg, f, opts)
+	if uerr := f.Unlock(); uerr != nil {
+		t.Fatal(uerr)
+	}
+	return r, err
+}
+
+// outcome is what two runs with one seed have in common to the bit: the result
+// without times and names, and every weight.
+func outcome(t *testing.T, r run.Result, runs, name string) (run.Result, map[string]string) {
+	t.Helper()
+	r.Run = ""
+	for i := range r.Steps {
+		r.Steps[i].Seconds = 0
+	}
+	weights := map[string]string{}
+	files, err := filepath.Glob(filepath.Join(runs, name, "checkpoints", "*-last.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%+v", r)
+	for _, file := range files {
+		c, err := run.ReadCheckpoint(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range c.Tensors {
+			weights[filepath.Base(file)+" "+a.Name] = string(a.Data)
+		}
+	}
+	return r, weights
+}
+
+// TestSameSeedSameBits runs the five steps twice, once through and once stopped
+// in every step and resumed, and compares the results and all the weights.
+func TestSameSeedSameBits(t *testing.T) {
+	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
+	all := Options{Version: "test", From: 1, To: 5}
+	once, err := do(t, ctx, tiny(t, images), runs, "once", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, weights := outcome(t, once, runs, "once")
+	if len(result.Steps) != 5 || len(weights) == 0 || len(result.Final) != 12 || result.Search.Evaluated == 0 {
+		t.Fatalf("the run left %d steps, %d arrays, %d final figures, %d candidates", len(result.Steps), len(weights), len(result.Final), result.Search.Evaluated)
+	}
+
+	t.Run("again", func(t *testing.T) {
+		again, err := do(t, ctx, tiny(t, images), runs, "again", all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, result, weights, again, runs, "again")
+	})
+	t.Run("stopped and resumed", func(t *testing.T) {
+		var resumed run.Result
+		stops := 0
+		for ; ; stops++ {
+			if stops > 5 {
+				t.Fatal("the run does not come to its end")
+			}
+			ctx, stop := context.WithCancelCause(ctx)
+			step, opts := 0, all
+			opts.Watch = func(e run.Event) {
+				switch e := e.(type) {
+				case run.StepStarted:
+					step = e.Step
+				case run.Train:
+					if step == stops+1 && e.Iteration == 4 {
+						stop(errors.New("by the test"))
+					}
+				case run.Candidate:
+					if step == stops+1 && e.Index == 2 {
+						stop(errors.New("by the test"))
+					}
+				}
+			}
+			resumed, err = do(t, ctx, tiny(t, images), runs, "resumed", opts)
+			stop(nil)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ErrStopped) || !strings.Contains(err.Error(), "--resume") {
+				t.Fatalf("stop %d: %v; want ErrStopped and how to go on", stops, err)
+			}
+		}
+		if stops != 5 {
+			t.Errorf("stopped %d times, want once in each of the five steps", stops)
+		}
+		compare(t, result, weights, resumed, runs, "resumed")
+	})
+	t.Run("another seed", func(t *testing.T) {
+		other, err := do(t, ctx, tiny(t, images+"2", "seed=5"), runs, "other", Options{From: 1, To: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cmp.Equal(other.Steps[0].Metrics, result.Steps[0].Metrics) {
+			t.Error("seeds 0 and 5 give the same losses")
+		}
+	})
+}
+
+func compare(t *testing.T, result run.Result, weights map[string]string, got run.Result, runs, name string) {
+	t.Helper()
+	r, w := outcome(t, got, runs, name)
+	if d := cmp.Diff(result, r); d != "" {
+		t.Errorf("result differs (-once +%s):\n%s", name, d)
+	}
+	if len(w) != len(weights) {
+		t.Errorf("%d arrays in the checkpoints, want %d", len(w), len(weights))
+	}
+	for k, v := range weights {
+		if w[k] != v {
+			t.Errorf("%s differs", k)
+		}
+	}
+}
+
+func TestStepsAlone(t *testing.T) {
+	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
+
+	t.Run("a step without its predecessor", func(t *testing.T) {
+		_, err := do(t, ctx, tiny(t, images), runs, "two", Options{From: 2, To: 2})
+		for _, part := range []string{"step 2", "checkpoint of step 1", "load_from"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("error %v does not say %q", err, part)
+			}
+		}
+	})
+	t.Run("one after the other", func(t *testing.T) {
+		for step := 1; step <= 5; step++ {
+			if _, err := do(t, ctx, tiny(t, images), runs, "parts", Options{From: step, To: step}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := folder(t, runs, "parts")
+		defer f.Unlock() //nolint:errcheck // the test ends here
+		r, err := f.ReadResult()
+		if err != nil || len(r.Steps) != 5 || len(r.Final) != 12 {
+			t.Errorf("five runs of a step each left %d steps and %d figures (%v)", len(r.Steps), len(r.Final), err)
+		}
+	})
+	t.Run("a step done again drops what rests on it", func(t *testing.T) {
+		r, err := do(t, ctx, tiny(t, images), runs, "parts", Options{From: 3, To: 3, Redo: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Steps) != 3 || r.Final != nil {
+			t.Errorf("steps %+v and final %v after step 3 was done again; want steps 1 to 3 and none", r.Steps, r.Final)
+		}
+		f := folder(t, runs, "parts")
+		defer f.Unlock() //nolint:errcheck // the test ends here
+		s, err := f.Status()
+		if err != nil || len(s.Finished) != 3 {
+			t.Errorf("the journal says %v are finished (%v), want 1 to 3", s.Finished, err)
+		}
+	})
+	t.Run("a subnet by hand, from another run's weights", func(t *testing.T) {
+		cfg := tiny(t, images, "search.subnet=1-2-30-0", "subnet-retrain.iterations=2", "subnet-finetune.iterations=2")
+		r, err := do(t, ctx, cfg, runs, "hand", Options{From: 1, To: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Subnet != "1-2-30-0" || len(r.Steps) != 3 || r.Search.Evaluated != 0 {
+			t.Errorf("subnet %s, steps %+v, %d candidates; want it as given and steps 3 to 5", r.Subnet, r.Steps, r.Search.Evaluated)
+		}
+		space, err := cfg.Space.NAS(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sub, err := nas.LoadSubnet(filepath.Join(runs, "hand", "subnet.yaml"), space); err != nil || sub.Short(space) != r.Subnet {
+			t.Errorf("subnet.yaml holds %v (%v)", sub, err)
+		}
+		from := filepath.Join(runs, "hand", "checkpoints", "step-4-last.safetensors")
+		cfg = tiny(t, images, "search.subnet=1-2-30-0", "subnet-finetune.iterations=2", "subnet-finetune.load_from="+from)
+		if _, err := do(t, ctx, cfg, runs, "hand2", Options{From: 5, To: 5}); err != nil {
+			t.Errorf("step 5 from a checkpoint named in the config: %v", err)
+		}
+		cfg = tiny(t, images, "search.subnet=0-2-30-0", "subnet-finetune.load_from="+from)
+		if _, err := do(t, ctx, cfg, runs, "hand3", Options{From: 5, To: 5}); err == nil || !strings.Contains(err.Error(), "subnet") {
+			t.Errorf("the weights of another subnet were taken: %v", err)
+		}
+	})
+	t.Run("other settings", func(t *testing.T) {
+		cfg := tiny(t, images, "supernet-pretrain.iterations=6")
+		ctx, stop := context.WithCancelCause(ctx)
+		_, err := do(t, ctx, cfg, runs, "settings", Options{From: 1, To: 1, Watch: func(e run.Event) {
+			if e, ok := e.(run.Train); ok && e.Iteration == 3 {
+				stop(errors.New("by the test"))
+			}
+		}})
+		if !errors.Is(err, ErrStopped) {
+			t.Fatal(err)
+		}
+		stop(nil)
+		_, err = do(t, context.Background(), tiny(t, images, "supernet-pretrain.iterations=7"), runs, "settings", Options{From: 1, To: 1})
+		if err == nil || !strings.Contains(err.Error(), "other settings") {
+			t.Errorf("a checkpoint of other settings was taken: %v", err)
+		}
+	})
+}
+
+func TestBadDataIsRefusedBeforeTraining(t *testing.T) {
+	dir := t.TempDir()
+	images := filepath.Join(dir, "images")
+	if err := os.MkdirAll(images, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "train.json")
+	text := `{"images":[{"id":1,"file_name":"gone.jpg","width":9,"height":9}],"annotations":[],"categories":[{"id":1,"name":"a"}]}`
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cfg := tiny(t, filepath.Join(dir, "shapes"), "data.detection.format=coco", "data.detection.train="+file,
+		"data.detection.test="+file, "data.detection.allow_shared_split=true")
+	trained := false
+	_, err := do(t, context.Background(), cfg, t.TempDir(), "bad", Options{From: 1, To: 5, Watch: func(e run.Event) {
+		_, ok := e.(run.Train)
+		trained = trained || ok
+	}})
+	if err == nil || !strings.Contains(err.Error(), "train.json") || trained {
+		t.Errorf("error %v, trained before it: %v; want the file's name and no training", err, trained)
+	}
+}
+
+func TestPickDevice(t *testing.T) {
+	if _, err := pickDevice("cuda:99"); err == nil || !strings.Contains(err.Error(), "cuda:99") {
+		t.Errorf("cuda:99: %v", err)
+	}
+	if d, err := pickDevice("cpu"); err != nil || d.String() != "cpu" {
+		t.Errorf("cpu: %v, %v", d, err)
+	}
+}
+
+// The score of a candidate is the same whoever was scored before it, and scoring
+// leaves the supernet as it was.
+func TestScoresDoNotDependOnOrder(t *testing.T) {
+	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
+	cfg := tiny(t, images)
+	if _, err := do(t, ctx, cfg, runs, "supernet", Options{From: 1, To: 2}); err != nil {
+		t.Fatal(err)
+	}
+	f := folder(t, runs, "supernet")
+	defer f.Unlock() //nolint:errcheck // the test ends here
+	e := &engine{cfg: cfg, folder: f, device: -1}
+	e.data = newData(cfg, f.Data(), func(run.Event) {})
+	if err := e.data.detection(ctx); err != nil {
+		t.Fatal(err)
+	}
+	d, err := e.newDetector(config.StepSearch, len(e.data.supernetPart.Categories), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.store.Free()
+	if err := e.loadSupernet(d, config.StepSearch); err != nil {
+		t.Fatal(err)
+	}
+	before := exported(t, d)
+	scores := map[string]float64{}
+	for _, order := range [][]string{{"0-0-00-0", "1-2-30-3", "3-3-33-3"}, {"3-3-33-3", "0-0-00-0", "1-2-30-3"}} {
+		for _, text := range order {
+			sub, err := nas.ParseSubnet(text, d.space)
+			if err != nil {
+				t.Fatal(err)
+			}
+			score, err := e.score(ctx, d, sub, e.guide())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if known, ok := scores[text]; ok && known != score {
+				t.Errorf("%s scores %v, and %v after others", text, known, score)
+			}
+			scores[text] = score
+		}
+	}
+	if d := cmp.Diff(before, exported(t, d)); d != "" {
+		t.Error("scoring changed the supernet")
+	}
+}
+
+func exported(t *testing.T, d *detectorNet) string {
+	t.Helper()
+	arrays, err := d.store.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, a := range arrays {
+		fmt.Fprintf(&b, "%s %x\n", a.Name, a.Data)
+	}
+	return b.String()
 }

@@ -94,6 +94,7 @@ func (e *engine) replay(ev *evolution.Search, space nas.Space) (int, error) {
 			return 0, fmt.Errorf("candidate %d in the journal: %w", c.Index, err)
 		}
 		results[i] = evolution.Result{Subnet: sub, Score: c.Score}
+		e.carried += c.Seconds
 	}
 	if err := ev.Replay(results); err != nil {
 		return 0, fmt.Errorf("go on with the search in the journal: %w", err)

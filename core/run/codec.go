@@ -54,6 +54,8 @@ func parseEvent(kind string, line []byte) (Event, error) {
 		return as[RunStarted](line)
 	case RunResumed{}.Kind():
 		return as[RunResumed](line)
+	case Preparing{}.Kind():
+		return as[Preparing](line)
 	case StepStarted{}.Kind():
 		return as[StepStarted](line)
 	case Train{}.Kind():

@@ -104,6 +104,13 @@ type RunResumed struct {
 	Healed     int64  `json:"healed,omitempty"` // bytes of a torn line that were cut off
 }
 
+// Preparing tells how far something that has to be done before the steps is.
+type Preparing struct {
+	What  string `json:"what"`
+	Done  int    `json:"done"`
+	Total int    `json:"total"`
+}
+
 // StepStarted begins a step, or takes it up at an iteration above 0. A step's
 // iterations are those of its training, or the candidates of the search.
 type StepStarted struct {
@@ -213,6 +220,9 @@ func (RunStarted) Kind() string { return "run_started" }
 
 // Kind is the event's "type" in the journal.
 func (RunResumed) Kind() string { return "run_resumed" }
+
+// Kind is the event's "type" in the journal.
+func (Preparing) Kind() string { return "preparing" }
 
 // Kind is the event's "type" in the journal.
 func (StepStarted) Kind() string { return "step_started" }

@@ -72,7 +72,11 @@ const searchStep = 3
 
 func (s *State) startStep(e StepStarted) {
 	s.Step, s.Iteration, s.Iterations, s.Train = e.Step, e.Iteration, e.Iterations, nil
-	delete(s.Finished, e.Step)
+	for step := range s.Finished { // later ones rest on what this one was before
+		if step >= e.Step {
+			delete(s.Finished, step)
+		}
+	}
 	if e.Step == searchStep {
 		s.Candidates = s.Candidates[:min(len(s.Candidates), max(e.Iteration, 0))]
 	}

@@ -135,7 +135,7 @@ func TestPaintKeepsToTheMask(t *testing.T) {
 		c := newCanvas(64, 64)
 		drawBackground(c, r)
 		before := append([]rgb(nil), c.pix...)
-		paint(c, r, f)
+		paint(c, r, f, Default().hueOf(r, 0))
 		changed, area := 0, 0
 		for y := range 64 {
 			for x := range 64 {

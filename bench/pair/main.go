@@ -1,0 +1,146 @@
+// Command pair times detnas beside PyTorch, in turn within one run, and prints
+// the result as Markdown. bench/run.sh calls it.
+//
+// Each work has a process on either side that holds its network and its batch.
+// They take turns, A B A B, with the same number of steps; the one that waits
+// sleeps. What is reported is the median over the turns, and for the ratio the
+// median of the ratios of the pairs of turns.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.step, "step", "bin/bench-step", "detnas's side, `program` built from bench/step")
+	flag.StringVar(&o.peer, "peer", "bench/peer/peer.py", "PyTorch's side, `script`")
+	flag.StringVar(&o.python, "python", "/usr/bin/python3", "`interpreter` of the script")
+	flag.StringVar(&o.only, "only", "", "measure this `work` alone")
+	flag.DurationVar(&o.each, "each", 60*time.Second, "time to spend on each work")
+	flag.BoolVar(&o.peerDefault, "peer-default-waiting", false,
+		"start PyTorch's side without GOMP_SPINCOUNT and OPENBLAS_THREAD_TIMEOUT, as a user who knows nothing of them has it")
+	flag.Parse()
+	if err := o.run(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "pair:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	step, peer, python, only string
+	each                     time.Duration
+	peerDefault              bool
+}
+
+// work is a row of a table: two sides that do the same.
+type work struct {
+	name, title string
+	peer        string // the other side's work, where it has another name
+	gotch       bool   // the other side is bench/step too
+	seconds     int    // at most; 0: as the flag says
+}
+
+var works = []work{
+	{name: "classify-224", title: "classifier, 32 x 224², training step"},
+	{name: "classify-64", title: "classifier, 64 x 64², training step"},
+	{name: "detect-train", title: "light Faster R-CNN, 2 x 320², training step"},
+	{name: "detect-eval", title: "light Faster R-CNN, 2 x 320², evaluation"},
+}
+
+// perCall is what one operator's call costs.
+var perCall = []work{
+	{name: "op", peer: "op", title: "PyTorch from Python", seconds: 15},
+	{name: "op", peer: "op-gotch", title: "gotch's ts.Tensor", gotch: true, seconds: 15},
+}
+
+func (o options) run(out io.Writer) error {
+	dir, err := os.MkdirTemp("", "detnas-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the weights: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	began := time.Now()
+	load := loadAverage()
+	var rows, calls []row
+	for _, group := range []struct {
+		works []work
+		into  *[]row
+	}{{works, &rows}, {perCall, &calls}} {
+		for _, w := range group.works {
+			if o.only != "" && o.only != w.name {
+				continue
+			}
+			fmt.Fprintln(os.Stderr, "bench:", w.title)
+			r, err := o.measure(dir, w)
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.title, err)
+			}
+			*group.into = append(*group.into, r)
+		}
+	}
+	report{
+		machine: describeMachine(), load: load, took: time.Since(began),
+		rows: rows, calls: calls, peerDefault: o.peerDefault,
+	}.write(out)
+	return nil
+}
+
+// measure times one work on both sides.
+func (o options) measure(dir string, w work) (row, error) {
+	ours, theirs, err := o.commands(dir, w)
+	if err != nil {
+		return row{}, err
+	}
+	a, err := start(ours)
+	if err != nil {
+		return row{}, err
+	}
+	defer a.stop()
+	b, err := start(theirs)
+	if err != nil {
+		return row{}, err
+	}
+	defer b.stop()
+	limit := o.each
+	if w.seconds > 0 {
+		limit = min(limit, time.Duration(w.seconds)*time.Second)
+	}
+	r := row{work: w, sides: [2]string{a.says, b.says}}
+	err = r.fill(a, b, limit)
+	return r, err
+}
+
+// commands are the two sides of w; the networks' weights are written first.
+func (o options) commands(dir string, w work) (ours, theirs *exec.Cmd, err error) {
+	peer := w.peer
+	if peer == "" {
+		peer = w.name
+		file := filepath.Join(dir, w.name+".safetensors")
+		write := exec.Command(o.step, "-write", file, w.name)
+		write.Stderr = os.Stderr
+		if err := write.Run(); err != nil {
+			return nil, nil, fmt.Errorf("write the weights: %w", err)
+		}
+		ours = exec.Command(o.step, "-load", file, w.name)
+		theirs = exec.Command(o.python, o.peer, "--load", file, peer)
+	} else {
+		ours = exec.Command(o.step, w.name)
+		theirs = exec.Command(o.python, o.peer, peer)
+	}
+	if w.gotch {
+		theirs = exec.Command(o.step, peer)
+	}
+	ours.Env = os.Environ()
+	theirs.Env = os.Environ()
+	if o.peerDefault {
+		theirs.Env = without(theirs.Env, "GOMP_SPINCOUNT", "OPENBLAS_THREAD_TIMEOUT")
+	}
+	return ours, theirs, nil
+}

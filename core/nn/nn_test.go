@@ -1,0 +1,177 @@
+package nn
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"detnas/core/tensor"
+)
+
+func TestInitialValuesDependOnSeedAndNameAlone(t *testing.T) {
+	values := func(seed uint64, names ...string) map[string][]float32 {
+		st := NewStore(tensor.CPU, seed)
+		defer st.Free()
+		out := map[string][]float32{}
+		for _, n := range names {
+			v, err := st.Root().At("layer").Param(n, true, Normal(2), 1000).Floats()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[n] = v
+		}
+		return out
+	}
+	a, b, c := values(1, "x", "y"), values(1, "y"), values(2, "y")
+	if !cmp.Equal(a["y"], b["y"]) {
+		t.Error("a parameter's values depend on the others")
+	}
+	if cmp.Equal(a["y"], c["y"]) || cmp.Equal(a["y"], a["x"]) {
+		t.Error("values do not depend on the seed and the name")
+	}
+	var sum, squares float64
+	for _, v := range a["x"] {
+		sum, squares = sum+float64(v), squares+float64(v)*float64(v)
+	}
+	if std := math.Sqrt(squares / 1000); math.Abs(sum/1000) > .2 || math.Abs(std-2) > .15 {
+		t.Errorf("mean %v and deviation %v of Normal(2)", sum/1000, std)
+	}
+}
+
+func TestXavierUniformStaysInItsBounds(t *testing.T) {
+	st := NewStore(tensor.CPU, 1)
+	defer st.Free()
+	v, err := st.Root().Param("w", true, XavierUniform(10, 14), 2000).Floats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var squares float64
+	for _, x := range v {
+		if math.Abs(float64(x)) > .5 {
+			t.Fatalf("%v is beyond sqrt(6/24)", x)
+		}
+		squares += float64(x) * float64(x)
+	}
+	if variance := squares / 2000; math.Abs(variance-.25/3) > .01 {
+		t.Errorf("variance %v, want %v", variance, .25/3)
+	}
+}
+
+func TestStoreRefuses(t *testing.T) {
+	tests := map[string]func(p Path){
+		"a name twice":     func(p Path) { p.Param("w", true, Const(0), 1); p.Buffer("w", 0, 1) },
+		"an empty shape":   func(p Path) { p.Param("w", true, Const(0), 3, 0) },
+		"a negative shape": func(p Path) { p.Buffer("w", 0, -1) },
+	}
+	for name, f := range tests {
+		st := NewStore(tensor.CPU, 1)
+		if f(st.Root()); st.Err() == nil {
+			t.Errorf("%s: no error", name)
+		}
+		st.Free()
+	}
+}
+
+func TestExportImport(t *testing.T) {
+	make := func(v float64, shape int64) *Store {
+		st := NewStore(tensor.CPU, 1)
+		st.Root().At("a").Param("w", true, Const(v), shape)
+		st.Root().At("a").Buffer("mean", v, 2)
+		t.Cleanup(st.Free)
+		return st
+	}
+	arrays, err := make(7, 3).Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := make(0, 3)
+	done, err := dst.Import(append(arrays, Array{Name: "other"}), nil)
+	want := Imported{Taken: []string{"a.w", "a.mean"}, Unused: []string{"other"}}
+	if d := cmp.Diff(want, done, cmpopts.EquateEmpty()); d != "" || err != nil {
+		t.Errorf("import (%v):\n%s", err, d)
+	}
+	if v, err := dst.Get("a.w").Floats(); err != nil || !cmp.Equal(v, []float32{7, 7, 7}) {
+		t.Errorf("a.w = %v (%v)", v, err)
+	}
+	if done, err := make(0, 3).Import(arrays[:1], nil); err != nil || !cmp.Equal(done.Missing, []string{"a.mean"}) {
+		t.Errorf("missing %v (%v), want a.mean", done.Missing, err)
+	}
+	if _, err := make(0, 4).Import(arrays, nil); !errors.Is(err, ErrShape) {
+		t.Errorf("another shape: %v", err)
+	}
+}
+
+// norm runs batches of one channel through a BatchNorm in a mode.
+func norm(t *testing.T, l *BatchNorm, mode Mode, stats *Stats, batches ...[]float32) (out []float32) {
+	t.Helper()
+	for _, b := range batches {
+		err := tensor.OnThread(1, func() error {
+			return tensor.Run("norm", func(s *tensor.Scope) error {
+				x := s.FromFloats(b, tensor.CPU, int64(len(b)), 1, 1, 1)
+				var err error
+				out, err = l.Forward(&Pass{Scope: s, Mode: mode, Stats: stats}, x).Floats()
+				return err
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func item(t *testing.T, x *tensor.Tensor) float64 {
+	t.Helper()
+	v, err := x.Item()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestBatchNormModes(t *testing.T) {
+	st := NewStore(tensor.CPU, 1)
+	defer st.Free()
+	l := NewBatchNorm(st.Root(), 1, 0)
+	first, second := []float32{1, 3}, []float32{6, 10} // means 2 and 8, unbiased variances 2 and 8
+
+	stats := NewStats(0)
+	defer stats.Free()
+	norm(t, l, Calibrate, stats, first, second)
+	if m, v := item(t, l.Mean), item(t, l.Variance); m != 0 || v != 1 {
+		t.Errorf("calibrating moved the layer's own statistics to %v, %v", m, v)
+	}
+	// Calibrated to the mean 5 and the variance 5, the value 5 is 0.
+	if got := norm(t, l, Eval, stats, []float32{5, 5 + float32(math.Sqrt(5+1e-5))}); math.Abs(float64(got[0])) > 1e-6 || math.Abs(float64(got[1])-1) > 1e-5 {
+		t.Errorf("calibrated output %v, want 0 and 1", got)
+	}
+	if got := norm(t, l, Eval, nil, []float32{5}); math.Abs(float64(got[0])-5) > 1e-3 {
+		t.Errorf("output %v by the layer's own statistics, want 5", got)
+	}
+	moving := NewStats(.5)
+	defer moving.Free()
+	norm(t, l, Calibrate, moving, first, second)
+	if m := item(t, moving.of[l].mean); m != 5 {
+		t.Errorf("moving average %v, want 2 then half way to 8", m)
+	}
+	norm(t, l, Train, nil, first)
+	if m := item(t, l.Mean); math.Abs(m-.2) > 1e-6 {
+		t.Errorf("training moved the mean to %v, want 0.1 of 2", m)
+	}
+}
+
+func TestCalibratingNeedsStats(t *testing.T) {
+	st := NewStore(tensor.CPU, 1)
+	defer st.Free()
+	l := NewBatchNorm(st.Root(), 1, 0)
+	err := tensor.Run("norm", func(s *tensor.Scope) error {
+		l.Forward(&Pass{Scope: s, Mode: Calibrate}, s.Full(1, tensor.CPU, 1, 1, 1, 1))
+		return nil
+	})
+	if err == nil {
+		t.Error("no error without Stats")
+	}
+}

@@ -1,0 +1,29 @@
+// Detnas searches for the backbones of object detectors as DetNAS does, from the
+// supernet to the trained detector. `detnas --help` lists its commands.
+package main
+
+import (
+	"context"
+	"os"
+
+	"detnas/core/config"
+	"detnas/core/engine"
+	"detnas/core/run"
+	"detnas/core/tensor"
+	"detnas/tui/cli"
+)
+
+func main() {
+	app := &cli.App{Version: cli.BuildVersion(), Out: os.Stdout, Err: os.Stderr, Describe: describe}
+	app.Run = func(ctx context.Context, cfg *config.Config, f *run.Folder, o cli.RunOptions) (run.Result, error) {
+		return engine.Run(ctx, cfg, f, engine.Options{
+			Version: app.Version, From: o.From, To: o.To, Redo: o.Redo, Watch: o.Watch,
+		})
+	}
+	os.Exit(app.Execute(context.Background(), os.Args[1:]))
+}
+
+func describe() cli.Compute {
+	info := tensor.Describe()
+	return cli.Compute{LibTorch: info.LibTorch, BLAS: info.BLAS, SlowBLAS: info.Slow, CUDA: info.CUDA}
+}

@@ -1,0 +1,207 @@
+// Package cli is the commands of detnas. It knows the engine and libtorch only
+// by what main hands it, so that it builds and is tested without cgo.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"charm.land/fang/v2"
+	"github.com/spf13/cobra"
+
+	"detnas/core/config"
+	"detnas/core/run"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // something went wrong, or the run was stopped
+	exitUsage  = 2 // the command line makes no sense
+)
+
+// App is the program as main puts it together.
+type App struct {
+	Version string
+	Out     io.Writer // results and progress
+	Err     io.Writer // errors and warnings
+	// Describe finds out what the program computes with.
+	Describe func() Compute
+	// Run does the steps of an experiment in a locked folder.
+	Run func(context.Context, *config.Config, *run.Folder, RunOptions) (run.Result, error)
+}
+
+// Compute is what the program computes with.
+type Compute struct {
+	LibTorch string // version
+	BLAS     string // library
+	SlowBLAS bool   // it is the reference one
+	CUDA     int    // devices
+}
+
+// RunOptions are how a run is done, apart from what its config says.
+type RunOptions struct {
+	From, To int  // steps, 1 to 5
+	Redo     bool // do steps again that are finished
+	// Watch is told of each event and does not block.
+	Watch func(run.Event)
+}
+
+// Execute runs the command that args ask for, without the program's name, and
+// returns the exit code. An error is one line on a.Err.
+func (a *App) Execute(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	text, code := oneLine(err), exitUsage
+	var failed *failure
+	if errors.As(err, &failed) {
+		code = exitFailed
+	} else {
+		text += fmt.Sprintf(" (see `%s --help`)", cmd.CommandPath())
+	}
+	_, _ = fmt.Fprintf(a.Err, "detnas: %s\n", text)
+	return code
+}
+
+// failure is the error of a command that was called as it should be. Every
+// other error is one of usage.
+type failure struct{ error }
+
+func (f *failure) Unwrap() error { return f.error }
+
+// failing marks the errors of a command's work. A command checks its arguments
+// in Args, or returns a usage error from here.
+func failing(work func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		err := work(cmd, args)
+		var wrong *usageError
+		if err == nil || errors.As(err, &wrong) {
+			return err
+		}
+		return &failure{err}
+	}
+}
+
+// usageError is the error of a command line that makes no sense.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// oneLine puts an error on one line.
+func oneLine(err error) string {
+	text := strings.ReplaceAll(err.Error(), "\n\nDid you mean this?\n\t", "; did you mean ")
+	var parts []string
+	for l := range strings.SplitSeq(text, "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			parts = append(parts, l)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+const about = `DetNAS: neural architecture search for the backbones of object detectors.
+
+detnas trains a supernet, searches it for the subnet that detects best, and
+trains that subnet. One TOML file says all of an experiment; presets come with
+the program. It exits with 0, with 1 if something went wrong or a run was
+stopped, and with 2 if the command line makes no sense.`
+
+// root is the command tree. Its help is fang's, its errors are not: fang asks
+// the terminal for its background before it prints one.
+func (a *App) root() *cobra.Command {
+	root := a.bare()
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		a.viaFang(cmd, append(strings.Fields(cmd.CommandPath())[1:], "--help"))
+	})
+	root.AddCommand(&cobra.Command{
+		Use: "man", Short: "Print the manual page", Hidden: true, Args: exactly(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { a.viaFang(cmd, []string{"man"}); return nil },
+	})
+	return root
+}
+
+// bare is the command tree as fang takes it.
+func (a *App) bare() *cobra.Command {
+	root := &cobra.Command{
+		Use: "detnas", Short: "Neural architecture search for object detectors", Long: about,
+		Example: `  detnas run demo
+  detnas run small --set data.detection.train=train.json
+  detnas subnet show 1000-3032-22330213-2221`,
+		Version: a.Version, SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.AddCommand(
+		a.runCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
+		a.dataCommand(), a.evalCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// viaFang has fang print help or the manual page.
+func (a *App) viaFang(cmd *cobra.Command, args []string) {
+	root := a.bare()
+	root.SetArgs(args)
+	ctx := cmd.Context()
+	if ctx == nil { // help asked for before anything ran
+		ctx = context.Background()
+	}
+	_ = fang.Execute(ctx, root, fang.WithVersion(a.Version))
+}
+
+// group is a command that only has commands below it.
+func group(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(below...)
+	cmd.FParseErrWhitelist.UnknownFlags = true // it is the command that is wrong
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var names []string
+		for _, b := range below {
+			names = append(names, b.Name())
+		}
+		if len(args) == 0 {
+			return usage("%s wants one of %s", cmd.CommandPath(), strings.Join(names, ", "))
+		}
+		text := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
+		cmd.SuggestionsMinimumDistance = 2
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return usage("%s; did you mean %s?", text, strings.Join(near, " or "))
+		}
+		return usage("%s; it has %s", text, strings.Join(names, ", "))
+	}
+	return cmd
+}
+
+// exactly wants n arguments and says which when there are fewer.
+func exactly(n int, which string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < n:
+			return usage("%s wants %s", cmd.CommandPath(), which)
+		case len(args) > n:
+			return usage("%s does not take %q", cmd.CommandPath(), args[n])
+		}
+		return nil
+	}
+}
+
+// print writes a result; an error says that nobody could read it.
+func (a *App) print(format string, args ...any) error {
+	if _, err := fmt.Fprintf(a.Out, format, args...); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	return nil
+}
+
+// warn writes a line for people, which no result depends on.
+func (a *App) warn(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.Err, "detnas: "+format+"\n", args...)
+}

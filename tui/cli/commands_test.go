@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestWrongUsage(t *testing.T) {
+	tests := []struct {
+		args  []string
+		parts []string
+	}{
+		{[]string{"evl", "--gt", "x"}, []string{`unknown command "evl"`, "did you mean eval"}},
+		{[]string{"--nonsense"}, []string{"unknown flag", "detnas --help"}},
+		{[]string{"subnet"}, []string{"show, convert"}},
+		{[]string{"subnet", "shw", "--json"}, []string{`"shw"`, "did you mean show?"}},
+		{[]string{"subnet", "xyzzy"}, []string{"it has show, convert"}},
+		{[]string{"subnet", "show"}, []string{"wants a subnet"}},
+		{[]string{"subnet", "show", "1", "2"}, []string{`"2"`}},
+		{[]string{"subnet", "show", "1", "--space", "9g"}, []string{"300m, 1.3g, 3.8g"}},
+		{[]string{"subnet", "show", "1", "--layout", "new"}, []string{"mmrazor or official"}},
+		{[]string{"subnet", "show", "1", "--input-size", "0"}, []string{"--input-size 0"}},
+		{[]string{"subnet", "show", "1", "--input-size", "big"}, []string{"--input-size"}},
+		{[]string{"subnet", "convert", "1"}, []string{`"to"`}},
+		{[]string{"subnet", "convert", "1", "--to", "json"}, []string{"mmrazor-0.1, mmrazor-1.0, modules or short"}},
+		{[]string{"eval", "--gt", "x"}, []string{`"dt"`}},
+		{[]string{"eval", "x"}, []string{`"x"`}},
+		{[]string{"version", "now"}, []string{`"now"`}},
+		{[]string{"status"}, []string{"wants a run"}},
+		{[]string{"preset", "none"}, []string{"demo"}},
+		{[]string{"data", "check"}, []string{"--annotations"}},
+		{[]string{"data", "check", "--format", "voc", "x"}, []string{"coco or folder"}},
+		{[]string{"data", "check", "--format", "coco"}, []string{"--annotations FILE"}},
+		{[]string{"data", "check", "--format", "folder", "--annotations", "x"}, []string{"--format coco"}},
+		{[]string{"data", "check", "--images", "x", "--dir", "y"}, []string{"images", "dir"}},
+		{[]string{"data", "check", "--images", "x", "y"}, []string{"twice"}},
+		{[]string{"data", "shapes", "x", "--classes", "99"}, []string{"classes is 99"}},
+		{[]string{"run"}, []string{"demo", "tiny"}},
+		{[]string{"run", "tiny", "small"}, []string{"2"}},
+		{[]string{"run", "tiny", "--from", "9"}, []string{"--from", `"9"`}},
+		{[]string{"run", "tiny", "--to", "serch"}, []string{"did you mean search?"}},
+		{[]string{"run", "tiny", "--from", "3", "--to", "2"}, []string{"comes after"}},
+		{[]string{"run", "tiny", "--subnet", "0-0-00-0", "--to", "2"}, []string{"nothing to do"}},
+		{[]string{"run", "tiny", "--resume", "x"}, []string{"CONFIG"}},
+		{[]string{"run", "--resume", "x", "--name", "y"}, []string{"--name"}},
+		{[]string{"run", "--resume", "x", "--set", "seed=1"}, []string{"--set"}},
+		{[]string{"run", "--resume", "x", "--subnet", "0-0-00-0"}, []string{"--subnet"}},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			detnas(t, nil, tt.args...).fails(t, exitUsage, tt.parts...)
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	detnas(t, nil).succeeds(t, "subnet", "run", "eval")
+	detnas(t, nil, "run", "--help").succeeds(t, "--resume", "supernet-pretrain")
+	detnas(t, nil, "help", "subnet", "show").succeeds(t, "--input-size")
+	detnas(t, nil, "--version").succeeds(t, "1.2.3")
+	detnas(t, nil, "completion", "bash").succeeds(t, "detnas")
+}
+
+// object decodes JSON and wants exactly the keys.
+func object(t *testing.T, text string, keys ...string) map[string]any {
+	t.Helper()
+	var got map[string]any
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	for _, k := range keys {
+		if _, ok := got[k]; !ok {
+			t.Errorf("the JSON lacks %q", k)
+		}
+	}
+	if len(got) != len(keys) {
+		t.Errorf("the JSON has %d keys, want %v: %s", len(got), keys, text)
+	}
+	return got
+}
+
+func TestVersion(t *testing.T) {
+	c := detnas(t, nil, "version", "--json")
+	c.succeeds(t)
+	got := object(t, c.out, "version", "libtorch", "blas", "threads", "cuda")
+	if got["version"] != "1.2.3" || got["libtorch"] != "1.13.0" || got["blas"] != "OpenBLAS" || got["cuda"] != 0.0 || got["threads"].(float64) < 1 {
+		t.Errorf("%v", got)
+	}
+	detnas(t, nil, "version").succeeds(t, "OpenBLAS", "no device")
+}
+
+func TestSlowBLASIsNamedWithItsCure(t *testing.T) {
+	var out, errs bytes.Buffer
+	a := &App{Out: &out, Err: &errs, Describe: func() Compute { return Compute{BLAS: "reference BLAS", SlowBLAS: true} }}
+	if code := a.Execute(t.Context(), []string{"version"}); code != exitOK || !strings.Contains(errs.String(), "apt install libopenblas0") {
+		t.Errorf("exit code %d, stderr %q", code, errs.String())
+	}
+}
+
+func TestSubnetShow(t *testing.T) {
+	c := detnas(t, nil, "subnet", "show", published, "--json")
+	c.succeeds(t)
+	got := object(t, c.out, "space", "layout", "subnet", "body", "classifier")
+	if got["space"] != "300m" || got["layout"] != "mmrazor" || got["subnet"] != published {
+		t.Errorf("%v", got)
+	}
+	// The figures are those of the spec's table 2.4.
+	body, classifier := got["body"].(map[string]any), got["classifier"].(map[string]any)
+	for _, want := range []struct {
+		of    map[string]any
+		key   string
+		value float64
+	}{
+		{body, "params", 1_666_192},
+		{body, "conv_macs", 291_782_848},
+		{classifier, "params", 3_348_600},
+		{classifier, "mmcv_flops", 337_212_608},
+	} {
+		if want.of[want.key] != want.value {
+			t.Errorf("%s is %v, want %.0f", want.key, want.of[want.key], want.value)
+		}
+	}
+	if len(body) != 4 || len(classifier) != 3 {
+		t.Errorf("body has %d keys and classifier %d", len(body), len(classifier))
+	}
+	detnas(t, nil, "subnet", "show", published).succeeds(t, "1,666,192", "291,782,848", "3,348,600", "337,212,608", "not the backbone")
+	detnas(t, nil, "subnet", "show", "1000-3032", "--json").fails(t, exitFailed, "1000-3032", "4")
+	detnas(t, nil, "subnet", "show", "nowhere.yaml").fails(t, exitFailed, "nowhere.yaml", "short form")
+}
+
+func TestSubnetConvert(t *testing.T) {
+	for _, form := range []string{"mmrazor-0.1", "mmrazor-1.0", "modules"} {
+		file := filepath.Join(t.TempDir(), "subnet.yaml")
+		detnas(t, nil, "subnet", "convert", published, "--to", form, "-o", file).succeeds(t)
+		c := detnas(t, nil, "subnet", "convert", file, "--to", "short")
+		c.succeeds(t)
+		if c.out != published+"\n" {
+			t.Errorf("by way of %s it is %q", form, c.out)
+		}
+	}
+	detnas(t, nil, "subnet", "convert", published, "--to", "short", "-o", "/nowhere/at/all").fails(t, exitFailed, "/nowhere/at/all")
+}
+
+func TestEvalEqualsPycocotools(t *testing.T) {
+	dir := shared(t, "golden/cocoeval")
+	for _, name := range []string{"toy", "val2014_100"} {
+		c := detnas(t, nil, "eval", "--json", "--gt", filepath.Join(dir, name+"_gt.json"), "--dt", filepath.Join(dir, name+"_dt.json"))
+		c.succeeds(t)
+		got := object(t, c.out, "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl", "per_category")
+		text, err := os.ReadFile(filepath.Join(dir, name+"_expected.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want struct {
+			Stats map[string]float64 `json:"stats"`
+			AP    map[string]float64 `json:"per_category_AP"`
+		}
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		for figure, v := range want.Stats {
+			if math.Abs(got[figure].(float64)-v) > 1e-9 {
+				t.Errorf("%s: %s is %v, want %v", name, figure, got[figure], v)
+			}
+		}
+		for id, v := range want.AP {
+			if of := got["per_category"].(map[string]any)[id].(map[string]any); math.Abs(of["AP"].(float64)-v) > 1e-9 || len(of) != 2 {
+				t.Errorf("%s: category %s has %v, want AP %v", name, id, of, v)
+			}
+		}
+	}
+}
+
+func TestEvalText(t *testing.T) {
+	dir := t.TempDir()
+	gt := write(t, filepath.Join(dir, "gt.json"), `{"images":[{"id":1}],"categories":[{"id":3,"name":"cell"}],
+		"annotations":[{"id":1,"image_id":1,"category_id":3,"bbox":[0,0,50,50],"area":2500}]}`)
+	dt := write(t, filepath.Join(dir, "dt.json"), `[{"image_id":1,"category_id":3,"bbox":[0,0,50,50],"score":0.9}]`)
+	detnas(t, nil, "eval", "--gt", gt, "--dt", dt).succeeds(t,
+		" Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 1.000\n",
+		" Average Precision  (AP) @[ IoU=0.50:0.95 | area= small | maxDets=100 ] = -1.000\n",
+		" Average Recall     (AR) @[ IoU=0.50:0.95 | area=   all | maxDets=  1 ] = 1.000\n",
+		" 3   cell      1.000  1.000\n")
+	detnas(t, nil, "eval", "--gt", gt, "--dt", gt).fails(t, exitFailed, gt)
+	detnas(t, nil, "eval", "--gt", "nowhere.json", "--dt", dt).fails(t, exitFailed, "nowhere.json")
+}
+
+func TestPresets(t *testing.T) {
+	detnas(t, nil, "presets").succeeds(t, "demo", "tiny", "The smallest run")
+	detnas(t, nil, "preset", "tiny").succeeds(t, "[supernet-pretrain]")
+}
+
+func TestDataShapesAndCheck(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "set")
+	detnas(t, nil, "data", "shapes", dir, "--classes", "2", "--train", "3", "--val", "1", "--test", "1",
+		"--per-class-train", "1", "--per-class-val", "1", "--width", "64", "--height", "64", "--class-size", "16",
+	).succeeds(t, "5 for detection, 4 for classification", filepath.Join(dir, "detection", "train.json"))
+
+	train, images := filepath.Join(dir, "detection", "train.json"), filepath.Join(dir, "detection", "images")
+	detnas(t, nil, "data", "check", "--format", "coco", "--images", images, "--annotations", train, "--decode").succeeds(t, "no problems")
+	c := detnas(t, nil, "data", "check", "--images", images, "--annotations", train, "--json")
+	c.succeeds(t)
+	var got struct {
+		Images, Classes, Crowds int
+		Problems                []struct{ Kind, Where string }
+	}
+	if err := json.Unmarshal([]byte(c.out), &got); err != nil || got.Images != 3 || got.Classes != 2 || len(got.Problems) != 0 {
+		t.Errorf("%v in %s", err, c.out)
+	}
+	for _, args := range [][]string{{"--dir"}, {"--images"}, {}} {
+		args = append(append([]string{"data", "check"}, args...), filepath.Join(dir, "classification", "train"))
+		detnas(t, nil, args...).succeeds(t, "circle", "square")
+	}
+
+	broken := filepath.Join(images, "train", "000001.jpg")
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	detnas(t, nil, "data", "check", "--images", images, "--annotations", train).succeeds(t, "1 problems", "missing-file", "000001.jpg")
+	detnas(t, nil, "data", "check", filepath.Join(dir, "nowhere")).fails(t, exitFailed, "nowhere")
+	detnas(t, nil, "data", "shapes", images).fails(t, exitFailed, "images")
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"detnas/detector/cocoeval"
+)
+
+func (a *App) evalCommand() *cobra.Command {
+	var gtPath, dtPath string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "eval --gt GT.json --dt DT.json", Short: "Compute COCO's figures for detections",
+		Long: "Compute COCO's 12 figures, and AP of each category, for a file of detections.\nThey are those of pycocotools.",
+		Args: exactly(0, ""),
+		RunE: failing(func(*cobra.Command, []string) error {
+			gt, err := cocoeval.ReadGroundTruth(gtPath)
+			if err != nil {
+				return err
+			}
+			dts, err := cocoeval.ReadDetections(dtPath)
+			if err != nil {
+				return err
+			}
+			r, err := cocoeval.Evaluate(gt, dts, cocoeval.Options{ZeroIDUnmatched: true})
+			if err != nil {
+				return fmt.Errorf("evaluating %s against %s: %w", dtPath, gtPath, err)
+			}
+			if asJSON {
+				return a.printJSON(r)
+			}
+			return a.print("%s", evalText(r, gt.Categories))
+		}),
+	}
+	cmd.Flags().StringVar(&gtPath, "gt", "", "COCO annotation file with the true boxes")
+	cmd.Flags().StringVar(&dtPath, "dt", "", "COCO result file with the detections")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	_ = cmd.MarkFlagRequired("gt") // fails only for a flag that is not there
+	_ = cmd.MarkFlagRequired("dt") // fails only for a flag that is not there
+	return cmd
+}
+
+// evalText is pycocotools' summary, and a table of the categories below it.
+func evalText(r *cocoeval.Result, categories []cocoeval.Category) string {
+	var b strings.Builder
+	for _, f := range []struct {
+		what, iou, area string
+		dets            int
+		value           float64
+	}{
+		{"Average Precision  (AP)", "0.50:0.95", "all", 100, r.AP},
+		{"Average Precision  (AP)", "0.50", "all", 100, r.AP50},
+		{"Average Precision  (AP)", "0.75", "all", 100, r.AP75},
+		{"Average Precision  (AP)", "0.50:0.95", "small", 100, r.APs},
+		{"Average Precision  (AP)", "0.50:0.95", "medium", 100, r.APm},
+		{"Average Precision  (AP)", "0.50:0.95", "large", 100, r.APl},
+		{"Average Recall     (AR)", "0.50:0.95", "all", 1, r.AR1},
+		{"Average Recall     (AR)", "0.50:0.95", "all", 10, r.AR10},
+		{"Average Recall     (AR)", "0.50:0.95", "all", 100, r.AR100},
+		{"Average Recall     (AR)", "0.50:0.95", "small", 100, r.ARs},
+		{"Average Recall     (AR)", "0.50:0.95", "medium", 100, r.ARm},
+		{"Average Recall     (AR)", "0.50:0.95", "large", 100, r.ARl},
+	} {
+		fmt.Fprintf(&b, " %s @[ IoU=%-9s | area=%6s | maxDets=%3d ] = %0.3f\n", f.what, f.iou, f.area, f.dets, f.value)
+	}
+	if len(categories) == 0 {
+		return b.String()
+	}
+	b.WriteByte('\n')
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, " id\tcategory\tAP\tAP50")
+	sorted := slices.SortedFunc(slices.Values(categories), func(x, y cocoeval.Category) int { return x.ID - y.ID })
+	for _, c := range sorted {
+		of := r.PerCategory[c.ID]
+		_, _ = fmt.Fprintf(w, " %d\t%s\t%0.3f\t%0.3f\n", c.ID, c.Name, of.AP, of.AP50)
+	}
+	_ = w.Flush() // into a Builder
+	return b.String()
+}

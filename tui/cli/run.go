@@ -1,0 +1,284 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"detnas/core/config"
+	"detnas/core/run"
+	"detnas/tui/progress"
+)
+
+// runArgs are the arguments of detnas run.
+type runArgs struct {
+	config           string // a preset or a file; empty with resume
+	name, runs       string
+	from, to         string // a step's name or number; empty when not given
+	set              []string
+	subnet, resume   string
+	headless, runsBy bool // runsBy: --runs was given
+}
+
+func (a *App) runCommand() *cobra.Command {
+	var r runArgs
+	cmd := &cobra.Command{
+		Use: "run CONFIG", Short: "Run an experiment, or go on with one",
+		Long: `Run the five steps of DetNAS, or those from --from to --to:
+
+  1 supernet-pretrain   a classifier that holds all subnets
+  2 supernet-finetune   the same in a detector
+  3 search              for the subnet that detects best
+  4 subnet-retrain      that subnet alone, as a classifier
+  5 subnet-finetune     and in the detector, for the result
+
+CONFIG is the name of a preset (detnas presets) or a TOML file. The run's folder
+holds its config, journal, checkpoints, result and log. Ctrl-C writes a
+checkpoint and says how to go on; a second one exits at once.`,
+		Example: `  detnas run demo
+  detnas run small --set data.detection.train=train.json --set data.detection.images=images
+  detnas run --resume demo-20260102-150405
+  detnas run --resume demo-20260102-150405 --from search`,
+		Args: cobra.MaximumNArgs(1), ValidArgs: config.Presets(),
+		RunE: failing(func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				r.config = args[0]
+			}
+			r.runsBy = cmd.Flags().Changed("runs")
+			if err := r.check(); err != nil {
+				return err
+			}
+			return a.runOrResume(cmd.Context(), r)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.name, "name", "", "name of the run's folder (default: the config's and the time)")
+	f.StringVar(&r.runs, "runs", runsFolder, "folder that holds the runs; when left out, a new run takes the config's")
+	f.StringVar(&r.from, "from", "", "first step, by name or number")
+	f.StringVar(&r.to, "to", "", "last step, by name or number")
+	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's; may be repeated")
+	f.StringVar(&r.subnet, "subnet", "", "train this subnet (short form or YAML file) and search none")
+	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
+	f.BoolVar(&r.headless, "headless", false, "plain lines even on a terminal")
+	for _, name := range []string{"from", "to"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(config.StepNames(), cobra.ShellCompDirectiveNoFileComp))
+	}
+	return cmd
+}
+
+// check refuses arguments that do not go together.
+func (r *runArgs) check() error {
+	if r.resume == "" {
+		if r.config == "" {
+			return usage("detnas run wants a preset (%s) or a TOML file", strings.Join(config.Presets(), ", "))
+		}
+		return nil
+	}
+	for _, no := range []struct {
+		given     bool
+		what, why string
+	}{
+		{r.config != "", "a CONFIG", "a run goes on with its own config"},
+		{r.name != "", "--name", "the run has its name"},
+		{r.subnet != "", "--subnet", "the run has its subnet; start a new run to train another"},
+		{len(r.set) > 0, "--set", "a run goes on with its own config; start a new run to change it"},
+	} {
+		if no.given {
+			return usage("--resume does not go with %s: %s", no.what, no.why)
+		}
+	}
+	return nil
+}
+
+// steps reads --from and --to; what is not given has the defaults.
+func (r *runArgs) steps(from, to int) (first, last int, err error) {
+	first, last = from, to
+	for _, flag := range []struct {
+		name, value string
+		step        *int
+	}{{"from", r.from, &first}, {"to", r.to, &last}} {
+		if flag.value == "" {
+			continue
+		}
+		if *flag.step, err = config.ParseStep(flag.value); err != nil {
+			return 0, 0, usage("--%s: %v", flag.name, err)
+		}
+	}
+	if r.from != "" && r.to == "" {
+		last = max(first, last)
+	}
+	if first > last {
+		return 0, 0, usage("the first step (%d, %s) comes after the last (%d, %s)", first, config.StepName(first), last, config.StepName(last))
+	}
+	return first, last, nil
+}
+
+// job is a run that is ready to go.
+type job struct {
+	cfg    *config.Config
+	folder *run.Folder // locked
+	opts   RunOptions
+	before run.State // what an earlier process had done
+	fresh  bool      // the folder was made for it
+}
+
+func (a *App) runOrResume(ctx context.Context, r runArgs) error {
+	prepare := create
+	if r.resume != "" {
+		prepare = reopen
+	}
+	j, err := prepare(r)
+	if err != nil {
+		return err
+	}
+	defer j.folder.Unlock() //nolint:errcheck // the lock ends with the process
+	if j.nothingLeft() {
+		result, err := j.folder.ReadResult()
+		if err != nil {
+			return err
+		}
+		a.warn("run %s has finished these steps already; --from STEP does them again", j.folder.Name())
+		return a.summary(j, result)
+	}
+	result, err := a.do(ctx, j, r.headless)
+	if err != nil {
+		return err
+	}
+	return a.summary(j, result)
+}
+
+// create makes the folder of a new run after everything that can be checked was.
+func create(r runArgs) (*job, error) {
+	sets := r.set
+	if r.subnet != "" {
+		sets = append(sets[:len(sets):len(sets)], "search.subnet="+r.subnet)
+	}
+	cfg, err := config.Load(r.config, sets)
+	if err != nil {
+		return nil, err
+	}
+	first, last, err := r.steps(config.StepSupernetPretrain, config.StepSubnetFinetune)
+	if err != nil {
+		return nil, err
+	}
+	if err := startable(cfg, first, last); err != nil {
+		return nil, err
+	}
+	name, runs := r.name, cfg.Runs
+	if name == "" {
+		name = cfg.Name
+	}
+	if name == "" {
+		name = run.AutoName(cfg.Title(), time.Now())
+	}
+	if r.runsBy {
+		runs = r.runs
+	}
+	f, err := run.Create(runs, name)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{cfg: cfg, folder: f, opts: RunOptions{From: first, To: last}, fresh: true}
+	if err := run.WriteFile(f.Config(), []byte(cfg.Resolved())); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// reopen takes up the run that --resume names.
+func reopen(r runArgs) (*job, error) {
+	f, err := run.Find(r.runs, r.resume)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(f.Config(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", f.Name(), err)
+	}
+	if err := f.Lock(); err != nil {
+		return nil, err
+	}
+	j := &job{cfg: cfg, folder: f, before: run.State{Name: f.Name()}}
+	from, to := config.StepSupernetPretrain, config.StepSubnetFinetune
+	err = run.ReadJournal(f.JournalPath(), func(entry run.Entry) error {
+		switch e := entry.Event.(type) {
+		case run.RunStarted:
+			from, to = e.From, e.To
+		case run.RunResumed:
+			from, to = e.From, e.To
+		}
+		j.before.Apply(entry)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// A later --to alone carries a run on; only --from asks for steps again.
+	j.opts.Redo = r.from != ""
+	if j.opts.From, j.opts.To, err = r.steps(from, to); err != nil {
+		return nil, err
+	}
+	return j, cfg.CheckPaths(j.opts.From, j.opts.To)
+}
+
+// nothingLeft reports whether every step that is asked for is done.
+func (j *job) nothingLeft() bool {
+	if j.fresh || j.opts.Redo {
+		return false
+	}
+	first := j.opts.From
+	if j.cfg.Search.Subnet != "" {
+		first = max(first, config.StepSearch)
+	}
+	for step := first; step <= j.opts.To; step++ {
+		if _, done := j.before.Finished[step]; !done {
+			return false
+		}
+	}
+	return true
+}
+
+// do runs the engine and shows how it goes.
+func (a *App) do(ctx context.Context, j *job, headless bool) (run.Result, error) {
+	a.warnSlow(a.Describe())
+	log, err := os.OpenFile(j.folder.Log(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // runs are there to be read
+	if err != nil {
+		return run.Result{}, fmt.Errorf("opening the run's log: %w", err)
+	}
+	defer log.Close()
+	signal.Ignore(syscall.SIGPIPE) // a run outlives whoever reads its lines
+	ctx, stop := gracefully(ctx)
+	defer stop()
+
+	opts := progress.Options{Out: a.Out, Log: log}
+	if s := screenOf(a.Out); s.live() && !headless {
+		opts.Width, opts.Colour = s.width, s.colour()
+	}
+	p := progress.New(opts)
+	defer p.Close()
+	p.Begin(j.before)
+	defer context.AfterFunc(ctx, func() {
+		p.Note("stopping: a checkpoint is written after this iteration; Ctrl-C again exits at once")
+	})()
+	j.opts.Watch = p.Watch
+	result, err := a.Run(ctx, j.cfg, j.folder, j.opts)
+	p.Close()
+	if err != nil {
+		j.sweep()
+	}
+	return result, err
+}
+
+// sweep removes the folder of a run that never began, so that its name is free
+// again.
+func (j *job) sweep() {
+	if _, err := os.Stat(j.folder.JournalPath()); j.fresh && os.IsNotExist(err) {
+		_ = os.RemoveAll(j.folder.Dir()) // what is left does no harm
+	}
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"detnas/core/config"
+	"detnas/core/run"
+)
+
+func TestRunRefusesBeforeItCreates(t *testing.T) {
+	tests := []struct {
+		name  string
+		args  []string
+		parts []string
+	}{
+		{"unknown preset", []string{"dmo"}, []string{"dmo", "did you mean demo?"}},
+		{"no file", []string{"my.toml"}, []string{"my.toml"}},
+		{"missing data", []string{"detnas_frcnn_300m_coco"}, []string{"data.detection.train", "data.classification.train", "--set"}},
+		{"unknown key", []string{"tiny", "--set", "sead=1"}, []string{"sead", "did you mean seed?"}},
+		{"no value", []string{"tiny", "--set", "seed"}, []string{"key=value"}},
+		{"bad value", []string{"tiny", "--set", "seed=-1"}, []string{"seed"}},
+		{"bad subnet", []string{"tiny", "--subnet", "9-0-00-0"}, []string{"9-0-00-0", "stage 0 block 0"}},
+		{"no subnet file", []string{"tiny", "--subnet", "x.yaml"}, []string{"x.yaml"}},
+		{"no supernet", []string{"tiny", "--from", "2"}, []string{"step 2", "load_from", "--resume RUN"}},
+		{"no supernet to search", []string{"tiny", "--from", "search"}, []string{"step 3 (search)", "--subnet"}},
+		{"no subnet to train", []string{"tiny", "--from", "4"}, []string{"step 4", "--subnet"}},
+		{"no classifier", []string{"tiny", "--from", "5", "--subnet", "0-0-00-0"}, []string{"step 5", "checkpoint of step 4"}},
+		{"bad name", []string{"tiny", "--name", "a/b"}, []string{"a/b"}},
+		{"no such run", []string{"--resume", "nowhere"}, []string{"nowhere", "--runs"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			runs := filepath.Join(t.TempDir(), "runs")
+			detnas(t, nil, append([]string{"run", "--runs", runs}, tt.args...)...).fails(t, exitFailed, tt.parts...)
+			if entries, err := os.ReadDir(runs); err == nil && len(entries) > 0 {
+				t.Errorf("%s was created", entries[0].Name())
+			}
+		})
+	}
+}
+
+// result is what the engine of these tests finds.
+func result(f *run.Folder) run.Result {
+	return run.Result{
+		Run: f.Name(), Subnet: "2-2-20-1",
+		Steps: []run.StepResult{
+			{Step: 3, Seconds: 61, Metrics: run.Values{"best": 0.5, "best_random": 0.25, "mean_random": 0.125, "random": 4, "evaluated": 8}},
+			{Step: 5, Seconds: 2},
+		},
+		Final: run.Values{"AP": 0.4321, "AP50": 0.7, "AP75": 0.5, "APs": 0.1, "APm": 0.2, "APl": -1, "AR1": 0.3, "AR10": 0.6, "AR100": 0.65},
+	}
+}
+
+// journaling is an engine that notes in the journal that the steps were done,
+// up to the step last, and keeps the options it was given.
+func journaling(t *testing.T, got *RunOptions, last int) engine {
+	return func(_ context.Context, cfg *config.Config, f *run.Folder, o RunOptions) (run.Result, error) {
+		*got = o
+		j, err := f.OpenJournal(func(run.Entry) error { return nil })
+		if err != nil {
+			t.Error(err)
+			return run.Result{}, err
+		}
+		defer j.Close()
+		events := []run.Event{run.RunStarted{Run: f.Name(), From: o.From, To: o.To}}
+		for step := o.From; step <= min(o.To, last); step++ {
+			events = append(events,
+				run.StepStarted{Step: step, Name: config.StepName(step), Iterations: 10},
+				run.Train{Step: step, Iteration: 10, Losses: run.Values{"loss": 1}},
+				run.StepFinished{Step: step, Seconds: 1})
+		}
+		for _, e := range events {
+			if err := j.Append(e); err != nil {
+				t.Error(err)
+			}
+			o.Watch(e)
+		}
+		r := result(f)
+		if err := f.WriteResult(r); err != nil {
+			t.Error(err)
+		}
+		if last < o.To {
+			return r, errors.New("the run was stopped")
+		}
+		return r, nil
+	}
+}
+
+func TestRun(t *testing.T) {
+	runs := t.TempDir()
+	var got RunOptions
+	c := detnas(t, journaling(t, &got, 5), "run", "tiny", "--runs", runs, "--name", "one", "--set", "seed=9")
+	c.succeeds(t, "1/5 supernet-pretrain: 10/10, loss 1", "5/5 subnet-finetune: done in 0:01",
+		"searched subnet", "2-2-20-1", "28,968 parameters, 2,285,568 conv MACs at 96x96",
+		"AP 0.5000, the best of 8", "AP 0.2500, of 4 random", "AP    0.4321", "APl        -", "1m3s", filepath.Join(runs, "one"))
+	if got.From != 1 || got.To != 5 || got.Redo {
+		t.Errorf("the engine was told %+v", got)
+	}
+	text, err := os.ReadFile(filepath.Join(runs, "one", "config.toml"))
+	if err != nil || !strings.Contains(string(text), "seed = 9") || !strings.Contains(string(text), "# ") {
+		t.Errorf("config.toml is %v, %s", err, text)
+	}
+	log, err := os.ReadFile(filepath.Join(runs, "one", "log.txt"))
+	if err != nil || !strings.Contains(string(log), "3/5 search: done") {
+		t.Errorf("log.txt is %v, %s", err, log)
+	}
+	c = detnas(t, nil, "status", "one", "--runs", runs, "--json")
+	c.succeeds(t)
+	status := object(t, c.out, "name", "state", "step", "iteration", "iterations", "updated")
+	if status["name"] != "one" || status["step"] != 5.0 || status["iterations"] != 10.0 {
+		t.Errorf("status %v", status)
+	}
+	detnas(t, nil, "status", filepath.Join(runs, "one")).succeeds(t, "5 (subnet-finetune), 10 of 10 iterations")
+	detnas(t, nil, "run", "tiny", "--runs", runs, "--name", "one").fails(t, exitFailed, "is there already", "--resume")
+}
+
+func TestRunNamesItselfByConfigAndTime(t *testing.T) {
+	runs := t.TempDir()
+	detnas(t, journaling(t, new(RunOptions), 5), "run", "tiny", "--runs", runs).succeeds(t)
+	entries, err := os.ReadDir(runs)
+	if err != nil || len(entries) != 1 || !strings.HasPrefix(entries[0].Name(), "tiny-2") {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+func TestResume(t *testing.T) {
+	runs := t.TempDir()
+	var got RunOptions
+	c := detnas(t, journaling(t, &got, 2), "run", "tiny", "--runs", runs, "--name", "r", "--to", "4")
+	if c.code != exitFailed || c.err != "detnas: the run was stopped\n" {
+		t.Fatalf("exit code %d, %q", c.code, c.err)
+	}
+	tests := []struct {
+		name string
+		args []string
+		want RunOptions
+	}{
+		{"as it was", nil, RunOptions{From: 1, To: 4}},
+		{"further", []string{"--to", "5"}, RunOptions{From: 1, To: 5}},
+		{"again", []string{"--from", "2"}, RunOptions{From: 2, To: 4, Redo: true}},
+		{"beyond what was asked", []string{"--from", "5"}, RunOptions{From: 5, To: 5, Redo: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			look := func(_ context.Context, _ *config.Config, f *run.Folder, o RunOptions) (run.Result, error) {
+				got = o
+				return result(f), nil
+			}
+			detnas(t, look, slices.Concat([]string{"run", "--resume", "r", "--runs", runs}, tt.args)...).succeeds(t)
+			got.Watch = nil
+			if got.From != tt.want.From || got.To != tt.want.To || got.Redo != tt.want.Redo {
+				t.Errorf("the engine was told %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	c = detnas(t, nil, "run", "--resume", filepath.Join(runs, "r"), "--to", "2")
+	if c.code != exitOK || !strings.Contains(c.err, "has finished these steps already") || !strings.Contains(c.out, "2-2-20-1") {
+		t.Errorf("resuming what is done: %+v", c)
+	}
+}
+
+func TestRunInUseIsLeftAlone(t *testing.T) {
+	runs := t.TempDir()
+	f, err := run.Create(runs, "busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Unlock() //nolint:errcheck // the test is over
+	cfg, err := config.Load("tiny", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, f.Config(), cfg.Resolved())
+	detnas(t, nil, "run", "--resume", "busy", "--runs", runs).fails(t, exitFailed, "busy", "is being written by")
+}
+
+func TestRunThatNeverBeganLeavesNothing(t *testing.T) {
+	runs := t.TempDir()
+	fails := func(context.Context, *config.Config, *run.Folder, RunOptions) (run.Result, error) {
+		return run.Result{}, errors.Join(errors.New("device cuda:7: not there"), errors.New("set device = \"auto\""))
+	}
+	detnas(t, fails, "run", "tiny", "--runs", runs, "--name", "x").fails(t, exitFailed, "cuda:7: not there; set device")
+	if _, err := os.Stat(filepath.Join(runs, "x")); !os.IsNotExist(err) {
+		t.Errorf("the folder is there: %v", err)
+	}
+}
+
+func TestCancelledRunSaysSoAndReturns(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	waits := func(ctx context.Context, _ *config.Config, f *run.Folder, o RunOptions) (run.Result, error) {
+		cancel(errors.New("interrupt"))
+		<-ctx.Done()
+		return run.Result{}, context.Cause(ctx)
+	}
+	var out, errs strings.Builder
+	a := &App{Out: &out, Err: &errs, Run: waits, Describe: func() Compute { return Compute{} }}
+	code := a.Execute(ctx, []string{"run", "tiny", "--runs", t.TempDir()})
+	if code != exitFailed || errs.String() != "detnas: interrupt\n" {
+		t.Errorf("exit code %d, stderr %q", code, errs.String())
+	}
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"detnas/core/config"
+	"detnas/core/run"
+	"detnas/tui/progress"
+)
+
+// runsFolder is where runs are looked for by name, as in config.Defaults.
+const runsFolder = "runs"
+
+func (a *App) statusCommand() *cobra.Command {
+	var runs string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status RUN", Short: "Say where a run stands",
+		Long: "Say where a run stands: running, paused, stopped, finished, failed, or interrupted\nwhen its process died. RUN is a run's folder or its name under --runs.",
+		Args: exactly(1, "a run: its folder or its name under --runs"),
+		RunE: failing(func(_ *cobra.Command, args []string) error {
+			f, err := run.Find(runs, args[0])
+			if err != nil {
+				return err
+			}
+			s, err := f.Status()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(s)
+			}
+			sc := screenOf(a.Out)
+			return a.print("%s", progress.Table(statusRows(f, s), sc.width(), sc.colour()))
+		}),
+	}
+	cmd.Flags().StringVar(&runs, "runs", runsFolder, "folder that holds the runs")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func statusRows(f *run.Folder, s run.State) []progress.Row {
+	rows := []progress.Row{{Label: "run", Value: s.Name}, {Label: "state", Value: s.State}}
+	if s.Step > 0 {
+		unit := "iterations"
+		if s.Step == config.StepSearch {
+			unit = "candidates"
+		}
+		rows = append(rows, progress.Row{
+			Label: "step",
+			Value: fmt.Sprintf("%d (%s), %d of %d %s", s.Step, config.StepName(s.Step), s.Iteration, s.Iterations, unit),
+		})
+	}
+	if s.Error != "" {
+		rows = append(rows, progress.Row{Label: "error", Value: s.Error})
+	}
+	if n := len(s.Warnings); n > 0 {
+		rows = append(rows, progress.Row{Label: "warnings", Value: fmt.Sprintf("%d, the last: %s", n, s.Warnings[n-1])})
+	}
+	if !s.Updated.IsZero() {
+		rows = append(rows, progress.Row{Label: "updated", Value: s.Updated.Local().Format(time.DateTime)})
+	}
+	switch s.State {
+	case run.StateStopped, run.StateFailed, run.StateInterrupted:
+		rows = append(rows, progress.Row{Label: "go on", Value: "detnas run --resume " + f.Dir()})
+	}
+	return rows
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"detnas/core/config"
+	"detnas/core/run"
+	"detnas/nas"
+	"detnas/tui/progress"
+)
+
+// summary prints what a run came to. It is in result.json too, so that a run
+// whose reader has left has not failed.
+func (a *App) summary(j *job, r run.Result) error {
+	rows, err := summaryRows(j, r)
+	if err != nil {
+		return err
+	}
+	s := screenOf(a.Out)
+	width := 0
+	if s.live() {
+		width = s.width()
+	}
+	_ = a.print("\n%s", progress.Table(rows, width, s.colour()))
+	return nil
+}
+
+func summaryRows(j *job, r run.Result) ([]progress.Row, error) {
+	var rows []progress.Row
+	add := func(label, format string, args ...any) {
+		rows = append(rows, progress.Row{Label: label, Value: fmt.Sprintf(format, args...)})
+	}
+	if r.Subnet != "" {
+		label := "searched subnet"
+		if j.cfg.Search.Subnet != "" {
+			label = "subnet"
+		}
+		add(label, "%s", r.Subnet)
+		text, err := cost(j.cfg, r.Subnet)
+		if err != nil {
+			return nil, err
+		}
+		add("cost", "%s", text)
+	}
+	if m := metricsOf(r, config.StepSearch); len(m) > 0 {
+		add("search score", "%s %.4f, the best of %.0f candidates", j.cfg.Search.Score, m["best"], m["evaluated"])
+		add("best random subnet", "%s %.4f, of %.0f random ones (mean %.4f)", j.cfg.Search.Score, m["best_random"], m["random"], m["mean_random"])
+	}
+	if len(r.Final) > 0 {
+		add("final", "%s", figures(r.Final, "AP", "AP50", "AP75"))
+		add("", "%s", figures(r.Final, "APs", "APm", "APl"))
+		add("", "%s", figures(r.Final, "AR1", "AR10", "AR100"))
+	}
+	if len(r.Steps) > 0 {
+		total, parts := 0.0, make([]string, len(r.Steps))
+		for i, s := range r.Steps {
+			total += s.Seconds
+			parts[i] = fmt.Sprintf("step %d %s", s.Step, duration(s.Seconds))
+		}
+		add("time", "%s (%s)", duration(total), strings.Join(parts, ", "))
+	}
+	add("run folder", "%s", shortest(j.folder.Dir()))
+	return rows, nil
+}
+
+// cost counts the subnet's body, as the search does.
+func cost(cfg *config.Config, subnet string) (string, error) {
+	space, err := cfg.Space.NAS(1)
+	if err != nil {
+		return "", err
+	}
+	sub, err := nas.ParseSubnet(subnet, space)
+	if err != nil {
+		return "", fmt.Errorf("the run's result: %w", err)
+	}
+	size := cfg.Search.InputSize
+	c, err := space.SubnetCost(sub, nas.ScopeBody, nas.Square(size))
+	if err != nil {
+		return "", fmt.Errorf("counting %s: %w", subnet, err)
+	}
+	return fmt.Sprintf("%s parameters, %s conv MACs at %dx%d (backbone)",
+		thousands(c.Params), thousands(c.ConvMACs()), size, size), nil
+}
+
+func metricsOf(r run.Result, step int) run.Values {
+	for _, s := range r.Steps {
+		if s.Step == step {
+			return s.Metrics
+		}
+	}
+	return nil
+}
+
+func figures(v run.Values, names ...string) string {
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = fmt.Sprintf("%-5s %6.4f", name, v[name])
+		if v[name] < 0 { // there is nothing of that size
+			parts[i] = fmt.Sprintf("%-5s %6s", name, "-")
+		}
+	}
+	return strings.Join(parts, "   ")
+}
+
+func duration(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	if d < time.Minute {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// shortest is a path as seen from the current folder, if it lies in it.
+func shortest(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, here+string(os.PathSeparator)); ok {
+		return rest
+	}
+	return path
+}

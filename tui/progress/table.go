@@ -1,0 +1,37 @@
+package progress
+
+import (
+	"strings"
+
+	"charm.land/lipgloss/v2"
+)
+
+// Row is a line of a table: what, and what it is.
+type Row struct {
+	Label string
+	Value string
+}
+
+// Table sets rows in two columns, the labels in bold where colour is allowed.
+// Values wider than width columns are broken; 0 leaves them whole.
+func Table(rows []Row, width int, colour bool) string {
+	k, left := ink(colour), 0
+	for _, r := range rows {
+		left = max(left, lipgloss.Width(r.Label))
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		value := r.Value
+		if width > 0 {
+			value = lipgloss.Wrap(value, max(width-left-len(gap), 8), "/ ")
+		}
+		for i, part := range strings.Split(value, "\n") {
+			label := strings.Repeat(" ", left)
+			if i == 0 {
+				label = k.bold(r.Label) + strings.Repeat(" ", left-lipgloss.Width(r.Label))
+			}
+			b.WriteString(strings.TrimRight(label+gap+part, " ") + "\n")
+		}
+	}
+	return b.String()
+}
