@@ -9,6 +9,8 @@ GO := $(TOOLCHAIN) go
 # Packages without cgo: they are tested under the race detector as well.
 PURE := ./core/seed/... ./core/config/... ./core/dataset/... ./core/run/... ./configs/... \
 	./nas ./nas/evolution/... ./detector/box/... ./detector/cocoeval/... ./tui/...
+# Packages that compute use every core, so one is tested after the other.
+COMPUTING := . ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
 .PHONY: help setup build demo test race lint fmt bench fuzz clean
@@ -27,7 +29,7 @@ demo: build ## run the five steps on shapes that the program draws itself
 
 test: ## run the tests
 	@$(GO) vet ./...
-	@$(GO) test ./...
+	@$(GO) test -p 1 $(COMPUTING)
 	@$(MAKE) --no-print-directory race
 
 race: ## test the packages without cgo under the race detector

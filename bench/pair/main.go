@@ -77,7 +77,7 @@ func (o options) run(out io.Writer) error {
 			if o.only != "" && o.only != w.name {
 				continue
 			}
-			fmt.Fprintln(os.Stderr, "bench:", w.title)
+			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", w.name, w.title)
 			r, err := o.measure(dir, w)
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.title, err)
@@ -85,10 +85,13 @@ func (o options) run(out io.Writer) error {
 			*group.into = append(*group.into, r)
 		}
 	}
-	report{
+	r := report{
 		machine: describeMachine(), load: load, took: time.Since(began),
 		rows: rows, calls: calls, peerDefault: o.peerDefault,
-	}.write(out)
+	}
+	if _, err := io.WriteString(out, r.markdown()); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
 	return nil
 }
 

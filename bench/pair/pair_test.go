@@ -32,14 +32,13 @@ func TestReportTakesRatiosPairByPair(t *testing.T) {
 		rss:   [2]int64{100 << 10, 200 << 10},
 		peak:  [2]int64{150 << 10, 250 << 10},
 	}
-	var out strings.Builder
-	report{load: "0.1", rows: []row{r}}.write(&out)
+	got := report{load: "0.1", rows: []row{r}}.markdown()
 	for _, want := range []string{
 		"| the work | 100.0 | 200.0 | **0.90** (0.50 to 0.90) | 3 | 100 (150) | 200 (250) |",
 		"w 1.5 and 1.5.",
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the report lacks %q:\n%s", want, out.String())
+		if !strings.Contains(got, want) {
+			t.Errorf("the report lacks %q:\n%s", want, got)
 		}
 	}
 }

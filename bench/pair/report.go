@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,13 +21,13 @@ type report struct {
 // callsPerStep is how many calls a step of the works of perCall makes.
 const callsPerStep = 20_000
 
-// write prints the report as Markdown.
-func (r report) write(out io.Writer) {
+// markdown is the report as it goes into docs/benchmarks.md.
+func (r report) markdown() string {
+	out := &strings.Builder{}
 	for _, line := range r.machine {
 		fmt.Fprintln(out, "-", line)
 	}
-	all := append(r.rows[:len(r.rows):len(r.rows)], r.calls...)
-	if len(all) > 0 {
+	if all := slices.Concat(r.rows, r.calls); len(all) > 0 {
 		fmt.Fprintln(out, "- detnas:", all[0].sides[0])
 		fmt.Fprintln(out, "- PyTorch:", all[0].sides[1])
 	}
@@ -39,6 +39,7 @@ func (r report) write(out io.Writer) {
 	if len(r.calls) > 0 {
 		writeCalls(out, r.calls)
 	}
+	return out.String()
 }
 
 // waiting says how threads wait on each side.
@@ -59,7 +60,7 @@ func (r report) waiting() string {
 	return what
 }
 
-func writeSteps(out io.Writer, rows []row) {
+func writeSteps(out *strings.Builder, rows []row) {
 	fmt.Fprint(out, "\n| work | detnas, ms | PyTorch, ms | ratio, median (least to most) | pairs | detnas, MiB (peak) | PyTorch, MiB (peak) |\n")
 	fmt.Fprint(out, "|---|---|---|---|---|---|---|\n")
 	for _, r := range rows {
@@ -77,7 +78,7 @@ func writeSteps(out io.Writer, rows []row) {
 	fmt.Fprintln(out)
 }
 
-func writeCalls(out io.Writer, rows []row) {
+func writeCalls(out *strings.Builder, rows []row) {
 	fmt.Fprint(out, "\n| one call, 8 elements multiplied | detnas's core/tensor, us | the other, us | ratio |\n|---|---|---|---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(out, "| %s | %.2f | %.2f | %s |\n", r.title,

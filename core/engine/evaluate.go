@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"detnas/core/config"
 	"detnas/core/dataset"
 	"detnas/core/nn"
 	"detnas/core/run"
@@ -15,6 +16,7 @@ import (
 	"detnas/detector"
 	"detnas/detector/cocoeval"
 	"detnas/nas"
+	"detnas/nas/supernet"
 )
 
 // evaluateDetector measures a subnet of d on set. stats, when not nil, take the
@@ -82,6 +84,27 @@ func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) 
 				_, err := d.net.Loss(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, train.DetectorBatch(x, b), sub,
 					train.Draws(e.cfg.Seed, "calibrate", batches))
 				return err
+			})
+		})
+	})
+	if err != nil {
+		stats.Free()
+		return nil, fmt.Errorf("recalibrate BN: %w", err)
+	}
+	return stats, nil
+}
+
+// calibrateClassifier gathers BN statistics for a path of a supernet's classifier
+// from the first batches of an epoch of its training data.
+func (e *engine) calibrateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, source *dataset.ClassTrain) (*nn.Stats, error) {
+	batches := int64(max(1, e.cfg.Search.BNImages/e.cfg.Step(config.StepSupernetPretrain).Batch))
+	stats := nn.NewStats(0)
+	err := tensor.NoGrad(func() error {
+		return train.Each(ctx, min(batches, source.Iterations()), e.workers(), source.Batch, func(b dataset.ClassBatch) error {
+			return tensor.Run("calibrate", func(s *tensor.Scope) error {
+				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+				net.Forward(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, x, sub)
+				return nil
 			})
 		})
 	})

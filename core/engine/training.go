@@ -52,8 +52,13 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		Net: c.net, Data: source, Path: e.paths(step, c.space, sub), Smoothing: settings.LabelSmoothing, Device: e.device,
 	}
 	t := training{step: step, store: c.store, evaluate: func(ctx context.Context) (run.Values, error) {
+		measured, stats := sub, (*nn.Stats)(nil)
 		if sub == nil {
-			return run.Values{}, nil // a path of a supernet says nothing without calibration
+			measured = e.measuredPath(step, c.space)
+			if stats, err = e.calibrateClassifier(ctx, c.net, measured, source); err != nil {
+				return nil, err
+			}
+			defer stats.Free()
 		}
 		eval, err := dataset.NewClassEval(valSet, dataset.ClassEvalOptions{
 			SourceOptions: e.data.source(), Batch: settings.Batch, Size: pixels.Size, Short: pixels.EvalResize(),
@@ -61,7 +66,7 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		acc, err := train.EvaluateClassifier(ctx, c.net, sub, eval, e.device, e.workers())
+		acc, err := train.EvaluateClassifier(ctx, c.net, measured, stats, eval, e.device, e.workers())
 		if err != nil {
 			return nil, err
 		}
@@ -101,10 +106,15 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 		Step: config.StepName(step), Device: e.device,
 	}
 	t := training{step: step, store: d.store, evaluate: func(ctx context.Context) (run.Values, error) {
+		measured, stats, on := sub, (*nn.Stats)(nil), e.data.final
 		if sub == nil {
-			return run.Values{}, nil
+			measured, on = e.measuredPath(step, d.space), e.guide()
+			if stats, err = e.calibrate(ctx, d, measured); err != nil {
+				return nil, err
+			}
+			defer stats.Free()
 		}
-		r, err := e.evaluateDetector(ctx, d, sub, nil, e.data.final, e.cfg.Search.Batch)
+		r, err := e.evaluateDetector(ctx, d, measured, stats, on, e.cfg.Search.Batch)
 		if err != nil {
 			return nil, err
 		}
@@ -130,6 +140,12 @@ func (e *engine) paths(step int, space nas.Space, sub nas.Subnet) train.PathAt {
 	return func(i int64) nas.Subnet {
 		return supernet.SamplePath(space, e.cfg.Seed, config.StepName(step), int(i))
 	}
+}
+
+// measuredPath is the path by which a supernet is measured: the same one
+// throughout a step, with BN statistics of its own.
+func (e *engine) measuredPath(step int, space nas.Space) nas.Subnet {
+	return supernet.SamplePath(space, e.cfg.Seed, config.StepName(step)+" measured", 0)
 }
 
 func (e *engine) sampling(step int) dataset.Sampling {
@@ -200,6 +216,9 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	if err != nil {
 		return nil, err
 	}
+	if t.step == config.StepSupernetFinetune { // one path tells no more than this
+		metrics = run.Values{"AP": metrics["AP"], "AP50": metrics["AP50"]}
+	}
 	if t.step != config.StepSubnetFinetune { // whose metrics are COCO's twelve and no more
 		for name, v := range p.Averages {
 			metrics[name] = v
@@ -231,7 +250,7 @@ func (e *engine) redo(step int) bool {
 // evaluated evaluates within a step.
 func (e *engine) evaluated(ctx context.Context, t training, p progress) error {
 	metrics, err := t.evaluate(ctx)
-	if err != nil || len(metrics) == 0 {
+	if err != nil {
 		return err
 	}
 	return e.emit(run.Eval{Step: t.step, Iteration: int(p.Iteration), Metrics: metrics})

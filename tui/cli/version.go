@@ -10,12 +10,22 @@ import (
 	"detnas/tui/progress"
 )
 
-// BuildVersion is the program's version as the build recorded it.
+// release is the version in CHANGELOG.md.
+const release = "0.1.0"
+
+// BuildVersion is the release with the commit it was built from, where the build
+// recorded one: 0.1.0+1a2b3c4.
 func BuildVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return release
 	}
-	return "devel"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 7 {
+			return release + "+" + s.Value[:7]
+		}
+	}
+	return release
 }
 
 // versions is what detnas version prints; its JSON is a contract.
