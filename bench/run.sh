@@ -23,6 +23,8 @@ if ! /usr/bin/python3 -c 'import torch, torchvision' 2>/dev/null; then
 		python3-torch python3-torchvision >&2 || die "apt could not install them; see above"
 fi
 
+export PYTHONDONTWRITEBYTECODE=1 # leaves the checkout as it is
+
 # How idle threads wait. detnas sets these for itself (core/native/waiting.c);
 # here PyTorch gets the same, which helps it too. -peer-default-waiting leaves
 # PyTorch with the libraries' own.

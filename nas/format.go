@@ -61,7 +61,7 @@ func readBounded(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSubnetBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading: %w", err)

@@ -180,7 +180,13 @@ func (d Detection) GuideHeldOut() bool {
 // Test.
 func (d Detection) FinalOnVal() bool { return d.Format == FormatCOCO && d.Test == "" }
 
-// ImageDir is the folder of the images of split "train", "val" or "test".
+// Annotations is the annotation file of split "train", "val" or "test".
+func (d Detection) Annotations(split string) string {
+	return map[string]string{"train": d.Train, "val": d.Val, "test": d.Test}[split]
+}
+
+// ImageDir is the folder of the images of split "train", "val" or "test"; empty
+// means a folder images beside the annotation file, or else that file's own.
 func (d Detection) ImageDir(split string) string {
 	own := map[string]string{"train": d.TrainImages, "val": d.ValImages, "test": d.TestImages}[split]
 	if own != "" {
@@ -266,7 +272,7 @@ type Search struct {
 // Constraint keeps candidates whose cost lies in [Min, Max].
 type Constraint struct {
 	// Count is what is counted over the backbone: "conv_macs", "conv_relu",
-	// "conv_relu_bn" or "params"; "mmcv_flops" counts the whole classifier.
+	// "conv_relu_bn" or "params"; "mmcv_flops" counts ImageNet's classifier.
 	Count string `toml:"count"`
 	// Min and Max are inclusive; 0 is no bound.
 	Min int64 `toml:"min"`

@@ -120,6 +120,9 @@ func (f *finder) detection(d *Detection, guided, final bool) {
 		return
 	}
 	for _, split := range splits {
+		if _, err := os.Stat(d.Annotations(split)); d.ImageDir(split) == "" && err == nil {
+			continue // they are looked for beside the file
+		}
 		f.dir("data.detection."+split+"_images", d.ImageDir(split),
 			"the folder of the images of "+split+" (or data.detection.images for all splits)")
 	}

@@ -51,8 +51,8 @@ func (s *Search) Allowed(space nas.Space) (func(nas.Subnet) bool, error) {
 		Max:   s.Constraint.Max,
 		Input: nas.Size{H: s.InputSize, W: s.InputSize},
 	}
-	if limit.Count == nas.CountMMCV {
-		limit.Scope = nas.ScopeClassifier
+	if limit.Count == nas.CountMMCV { // of ImageNet's classifier, as published
+		limit.Scope, space.Classes = nas.ScopeClassifier, 1000
 	}
 	if s.Constraint.Min == 0 {
 		allowed, err := limit.Allowed(space)

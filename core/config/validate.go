@@ -100,7 +100,7 @@ func (v *validator) top(c *Config) {
 	if c.Name != "" && (c.Name != filepath.Base(c.Name) || strings.HasPrefix(c.Name, ".") || len(c.Name) > 200) {
 		v.add("name", "%q cannot be a folder's name; write one without slashes or a leading dot", clip(c.Name))
 	}
-	if !regexp.MustCompile(`^(auto|cpu|cuda(:\d{1,3})?)$`).MatchString(c.Device) {
+	if !regexp.MustCompile(`^(auto|cpu|cuda:\d{1,3})$`).MatchString(c.Device) {
 		v.add("device", "%q is no device; write auto, cpu or cuda:0", clip(c.Device))
 	}
 	if c.Seed > math.MaxInt64 {

@@ -70,6 +70,8 @@ func (v *validator) splits(d *Detection) {
 	}
 	switch {
 	case final == "":
+	case !d.GuideHeldOut() && samePath(d.Val, d.Train):
+		v.add("data.detection.val", "the search would be guided by the images trained on; give it a split of its own, or set data.detection.guide = \"held-out\"")
 	case samePath(final, d.Train):
 		v.add(key, "the final figures would be taken on the images trained on; %s", cure)
 	case !d.GuideHeldOut() && samePath(final, d.Val):

@@ -22,7 +22,7 @@ func (v *validator) train(t trainingStep) {
 		v.add(key("label_smoothing"), "is for the classification steps; leave it out here")
 	}
 	within(v, key("clip_grad"), t.ClipGrad, 0, 1e6)
-	within(v, key("bn_momentum"), t.BNMomentum, 0, 1)
+	within(v, key("bn_momentum"), t.BNMomentum, 1e-6, 1) // 0 would never leave the initial statistics
 	within(v, key("log_every"), t.LogEvery, 0, maxCount)
 	within(v, key("checkpoint_every"), t.CheckpointEvery, 0, maxCount)
 	within(v, key("eval_every"), t.EvalEvery, 0, maxCount)

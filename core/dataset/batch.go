@@ -61,21 +61,24 @@ type detImage struct {
 	target DetTarget
 }
 
-// padDivisor is what the sides of a detection batch are multiples of: the stride
-// of the deepest stage (mmdet's Pad size_divisor).
+// padDivisor is what the sides of a detection batch are multiples of unless an
+// option says otherwise: the stride of the deepest stage (mmdet's Pad size_divisor).
 const padDivisor = 32
 
-// padded rounds a side up to a multiple of padDivisor.
-func padded(side int) int {
-	return (side + padDivisor - 1) / padDivisor * padDivisor
+// padded rounds a side up to a multiple of divisor; 0 is padDivisor.
+func padded(side, divisor int) int {
+	if divisor <= 0 {
+		divisor = padDivisor
+	}
+	return (side + divisor - 1) / divisor * divisor
 }
 
 // stack lays images out in one batch that holds the largest of them.
-func stack(images []detImage, t *table) DetBatch {
+func stack(images []detImage, divisor int, t *table) DetBatch {
 	b := DetBatch{N: len(images), C: 3}
 	for _, m := range images {
-		b.W = max(b.W, padded(m.image.W))
-		b.H = max(b.H, padded(m.image.H))
+		b.W = max(b.W, padded(m.image.W, divisor))
+		b.H = max(b.H, padded(m.image.H, divisor))
 	}
 	size := b.C * b.H * b.W
 	b.X = make([]float32, b.N*size)

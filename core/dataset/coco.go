@@ -54,7 +54,7 @@ func readCOCO(path string) (*cocoFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open annotations: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	raw, err := parseCOCO(bufio.NewReaderSize(f, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("read annotations %s: %w", path, err)

@@ -23,6 +23,8 @@ type DetTrainOptions struct {
 	Flip float64
 	// Jitter changes colours; the recipe leaves them alone.
 	Jitter Jitter
+	// PadTo makes both sides of a batch a multiple of it; 0 is 32.
+	PadTo int
 	// GroupByAspect keeps wide and tall images in batches of their own.
 	GroupByAspect bool
 }
@@ -93,7 +95,7 @@ func (s *DetTrain) Batch(ctx context.Context, iter int64) (DetBatch, error) {
 			return DetBatch{}, fmt.Errorf("training batch %d of %s: %w", iter, s.set.Source, err)
 		}
 	}
-	return stack(images, s.reader.table), nil
+	return stack(images, s.opts.PadTo, s.reader.table), nil
 }
 
 // detImage loads image i at a scale, from the cache where it is kept, and makes
@@ -141,6 +143,8 @@ type DetEvalOptions struct {
 	Batch int
 	// Scale is the size to which images are scaled, their shape kept.
 	Scale Scale
+	// PadTo makes both sides of a batch a multiple of it; 0 is 32.
+	PadTo int
 }
 
 // DetEval gives every image of a detection set once, in order.
@@ -192,5 +196,5 @@ func (s *DetEval) Batch(ctx context.Context, iter int64) (DetBatch, error) {
 			return DetBatch{}, fmt.Errorf("evaluation batch %d of %s: %w", iter, s.set.Source, err)
 		}
 	}
-	return stack(images, s.reader.table), nil
+	return stack(images, s.opts.PadTo, s.reader.table), nil
 }

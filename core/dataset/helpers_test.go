@@ -72,7 +72,7 @@ func writePNG(tb testing.TB, path string, m image.Image) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // checked by the read that follows
+	defer f.Close()
 	if err := png.Encode(f, m); err != nil {
 		tb.Fatal(err)
 	}

@@ -107,17 +107,21 @@ func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last b
 // dtypes are the element types of checkpoints.
 var dtypes = map[tensor.DType]run.DType{tensor.Float: run.F32, tensor.Int64: run.I64, tensor.Uint8: run.U8}
 
-// readCheckpoint reads arrays and metadata from a safetensors file.
-func readCheckpoint(path string) ([]nn.Array, map[string]string, error) {
+// readWeights reads the arrays of a checkpoint that a network starts from. The
+// layout has to be the config's: shapes may agree where the shuffle does not.
+func (e *engine) readWeights(path string) ([]nn.Array, error) {
 	c, err := run.ReadCheckpoint(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	if layout := c.Meta["layout"]; layout != "" && layout != e.cfg.Space.Layout {
+		return nil, fmt.Errorf("checkpoint %s has the %s layout, and space.layout is %s", path, layout, e.cfg.Space.Layout)
 	}
 	arrays, err := arraysOf(c)
 	if err != nil {
-		return nil, nil, fmt.Errorf("checkpoint %s: %w", path, err)
+		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	return arrays, c.Meta, nil
+	return arrays, nil
 }
 
 func arraysOf(c *run.Checkpoint) ([]nn.Array, error) {

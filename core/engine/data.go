@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"detnas/core/config"
 	"detnas/core/dataset"
@@ -119,7 +120,8 @@ func (d *data) detection(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rest, guide := train, (*dataset.Detection)(nil)
+	rest := train
+	var guide *dataset.Detection
 	if d.cfg.Data.Detection.GuideHeldOut() {
 		if rest, guide, err = train.Split(seed.Derive(d.cfg.Seed, "hold-out"), c.HoldOut); err != nil {
 			return fmt.Errorf("data.detection.hold_out: %w", err)
@@ -137,7 +139,63 @@ func (d *data) detection(ctx context.Context) error {
 		}
 	}
 	d.detTrain, d.supernetPart, d.guide = train.FilterEmpty(), rest.FilterEmpty(), guide
+	return d.check()
+}
+
+// check refuses splits that cannot be trained on, and images that two splits share.
+func (d *data) check() error {
+	if d.supernetPart.Len() == 0 || !hasBoxes(d.supernetPart) {
+		return fmt.Errorf("data.detection.train: %s has no boxes to train on", d.detTrain.Source)
+	}
+	if d.cfg.Data.Detection.AllowSharedSplit {
+		return nil
+	}
+	for _, pair := range []struct {
+		a, b *dataset.Detection
+		what string
+	}{
+		{d.guide, d.supernetPart, "that guide the search are also trained on before it"},
+		{d.final, d.detTrain, "of the final figures are also trained on"},
+		{d.final, d.guide, "of the final figures also guide the search"},
+	} {
+		if pair.a == nil {
+			continue
+		}
+		if n, first := shared(pair.a, pair.b); n > 0 {
+			return fmt.Errorf("%d images %s (first: %s); part the splits, or set data.detection.allow_shared_split = true", n, pair.what, first)
+		}
+	}
 	return nil
+}
+
+// shared counts the files that are in both sets, links followed, and names one.
+func shared(a, b *dataset.Detection) (n int, first string) {
+	files := make(map[string]bool, b.Len())
+	for _, image := range b.Images {
+		files[resolved(image.File)] = true
+	}
+	for _, image := range a.Images {
+		if files[resolved(image.File)] {
+			if n == 0 {
+				first = image.File
+			}
+			n++
+		}
+	}
+	return n, first
+}
+
+func resolved(file string) string {
+	if path, err := filepath.EvalSymlinks(file); err == nil {
+		return path
+	}
+	return file
+}
+
+// hasBoxes reports whether a set has an object that counts.
+func hasBoxes(set *dataset.Detection) bool {
+	boxes, crowds := set.Boxes()
+	return boxes > crowds
 }
 
 // coco opens one annotation file and reports what is wrong in it.

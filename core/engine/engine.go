@@ -4,10 +4,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +49,10 @@ func Run(ctx context.Context, cfg *config.Config, f *run.Folder, opts Options) (
 
 // ErrStopped is wrapped by the error of a run that was told to stop.
 var ErrStopped = errors.New("the run was stopped")
+
+// errNotSaved is wrapped by the error of a checkpoint that could not be written
+// as the run was told to stop.
+var errNotSaved = errors.New("its last checkpoint could not be written")
 
 // engine is one run under way.
 type engine struct {
@@ -104,13 +110,42 @@ func (e *engine) begin() error {
 			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads(),
 		})
 	}
-	if old, err := e.folder.ReadResult(); err == nil {
-		e.result.Search, e.result.Subnet = old.Search, old.Subnet
+	if began := e.before.Started; began.ConfigHash != e.cfg.Hash() {
+		return fmt.Errorf("%s was changed since the run began (config %s, now %s); restore it, or start a new run",
+			e.folder.Config(), began.ConfigHash, e.cfg.Hash())
 	}
-	return e.emit(run.RunResumed{
+	if err := e.recall(); err != nil {
+		return err
+	}
+	if err := e.emit(run.RunResumed{
 		Version: e.opts.Version, ConfigHash: e.cfg.Hash(), From: e.opts.From, To: e.opts.To,
 		Healed: e.journal.Healed(),
-	})
+	}); err != nil {
+		return err
+	}
+	if began := e.before.Started; began.Threads != e.threads() || began.Device != e.device.String() {
+		return e.emit(run.Warning{What: fmt.Sprintf(
+			"the run began on %s with %d threads and goes on on %s with %d: sums are rounded otherwise, so the last digits of the result may differ",
+			began.Device, began.Threads, e.device, e.threads())})
+	}
+	return nil
+}
+
+// recall takes over what a finished search of an earlier process found.
+func (e *engine) recall() error {
+	if _, done := e.before.Finished[config.StepSearch]; !done {
+		return nil
+	}
+	if _, err := e.chosen(); err != nil {
+		return err
+	}
+	best := slices.Clone(e.before.Candidates)
+	slices.SortStableFunc(best, func(a, b run.Candidate) int { return cmp.Compare(b.Score, a.Score) })
+	e.result.Search.Evaluated = len(best)
+	for _, c := range best[:min(bestKept, len(best))] {
+		e.result.Search.Best = append(e.result.Search.Best, run.Scored{Subnet: c.Subnet, Score: c.Score, Params: c.Params, MACs: c.MACs})
+	}
+	return nil
 }
 
 // steps does what is asked, leaving out steps that an earlier process finished.
@@ -139,9 +174,6 @@ func (e *engine) steps(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("step %d (%s): %w", step, config.StepName(step), err)
 		}
-		for later := step + 1; later <= config.StepSubnetFinetune; later++ {
-			delete(e.before.Finished, later) // what it found rests on what this step was before
-		}
 		seconds := e.carried + time.Since(e.began).Seconds()
 		if err := e.emit(run.StepFinished{Step: step, Seconds: seconds, Metrics: metrics}); err != nil {
 			return err
@@ -150,6 +182,22 @@ func (e *engine) steps(ctx context.Context) error {
 		if err := e.folder.WriteResult(e.result); err != nil {
 			return err
 		}
+	}
+	return e.folder.WriteResult(e.result) // whole, too, after a crash between a step's end and its result
+}
+
+// forget drops what a run holds of a step that begins anew, and of all later
+// ones, which rest on it.
+func (e *engine) forget(step int) error {
+	for s := step; s <= config.StepSubnetFinetune; s++ {
+		if err := e.folder.RemoveCheckpoints(s); err != nil {
+			return err
+		}
+		delete(e.before.Finished, s)
+	}
+	if step <= config.StepSearch {
+		e.before.Candidates = nil
+		e.result.Search, e.result.Subnet, e.subnet = run.SearchResult{}, "", nil
 	}
 	return nil
 }
@@ -163,9 +211,7 @@ func (e *engine) openData(ctx context.Context, first int) error {
 		case config.StepSupernetPretrain, config.StepSubnetRetrain:
 			_, _, err = e.data.classification(ctx)
 		case config.StepSearch:
-			if !e.given() {
-				err = e.data.detection(ctx)
-			}
+			err = e.openSearch(ctx)
 		default:
 			err = e.data.detection(ctx)
 		}
@@ -174,6 +220,26 @@ func (e *engine) openData(ctx context.Context, first int) error {
 		}
 	}
 	return nil
+}
+
+// openSearch makes sure that there is something to search and to be guided by.
+func (e *engine) openSearch(ctx context.Context) error {
+	if e.given() {
+		return nil
+	}
+	if err := e.data.detection(ctx); err != nil {
+		return err
+	}
+	if guide := e.guide(); !hasBoxes(guide) {
+		return fmt.Errorf("the %d images of %s that guide the search have no boxes, so no candidate would have a score; raise data.detection.hold_out or search.images",
+			guide.Len(), guide.Source)
+	}
+	space, err := e.cfg.Space.NAS(1)
+	if err != nil {
+		return err
+	}
+	_, err = e.newSearch(space)
+	return err
 }
 
 // given reports whether the config names the subnet, so that none is searched.
@@ -195,6 +261,9 @@ func (e *engine) ended(ctx context.Context, err error) error {
 		why := context.Cause(ctx).Error()
 		if jerr := e.emit(run.RunStopped{Why: why}); jerr != nil {
 			return errors.Join(err, jerr)
+		}
+		if errors.Is(err, errNotSaved) {
+			return fmt.Errorf("%w (%s), but %w; go on from the checkpoint before with: %s", ErrStopped, why, err, resume)
 		}
 		return fmt.Errorf("%w (%s); go on with: %s", ErrStopped, why, resume)
 	}

@@ -203,6 +203,54 @@ func TestStepsAlone(t *testing.T) {
 			t.Errorf("the journal says %v are finished (%v), want 1 to 3", s.Finished, err)
 		}
 	})
+	t.Run("a step done again has the later ones done again", func(t *testing.T) {
+		trained, candidates := map[int]bool{}, 0
+		_, err := do(t, ctx, tiny(t, images), runs, "parts", Options{From: 2, To: 5, Redo: true, Watch: func(e run.Event) {
+			switch e := e.(type) {
+			case run.Train:
+				trained[e.Step] = true
+			case run.Candidate:
+				candidates++
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[int]bool{2: true, 4: true, 5: true}; !cmp.Equal(trained, want) || candidates != 8 {
+			t.Errorf("trained %v and scored %d candidates, want steps 2, 4 and 5 and all 8", trained, candidates)
+		}
+	})
+	t.Run("a result lost in a crash comes back", func(t *testing.T) {
+		f := folder(t, runs, "parts")
+		want, err := f.ReadResult()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Remove(f.Result()), f.Unlock()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := do(t, ctx, tiny(t, images), runs, "parts", Options{From: 1, To: 5})
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Errorf("the result came back otherwise (%v; -want +got):\n%s", err, d)
+		}
+	})
+	t.Run("a constraint that nothing passes", func(t *testing.T) {
+		trained := false
+		_, err := do(t, ctx, tiny(t, images, "search.constraint.max=5"), runs, "none", Options{From: 1, To: 5, Watch: func(e run.Event) {
+			_, ok := e.(run.Train)
+			trained = trained || ok
+		}})
+		if err == nil || trained || !strings.Contains(err.Error(), "constraint") {
+			t.Errorf("error %v, trained before it: %v", err, trained)
+		}
+	})
+	t.Run("weights of another layout", func(t *testing.T) {
+		from := filepath.Join(runs, "parts", "checkpoints", "step-1-last.safetensors")
+		cfg := tiny(t, images, "space.layout=official", "supernet-finetune.load_from="+from)
+		if _, err := do(t, ctx, cfg, runs, "layout", Options{From: 2, To: 2}); err == nil || !strings.Contains(err.Error(), "mmrazor layout") {
+			t.Errorf("weights of another layout were taken: %v", err)
+		}
+	})
 	t.Run("a subnet by hand, from another run's weights", func(t *testing.T) {
 		cfg := tiny(t, images, "search.subnet=1-2-30-0", "subnet-retrain.iterations=2", "subnet-finetune.iterations=2")
 		r, err := do(t, ctx, cfg, runs, "hand", Options{From: 1, To: 5})
@@ -242,8 +290,8 @@ func TestStepsAlone(t *testing.T) {
 		}
 		stop(nil)
 		_, err = do(t, context.Background(), tiny(t, images, "supernet-pretrain.iterations=7"), runs, "settings", Options{From: 1, To: 1})
-		if err == nil || !strings.Contains(err.Error(), "other settings") {
-			t.Errorf("a checkpoint of other settings was taken: %v", err)
+		if err == nil || !strings.Contains(err.Error(), "was changed since") {
+			t.Errorf("a run of other settings was taken up: %v", err)
 		}
 	})
 }

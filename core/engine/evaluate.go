@@ -22,7 +22,7 @@ import (
 // evaluateDetector measures a subnet of d on set. stats, when not nil, take the
 // place of the network's own BN statistics.
 func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (*cocoeval.Result, error) {
-	source, err := dataset.NewDetEval(set, dataset.DetEvalOptions{SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale()})
+	source, err := dataset.NewDetEval(set, dataset.DetEvalOptions{SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) 
 	picked := seed.Rand(e.cfg.Seed, "calibrate").Perm(e.data.supernetPart.Len())[:n]
 	slices.Sort(picked)
 	source, err := dataset.NewDetEval(e.data.supernetPart.Subset(picked), dataset.DetEvalOptions{
-		SourceOptions: e.data.source(), Batch: c.BNBatch, Scale: e.data.evalScale(),
+		SourceOptions: e.data.source(), Batch: c.BNBatch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo,
 	})
 	if err != nil {
 		return nil, err

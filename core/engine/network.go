@@ -112,7 +112,7 @@ func (e *engine) initialise(st *nn.Store, step int) error {
 		}
 		name = fmt.Sprintf("step %d's checkpoint", before)
 	}
-	arrays, _, err := readCheckpoint(path)
+	arrays, err := e.readWeights(path)
 	if err != nil {
 		return err
 	}

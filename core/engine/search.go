@@ -18,7 +18,7 @@ import (
 const bestKept = 10
 
 // search is step 3. It returns the best score, and beside it the best of the
-// first generation, which is drawn at random: what the search has to beat.
+// candidates that were drawn at random: what the search has to beat.
 func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	space, err := e.cfg.Space.NAS(1)
 	if err != nil {
@@ -84,8 +84,8 @@ func (e *engine) newSearch(space nas.Space) (*evolution.Search, error) {
 // replay gives the search the scores that an earlier process found and returns
 // how many those are.
 func (e *engine) replay(ev *evolution.Search, space nas.Space) (int, error) {
-	if e.redo(config.StepSearch) {
-		return 0, nil
+	if e.redo(config.StepSearch) || len(e.before.Candidates) == 0 {
+		return 0, e.forget(config.StepSearch)
 	}
 	results := make([]evolution.Result, len(e.before.Candidates))
 	for i, c := range e.before.Candidates {
@@ -108,7 +108,7 @@ func (e *engine) loadSupernet(d *detectorNet, step int) error {
 	if err != nil {
 		return err
 	}
-	arrays, _, err := readCheckpoint(path)
+	arrays, err := e.readWeights(path)
 	if err != nil {
 		return err
 	}
@@ -211,17 +211,21 @@ func (e *engine) choose(ev *evolution.Search, space nas.Space) (run.Values, erro
 			Subnet: c.Subnet.Short(space), Score: c.Score, Params: cost.Params, MACs: cost.ConvMACs(),
 		})
 	}
-	random := ev.Generation(0)
-	bestRandom, sum := random[0].Score, 0.0
-	for _, c := range random {
-		bestRandom = max(bestRandom, c.Score)
-		sum += c.Score
+	var random []float64
+	for _, c := range ev.Evaluated() {
+		if c.Origin == evolution.Random {
+			random = append(random, c.Score)
+		}
+	}
+	sum := 0.0
+	for _, score := range random {
+		sum += score
 	}
 	if err := e.keepSubnet(best[0].Subnet, space); err != nil {
 		return nil, err
 	}
 	return run.Values{
-		"best": best[0].Score, "best_random": bestRandom, "mean_random": sum / float64(len(random)),
+		"best": best[0].Score, "best_random": slices.Max(random), "mean_random": sum / float64(len(random)),
 		"random": float64(len(random)), "evaluated": float64(len(ev.Evaluated())),
 	}, nil
 }

@@ -96,7 +96,7 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 	settings := e.cfg.Step(step)
 	source, err := dataset.NewDetTrain(set, dataset.DetTrainOptions{
 		SourceOptions: e.data.source(), Sampling: e.sampling(step), Scales: e.data.scales(),
-		Flip: 0.5, GroupByAspect: true,
+		Flip: 0.5, PadTo: e.cfg.Data.Detection.PadTo, GroupByAspect: true,
 	})
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	if err := train.Train(ctx, loop, task); err != nil {
 		if ctx.Err() != nil && p.Iteration > saved {
 			if serr := e.save(t.step, t.store, opt, p, false); serr != nil {
-				return nil, fmt.Errorf("%w; and the checkpoint could not be written: %w", err, serr)
+				return nil, fmt.Errorf("%w: %w", errNotSaved, serr)
 			}
 		}
 		return nil, err
@@ -230,12 +230,15 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 // start makes the network ready for its first iteration.
 func (e *engine) start(t training, opt *train.SGD) (progress, error) {
 	if e.redo(t.step) {
-		if err := e.folder.RemoveCheckpoints(t.step); err != nil {
+		if err := e.forget(t.step); err != nil {
 			return progress{}, err
 		}
 	}
 	p, resumed, err := e.resume(t.step, t.store, opt)
 	if err != nil || resumed {
+		return p, err
+	}
+	if err := e.forget(t.step); err != nil {
 		return p, err
 	}
 	return p, e.initialise(t.store, t.step)

@@ -74,7 +74,7 @@ func TestJournalRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	j, entries := open(t, f)
-	defer j.Close() //nolint:errcheck // nothing was written
+	defer j.Close()
 	if len(entries) != len(events) {
 		t.Fatalf("%d entries, want %d", len(entries), len(events))
 	}
@@ -173,7 +173,7 @@ func TestReaderFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close() //nolint:errcheck // of a test
+	defer file.Close()
 	r := NewReader("j", file)
 	var end int64
 	for seq := int64(1); seq <= 5; seq++ {

@@ -77,6 +77,9 @@ func (s *State) startStep(e StepStarted) {
 			delete(s.Finished, step)
 		}
 	}
+	if e.Step < searchStep && e.Iteration == 0 {
+		s.Candidates = nil // they were candidates of another supernet
+	}
 	if e.Step == searchStep {
 		s.Candidates = s.Candidates[:min(len(s.Candidates), max(e.Iteration, 0))]
 	}
@@ -88,6 +91,9 @@ func (s *State) finishStep(e StepFinished) {
 	}
 	s.Finished[e.Step] = e
 	s.Iteration = s.Iterations
+	if e.Step == searchStep {
+		s.Iteration = len(s.Candidates) // fewer than planned in a small space
+	}
 }
 
 // addCandidate puts a candidate at its index; one that was evaluated again

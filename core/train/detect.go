@@ -36,9 +36,12 @@ func (d *Detect) Loss(p *nn.Pass, b dataset.DetBatch, iteration int64) (Losses, 
 	return Losses{
 		Total: l.Total,
 		Parts: []Part{
-			{Name: "loss_rpn_cls", T: l.RPNClass}, {Name: "loss_rpn_bbox", T: l.RPNBox},
-			{Name: "loss_cls", T: l.Class}, {Name: "loss_bbox", T: l.Box},
+			{Name: "loss_rpn_cls", T: l.RPNClass},
+			{Name: "loss_rpn_bbox", T: l.RPNBox},
+			{Name: "loss_cls", T: l.Class},
+			{Name: "loss_bbox", T: l.Box},
 		},
+		Others: map[string]float64{"acc": l.Accuracy},
 		Images: b.N,
 	}, nil
 }

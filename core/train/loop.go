@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 
 // Losses are what a task made of one batch.
 type Losses struct {
-	Total  *tensor.Tensor // scalar, to go backward from
-	Parts  []Part         // what the total is the sum of
+	Total  *tensor.Tensor     // scalar, to go backward from
+	Parts  []Part             // what the total is the sum of
+	Others map[string]float64 // what is worth a look besides
 	Images int
 }
 
@@ -67,8 +69,9 @@ type Loop struct {
 	After func(Iteration) error
 }
 
-// ErrNotFinite is wrapped by the error of a loss that is NaN or infinite.
-var ErrNotFinite = errors.New("the loss is not finite")
+// ErrNotFinite is wrapped by the error of a loss or a gradient that is NaN or
+// infinite.
+var ErrNotFinite = errors.New("training has diverged")
 
 // Train runs the loop. When ctx is cancelled it stops between two iterations
 // and returns the context's cause; the iterations made so far are complete.
@@ -134,5 +137,6 @@ func values(l Losses) (map[string]float64, error) {
 		}
 		out[p.Name] = v
 	}
+	maps.Copy(out, l.Others)
 	return out, nil
 }

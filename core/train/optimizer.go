@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"detnas/core/config"
@@ -60,6 +61,9 @@ func (o *SGD) Step(lr float64) (norm float64, moved int, err error) {
 	if o.clip > 0 {
 		if norm, err = tensor.ClipGrads(o.params, o.clip); err != nil {
 			return 0, 0, err
+		}
+		if math.IsNaN(norm) || math.IsInf(norm, 0) {
+			return norm, 0, fmt.Errorf("%w: the gradients' norm is %v; lower the rate or raise the warm-up", ErrNotFinite, norm)
 		}
 	}
 	moved, err = tensor.SGD(o.params, o.momenta, o.decay, lr, o.momentum)

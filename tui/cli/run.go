@@ -229,7 +229,7 @@ func reopen(r runArgs) (*job, error) {
 
 // nothingLeft reports whether every step that is asked for is done.
 func (j *job) nothingLeft() bool {
-	if j.fresh || j.opts.Redo {
+	if j.fresh || j.opts.Redo || j.before.State == run.StateRunning { // the last: killed, perhaps before its result was whole
 		return false
 	}
 	first := j.opts.From

@@ -173,7 +173,7 @@ func TestDrawingIsPinned(t *testing.T) {
 		c, _ := drawScene(small(), "train", i)
 		crop := drawCrop(small(), "val", i%8, i)
 		for _, p := range append(c.pix, crop.pix...) {
-			fmt.Fprint(hash, int(p[0]), int(p[1]), int(p[2]), " ")
+			_, _ = fmt.Fprint(hash, int(p[0]), int(p[1]), int(p[2]), " ")
 		}
 	}
 	if got := fmt.Sprintf("%d:%s", drawing, hex.EncodeToString(hash.Sum(nil)[:8])); got != want {

@@ -71,7 +71,7 @@ func generate(ctx context.Context, dir string, cfg Config, workers int, progress
 	if err != nil {
 		return fmt.Errorf("shapes: make a folder to work in: %w", err)
 	}
-	defer os.RemoveAll(room) //nolint:errcheck // nothing of value is left in it
+	defer os.RemoveAll(room)
 	made := filepath.Join(room, "set")
 	if err := write(ctx, PathsIn(made), cfg, workers, progress); err != nil {
 		return fmt.Errorf("shapes: %w", err)

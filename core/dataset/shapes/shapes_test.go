@@ -145,7 +145,7 @@ func checkPicture(t *testing.T, path string, width, height int) {
 		t.Error(err)
 		return
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	img, _, err := image.Decode(file)
 	if err != nil {
 		t.Errorf("%s: %v", path, err)
