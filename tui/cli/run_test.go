@@ -75,6 +75,11 @@ func journaling(t *testing.T, got *RunOptions, last int) engine {
 				run.Train{Step: step, Iteration: 10, Losses: run.Values{"loss": 1}},
 				run.StepFinished{Step: step, Seconds: 1})
 		}
+		if last < o.To {
+			events = append(events, run.RunStopped{Why: "the test"})
+		} else {
+			events = append(events, run.RunFinished{Seconds: 1})
+		}
 		for _, e := range events {
 			if err := j.Append(e); err != nil {
 				t.Error(err)
@@ -158,6 +163,28 @@ func TestResume(t *testing.T) {
 				t.Errorf("the engine was told %+v, want %+v", got, tt.want)
 			}
 		})
+	}
+	// A run that was killed may have lost the end of its result: the engine looks.
+	killed := filepath.Join(t.TempDir(), "killed")
+	if err := os.CopyFS(killed, os.DirFS(filepath.Join(runs, "r"))); err != nil {
+		t.Fatal(err)
+	}
+	journal := filepath.Join(killed, "events.jsonl")
+	text, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n"), "\n")
+	if err := os.WriteFile(journal, []byte(strings.Join(lines[:len(lines)-1], "")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	asked := false
+	detnas(t, func(_ context.Context, _ *config.Config, f *run.Folder, _ RunOptions) (run.Result, error) {
+		asked = true
+		return result(f), nil
+	}, "run", "--resume", killed, "--to", "2").succeeds(t)
+	if !asked {
+		t.Error("the engine was not asked about a run that was killed")
 	}
 	c = detnas(t, nil, "run", "--resume", filepath.Join(runs, "r"), "--to", "2")
 	if c.code != exitOK || !strings.Contains(c.err, "has finished these steps already") || !strings.Contains(c.out, "2-2-20-1") {
