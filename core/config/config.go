@@ -60,7 +60,9 @@ type Space struct {
 // Data is where images come from and how they are normalised.
 type Data struct {
 	// OnBad says what to do with an image or box that cannot be used: "refuse"
-	// stops before training, "skip" leaves it out with a line in the journal.
+	// stops, for annotations and missing files before training and for a file that
+	// cannot be decoded when it is met (detnas data check --decode finds it
+	// before); "skip" leaves it out with a line in the journal.
 	OnBad string `toml:"on_bad"`
 	// CacheMB is the memory in MiB for decoded images; 0 decodes every time.
 	CacheMB int `toml:"cache_mb"`

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -202,9 +203,9 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	}
 	saved := p.Iteration
 	if err := train.Train(ctx, loop, task); err != nil {
-		if ctx.Err() != nil && p.Iteration > saved {
+		if p.Iteration > saved && !errors.Is(err, train.ErrNotFinite) { // weights that have diverged are not worth keeping
 			if serr := e.save(t.step, t.store, opt, p, false); serr != nil {
-				return nil, fmt.Errorf("%w: %w", errNotSaved, serr)
+				return nil, errors.Join(err, fmt.Errorf("%w: %w", errNotSaved, serr))
 			}
 		}
 		return nil, err
