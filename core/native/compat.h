@@ -1,4 +1,4 @@
-// Force-included before gotch's libtch when it is built against libtorch 1.13,
+// Force-included (toolchain.sh) before gotch's libtch when it is built against libtorch 1.13,
 // the version that Debian packages; gotch 0.9.1 is written for libtorch 2.1.
 //
 // It includes the torch headers first, so that nothing below can change them,

@@ -3,12 +3,13 @@
 #include "ops.h"
 #include "guard.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <climits>
 #include <cmath>
 #include <cstring>
 #include <dlfcn.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
 #include <torch/version.h>
 
 using at::Tensor;

@@ -6,10 +6,11 @@
 #include "ops.h"
 #include "guard.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
 #include <cmath>
-#include <torch/torch.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <vector>
 
 using at::Tensor;

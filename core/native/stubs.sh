@@ -11,14 +11,15 @@ if [ ! -f "$dir/done" ]; then
 	for lib in cuda cudart cublas cudnn caffe2_nvrtc nvrtc-builtins nvrtc nvToolsExt c10_cuda torch_cuda; do
 		ar rcs "$tmp/lib$lib.a"
 	done
-	# gotch's thin wrappers gain nothing from its own -O3 -g, which comes after
-	# CGO_CXXFLAGS; without them the one big file takes 20 s instead of 70.
-	cat >"$tmp/cxx" <<-'END'
+	# Only gotch's one big file needs the header. Its thin wrappers gain nothing
+	# from gotch's own -O3 -g, which comes after CGO_CXXFLAGS; without them the
+	# file takes 20 s instead of 70.
+	cat >"$tmp/cxx" <<-END
 		#!/bin/sh
-		case "$*" in
-		*torch_api.cpp*) exec g++ "$@" -O0 -g0 ;;
+		case "\$*" in
+		*torch_api.cpp*) exec g++ -include $dir/compat.h "\$@" -O0 -g0 ;;
 		esac
-		exec g++ "$@"
+		exec g++ "\$@"
 	END
 	chmod +x "$tmp/cxx"
 	touch "$tmp/done"

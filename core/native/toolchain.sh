@@ -65,6 +65,6 @@ stubs=$("$here/stubs.sh")
 cat <<-END
 	export CXX='$stubs/cxx'
 	export CGO_CFLAGS='-O2'
-	export CGO_CXXFLAGS='-include $stubs/compat.h -I/usr/include/torch/csrc/api/include'
+	export CGO_CXXFLAGS='-I/usr/include/torch/csrc/api/include'
 	export CGO_LDFLAGS='-L$stubs'
 END
