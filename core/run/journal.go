@@ -64,8 +64,8 @@ func (j *Journal) Healed() int64 { return j.healed }
 // Append writes an event. Those that a resumed run builds on (checkpoints,
 // candidates, the ends of steps and runs) are on disk when it returns; others
 // survive the death of the process, but not always that of the machine. After
-// an error, such as a full disk, the journal is as it was before and the call
-// can be made again.
+// an error of writing, such as a full disk, the journal is as it was before and
+// the call can be made again; after one of syncing the event stands in it.
 func (j *Journal) Append(e Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
