@@ -9,11 +9,17 @@ package native
 #cgo LDFLAGS: -lstdc++ -ltorch -ltorch_cpu -lc10 -ldl
 #include <stdlib.h>
 #include "ops.h"
+
+// There where libtorch is loaded lazily (lazy/lazy.c).
+const char *detnas_load_ops(void) __attribute__((weak));
+
+static const char *load(void) { return detnas_load_ops ? detnas_load_ops() : NULL; }
 */
 import "C"
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unsafe"
 )
@@ -21,6 +27,15 @@ import (
 // Handle is a pointer to an at::Tensor. Whoever gets one from this package
 // frees it with libtch.AtFree.
 type Handle = unsafe.Pointer
+
+// Load loads libtorch, which else happens with the first operator and ends the
+// program where it cannot be.
+func Load() error {
+	if why := C.load(); why != nil {
+		return fmt.Errorf("libtorch cannot be loaded: %s; install what this build was made with (apt-get install libtorch-dev libopenblas0)", C.GoString(why))
+	}
+	return nil
+}
 
 // failure turns a message from C++ into an error and frees it.
 func failure(msg *C.char) error {

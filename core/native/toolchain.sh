@@ -6,7 +6,8 @@
 #                    they are missing (apt; with sudo when not root), and sets up
 #                    the compatibility header, empty archives in place of the
 #                    CUDA libraries that gotch links without asking, and a
-#                    compiler wrapper. These live in the user's cache folder
+#                    compiler wrapper, which also has libtorch loaded when it is
+#                    first needed (lazy/lazy.c). These live in the user's cache folder
 #                    under a name made from their content, so that every
 #                    checkout shares them and Go's build cache notices a change.
 #   LIBTORCH=/path   an official libtorch 2.1 (CPU or CUDA) unpacked there: no
@@ -62,9 +63,11 @@ want=$(missing g++ libtorch-dev)
 install $want
 
 stubs=$("$here/stubs.sh")
+lazy=
+[ "$(uname -m)" = x86_64 ] && lazy=' -DDETNAS_LAZY' # as the compiler wrapper
 cat <<-END
 	export CXX='$stubs/cxx'
-	export CGO_CFLAGS='-O2'
+	export CGO_CFLAGS='-O2$lazy'
 	export CGO_CXXFLAGS='-I/usr/include/torch/csrc/api/include'
-	export CGO_LDFLAGS='-L$stubs'
+	export CGO_LDFLAGS='-L$stubs -Wl,--as-needed'
 END

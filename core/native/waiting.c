@@ -7,7 +7,9 @@
 // The libraries read the variables that say so in their constructors, from the
 // environment that the process began with; changing it later is too late. So a
 // program that begins without them is started anew, in the same process, before
-// those constructors have run. What the user has set is left as it is.
+// those constructors have run. What the user has set is left as it is. Where
+// libtorch is loaded lazily (lazy/lazy.c) there is no need of this.
+#ifndef DETNAS_LAZY
 #define _GNU_SOURCE
 #include <string.h>
 #include <unistd.h>
@@ -47,3 +49,4 @@ static void settle_waiting(int argc, char **argv, char **envp) {
 
 // .preinit_array of an executable runs before the constructors of its libraries.
 __attribute__((section(".preinit_array"), used)) static void (*const preinit)(int, char **, char **) = settle_waiting;
+#endif

@@ -14,6 +14,9 @@ import (
 func OnThread(n int, f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if err := native.Load(); err != nil {
+		return err
+	}
 	native.SetThreads(max(n, 1))
 	return f()
 }
@@ -29,6 +32,9 @@ type Info struct {
 
 // Describe finds out what the program computes with.
 func Describe() Info {
+	if err := native.Load(); err != nil {
+		return Info{LibTorch: err.Error(), BLAS: "unknown"}
+	}
 	path := native.BLAS()
 	name, slow := blasName(path)
 	return Info{LibTorch: native.TorchVersion(), BLAS: name, BLASPath: path, Slow: slow, CUDA: native.CUDADevices()}
