@@ -86,6 +86,8 @@ type BoxLoss struct {
 
 // BoxTest is what of the box head's output counts as a detection.
 type BoxTest struct {
+	// ScoreThr is the least score, NMSIoU the overlap from which the lower of two
+	// boxes of a class goes, MaxPerImage how many stay in an image.
 	ScoreThr    float64 `toml:"score_thr"`
 	NMSIoU      float64 `toml:"nms_iou"`
 	MaxPerImage int     `toml:"max_per_image"`

@@ -12,11 +12,16 @@ import (
 // Validate reports, as one *Error, every value that the engine could not work
 // with.
 func (c *Config) Validate() error {
-	src := c.src
-	if src == nil {
-		src = newSource("config", "")
+	v := &validator{}
+	v.all(c)
+	return v.err()
+}
+
+// all checks every value.
+func (v *validator) all(c *Config) {
+	if v.src = c.src; v.src == nil {
+		v.src = newSource("config", "")
 	}
-	v := &validator{report{src: src}}
 	v.top(c)
 	v.space(&c.Space)
 	v.data(c)
@@ -25,13 +30,13 @@ func (c *Config) Validate() error {
 		v.train(t)
 	}
 	v.search(&c.Search, &c.Space)
-	return v.err()
 }
 
 // validator checks single values; each of its checks reports whether the value
 // was good.
 type validator struct {
 	report
+	words map[string][]string // that string keys take, where the map is made
 }
 
 // Bounds that no real experiment meets: they keep sizes, and products of
@@ -44,6 +49,9 @@ const (
 
 // oneOf wants one of some words.
 func (v *validator) oneOf(key, value string, words ...string) {
+	if v.words != nil {
+		v.words[key] = words
+	}
 	if slices.Contains(words, value) {
 		return
 	}

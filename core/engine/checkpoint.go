@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"time"
 
 	"detnas/core/config"
 	"detnas/core/nn"
@@ -59,7 +59,7 @@ func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last b
 		}
 		arrays = append(arrays, momenta...)
 	}
-	p.Seconds = e.carried + time.Since(e.began).Seconds()
+	p.Seconds = e.clock.seconds()
 	text, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode the step's progress: %w", err)
@@ -164,7 +164,7 @@ func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool,
 	if c == nil {
 		return p, false, nil
 	}
-	if have := c.Meta["config_hash"]; have != e.cfg.Hash() {
+	if have := c.Meta["config_hash"]; !slices.Contains(e.before.Steering.Hashes, have) {
 		return p, false, fmt.Errorf("%s was written with other settings (config %s, now %s); resume with the run's own config, or start a new run",
 			at.Path, have, e.cfg.Hash())
 	}
@@ -182,7 +182,7 @@ func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool,
 	if len(done.Missing) > 0 {
 		return p, false, fmt.Errorf("checkpoint %s: %s is missing", at.Path, done.Missing[0])
 	}
-	e.carried = p.Seconds
+	e.clock.carried = p.Seconds
 	if !at.Last {
 		if err := opt.Import(arrays); err != nil {
 			return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)

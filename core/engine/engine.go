@@ -15,6 +15,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/run"
+	"detnas/core/steer"
 	"detnas/core/tensor"
 	"detnas/core/train"
 	"detnas/nas"
@@ -28,18 +29,26 @@ type Options struct {
 	Redo    bool   // do steps again that the folder's run has finished
 
 	// Watch, when not nil, is told of each event after it was written, one at
-	// a time. It must not block: training waits for it.
+	// a time and in order, on whichever goroutine. It must not block: training
+	// waits for it. It may give commands to the desk.
 	Watch func(run.Event)
+
+	// Desk, when not nil, is where people steer the run while it goes on. It is
+	// open from the run's first event to before its last.
+	Desk *steer.Desk
+
+	usageEvery time.Duration // 0 is the usual
 }
 
 // Run does the steps opts.From to opts.To of cfg in the locked folder f and
-// returns the result, which is also in its result.json. When ctx is cancelled it
-// writes a checkpoint, notes in the journal that the run was stopped, and returns
-// an error that wraps ErrStopped.
+// returns the result, which is also in its result.json. When ctx is cancelled, or
+// somebody stops the run at its desk, it writes a checkpoint, notes in the journal
+// that the run was stopped, and returns an error that wraps ErrStopped.
 func Run(ctx context.Context, cfg *config.Config, f *run.Folder, opts Options) (run.Result, error) {
 	var result run.Result
 	e := &engine{cfg: cfg, folder: f, opts: opts, rank: train.Alone()}
-	err := tensor.OnThread(e.threads(), func() error {
+	e.threads, e.workers = plan(cfg)
+	err := tensor.OnThread(e.threads, func() error {
 		var err error
 		result, err = e.run(ctx)
 		return err
@@ -56,46 +65,65 @@ var errNotSaved = errors.New("its last checkpoint could not be written")
 
 // engine is one run under way.
 type engine struct {
-	cfg     *config.Config
+	cfg     *config.Config // written with mu held, by the training thread alone
 	folder  *run.Folder
 	opts    Options
 	rank    train.Rank
 	device  tensor.Device
+	threads int // cores that the run may use
+	workers int // goroutines that make batches
 	journal *run.Journal
 	before  run.State // what an earlier process had done
 	data    *data
 	subnet  nas.Subnet // chosen by step 3 or given by hand
-	began   time.Time  // the step under way, in this process
-	carried float64    // seconds that earlier processes spent on it
-	result  run.Result
+	clock   clock
+	previews
+	result run.Result
 
-	watching sync.Mutex
+	mu      sync.Mutex
+	live    run.State   // the fold of the journal so far
+	untold  []run.Event // that Watch has not been told of
+	telling *sync.Cond  // not nil while some goroutine tells Watch
 }
 
-func (e *engine) run(ctx context.Context) (run.Result, error) {
+func (e *engine) run(ctx context.Context) (result run.Result, err error) {
+	defer func() {
+		if err != nil { // where it began, the desk is closed already
+			e.leave(fmt.Errorf("the run did not begin: %w", err))
+		}
+	}()
 	device, err := pickDevice(e.cfg.Device)
 	if err != nil {
 		return run.Result{}, err
 	}
 	e.device = device
-	e.before = run.State{Name: e.folder.Name()}
+	e.before, e.live = run.State{Name: e.folder.Name()}, run.State{Name: e.folder.Name()}
 	e.journal, err = e.folder.OpenJournal(func(entry run.Entry) error {
 		e.before.Apply(entry)
+		e.live.Apply(entry)
 		return nil
 	})
 	if err != nil {
 		return run.Result{}, err
 	}
 	defer e.journal.Close()
+	defer e.told()
 	e.data = newData(e.cfg, e.folder.Data(), e.note)
 	if err := e.begin(); err != nil {
 		return run.Result{}, err
 	}
-	began := time.Now()
-	if err := e.steps(ctx); err != nil {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	e.open(stop)
+	e.clock.begin(0)
+	stopSampling := e.sample()
+	err = e.steps(ctx)
+	stopSampling()
+	if err != nil {
 		return e.result, e.ended(ctx, err)
 	}
-	if err := e.emit(run.RunFinished{Seconds: time.Since(began).Seconds()}); err != nil {
+	e.leave(errors.New("the run has finished; start another, or go on with --resume and --from"))
+	if err := e.emit(run.RunFinished{Seconds: e.clock.total()}); err != nil {
 		return e.result, err
 	}
 	return e.result, nil
@@ -104,15 +132,20 @@ func (e *engine) run(ctx context.Context) (run.Result, error) {
 // begin writes the first event and takes over what an earlier process left.
 func (e *engine) begin() error {
 	e.result = run.Result{Run: e.folder.Name(), ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed}
-	if e.before.Started == nil {
+	if e.before.Started == nil || len(e.before.Steering.Hashes) == 0 {
 		return e.emit(run.RunStarted{
 			Run: e.folder.Name(), Version: e.opts.Version, ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed,
-			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads(),
+			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads,
 		})
 	}
-	if began := e.before.Started; began.ConfigHash != e.cfg.Hash() {
+	edit, err := e.brokenEdit()
+	if err != nil {
+		return err
+	}
+	hashes := e.before.Steering.Hashes // the first is that of the run's first event
+	if last := hashes[len(hashes)-1]; edit == nil && last != e.cfg.Hash() {
 		return fmt.Errorf("%s was changed since the run began (config %s, now %s); restore it, or start a new run",
-			e.folder.Config(), began.ConfigHash, e.cfg.Hash())
+			e.folder.Config(), last, e.cfg.Hash())
 	}
 	if err := e.recall(); err != nil {
 		return err
@@ -123,10 +156,18 @@ func (e *engine) begin() error {
 	}); err != nil {
 		return err
 	}
-	if began := e.before.Started; began.Threads != e.threads() || began.Device != e.device.String() {
+	if edit != nil {
+		if err := e.emit(edit.Changed); err != nil {
+			return err
+		}
+	}
+	if err := e.folder.EndEdit(); err != nil {
+		return err
+	}
+	if began := e.before.Started; began.Threads != e.threads || began.Device != e.device.String() {
 		return e.emit(run.Warning{What: fmt.Sprintf(
 			"the run began on %s with %d threads and goes on on %s with %d: sums are rounded otherwise, so the last digits of the result may differ",
-			began.Device, began.Threads, e.device, e.threads())})
+			began.Device, began.Threads, e.device, e.threads)})
 	}
 	return nil
 }
@@ -169,12 +210,15 @@ func (e *engine) steps(ctx context.Context) error {
 		if err := e.openData(ctx, step); err != nil {
 			return err
 		}
-		e.began, e.carried = time.Now(), 0
+		if err := e.between(ctx); err != nil {
+			return err
+		}
+		e.clock.begin(0)
 		metrics, err := do[step](ctx, step)
 		if err != nil {
 			return fmt.Errorf("step %d (%s): %w", step, config.StepName(step), err)
 		}
-		seconds := e.carried + time.Since(e.began).Seconds()
+		seconds := e.clock.seconds()
 		if err := e.emit(run.StepFinished{Step: step, Seconds: seconds, Metrics: metrics}); err != nil {
 			return err
 		}
@@ -238,7 +282,7 @@ func (e *engine) openSearch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.newSearch(space)
+	_, err = e.newSearch(e.cfg, space)
 	return err
 }
 
@@ -259,7 +303,9 @@ func (e *engine) ended(ctx context.Context, err error) error {
 	resume := "detnas run --resume " + e.folder.Dir()
 	if ctx.Err() != nil {
 		why := context.Cause(ctx).Error()
-		if jerr := e.emit(run.RunStopped{Why: why}); jerr != nil {
+		jerr := e.stopped()
+		e.leave(fmt.Errorf("the run has stopped (%s); resume it to steer it", why))
+		if jerr = errors.Join(jerr, e.emit(run.RunStopped{Why: why})); jerr != nil {
 			return errors.Join(err, jerr)
 		}
 		if errors.Is(err, errNotSaved) {
@@ -267,44 +313,24 @@ func (e *engine) ended(ctx context.Context, err error) error {
 		}
 		return fmt.Errorf("%w (%s); go on with: %s", ErrStopped, why, resume)
 	}
+	e.leave(fmt.Errorf("the run has failed (%w); mend that and resume it", err))
 	if jerr := e.emit(run.RunFailed{Error: err.Error()}); jerr != nil {
 		return errors.Join(err, jerr)
 	}
 	return err
 }
 
-// emit writes an event to the journal and tells the watcher.
-func (e *engine) emit(ev run.Event) error {
-	e.watching.Lock()
-	defer e.watching.Unlock()
-	if err := e.journal.Append(ev); err != nil {
-		return err
+// plan is the number of cores that a run uses and of the goroutines that make
+// batches. Training leaves half of the cores' idle moments to those; the rest of
+// the time they wait.
+func plan(cfg *config.Config) (threads, workers int) {
+	if threads = cfg.Threads; threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
 	}
-	if e.opts.Watch != nil {
-		e.opts.Watch(ev)
+	if workers = cfg.LoaderWorkers; workers <= 0 {
+		workers = max(1, threads/2)
 	}
-	return nil
-}
-
-// note writes an event that the run can do without; a journal that cannot be
-// written to is reported by the next event that it cannot.
-func (e *engine) note(ev run.Event) { _ = e.emit(ev) }
-
-// threads is the number of cores that the run may use.
-func (e *engine) threads() int {
-	if e.cfg.Threads > 0 {
-		return e.cfg.Threads
-	}
-	return runtime.GOMAXPROCS(0)
-}
-
-// workers is the number of goroutines that make batches. Training leaves half of
-// the cores' idle moments to them; the rest of the time they wait.
-func (e *engine) workers() int {
-	if e.cfg.LoaderWorkers > 0 {
-		return e.cfg.LoaderWorkers
-	}
-	return max(1, e.threads()/2)
+	return threads, workers
 }
 
 // pickDevice turns the config's word into a device that is there.

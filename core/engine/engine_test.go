@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -331,6 +332,8 @@ func TestPickDevice(t *testing.T) {
 // The score of a candidate is the same whoever was scored before it, and scoring
 // leaves the supernet as it was.
 func TestScoresDoNotDependOnOrder(t *testing.T) {
+	runtime.LockOSThread() // the grad mode belongs to the thread
+	defer runtime.UnlockOSThread()
 	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
 	cfg := tiny(t, images)
 	if _, err := do(t, ctx, cfg, runs, "supernet", Options{From: 1, To: 2}); err != nil {
@@ -339,6 +342,7 @@ func TestScoresDoNotDependOnOrder(t *testing.T) {
 	f := folder(t, runs, "supernet")
 	defer f.Unlock() //nolint:errcheck // the test ends here
 	e := &engine{cfg: cfg, folder: f, device: -1}
+	e.threads, e.workers = plan(cfg)
 	e.data = newData(cfg, f.Data(), func(run.Event) {})
 	if err := e.data.detection(ctx); err != nil {
 		t.Fatal(err)
@@ -359,7 +363,7 @@ func TestScoresDoNotDependOnOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			score, err := e.score(ctx, d, sub, e.guide())
+			score, _, err := e.score(ctx, d, sub, e.guide())
 			if err != nil {
 				t.Fatal(err)
 			}

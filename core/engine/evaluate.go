@@ -19,16 +19,29 @@ import (
 	"detnas/nas/supernet"
 )
 
-// evaluateDetector measures a subnet of d on set. stats, when not nil, take the
-// place of the network's own BN statistics.
-func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (*cocoeval.Result, error) {
+// evaluateDetector measures a subnet of d on set, and returns what it found too.
+// stats, when not nil, take the place of the network's own BN statistics.
+func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (*cocoeval.Result, []cocoeval.Detection, error) {
+	found, err := e.find(ctx, d, sub, stats, set, batch)
+	if err != nil {
+		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+	}
+	result, err := cocoeval.Evaluate(groundTruth(set), found, cocoeval.Options{Workers: e.threads})
+	if err != nil {
+		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+	}
+	return result, found, nil
+}
+
+// find detects with a subnet of d on the images of set.
+func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) ([]cocoeval.Detection, error) {
 	source, err := dataset.NewDetEval(set, dataset.DetEvalOptions{SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo})
 	if err != nil {
 		return nil, err
 	}
 	var found []cocoeval.Detection
 	err = tensor.NoGrad(func() error {
-		return train.Each(ctx, source.Iterations(), e.workers(), source.Batch, func(b dataset.DetBatch) error {
+		return train.Each(ctx, source.Iterations(), e.workers, source.Batch, func(b dataset.DetBatch) error {
 			if b.N == 0 {
 				return nil
 			}
@@ -47,14 +60,7 @@ func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.S
 			})
 		})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
-	}
-	result, err := cocoeval.Evaluate(groundTruth(set), found, cocoeval.Options{Workers: e.threads()})
-	if err != nil {
-		return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
-	}
-	return result, nil
+	return found, err
 }
 
 // calibrate gathers BN statistics for a subnet of the supernet from images of
@@ -74,7 +80,7 @@ func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) 
 	stats := nn.NewStats(0)
 	batches := int64(0)
 	err = tensor.NoGrad(func() error {
-		return train.Each(ctx, source.Iterations(), e.workers(), source.Batch, func(b dataset.DetBatch) error {
+		return train.Each(ctx, source.Iterations(), e.workers, source.Batch, func(b dataset.DetBatch) error {
 			if b.N == 0 {
 				return nil
 			}
@@ -100,7 +106,7 @@ func (e *engine) calibrateClassifier(ctx context.Context, net *supernet.Classifi
 	batches := int64(max(1, e.cfg.Search.BNImages/e.cfg.Step(config.StepSupernetPretrain).Batch))
 	stats := nn.NewStats(0)
 	err := tensor.NoGrad(func() error {
-		return train.Each(ctx, min(batches, source.Iterations()), e.workers(), source.Batch, func(b dataset.ClassBatch) error {
+		return train.Each(ctx, min(batches, source.Iterations()), e.workers, source.Batch, func(b dataset.ClassBatch) error {
 			return tensor.Run("calibrate", func(s *tensor.Scope) error {
 				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 				net.Forward(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, x, sub)

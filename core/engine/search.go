@@ -10,6 +10,7 @@ import (
 	"detnas/core/dataset"
 	"detnas/core/run"
 	"detnas/core/seed"
+	"detnas/detector/cocoeval"
 	"detnas/nas"
 	"detnas/nas/evolution"
 )
@@ -30,11 +31,15 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.data.detection(ctx); err != nil {
 		return nil, err
 	}
-	ev, err := e.newSearch(space)
+	base, acts, err := e.searchActs(space)
 	if err != nil {
 		return nil, err
 	}
-	done, err := e.replay(ev, space)
+	ev, err := e.newSearch(base, space)
+	if err != nil {
+		return nil, err
+	}
+	done, err := e.replay(ev, space, acts)
 	if err != nil {
 		return nil, err
 	}
@@ -46,46 +51,60 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.loadSupernet(d, step); err != nil {
 		return nil, err
 	}
-	c := e.cfg.Search
 	if err := e.emit(run.StepStarted{
-		Step: step, Name: config.StepName(step), Iteration: done, Iterations: c.Population * c.Generations,
+		Step: step, Name: config.StepName(step), Iteration: done, Iterations: ev.Planned(),
 	}); err != nil {
 		return nil, err
 	}
+	if last := e.before.Generation; done > 0 && (last == nil || last.Evaluated < done) {
+		if err := e.generation(ev, space); err != nil { // the process before died within it
+			return nil, err
+		}
+	}
+	e.showImages()
 	if err := e.evaluateCandidates(ctx, d, ev); err != nil {
 		return nil, err
 	}
 	return e.choose(ev, space)
 }
 
-// newSearch sets the evolution up and makes sure that the constraint leaves
-// something to search.
-func (e *engine) newSearch(space nas.Space) (*evolution.Search, error) {
-	c := e.cfg.Search
-	allowed, err := c.Allowed(space)
+// newSearch sets the evolution up by the settings of cfg and makes sure that the
+// constraint leaves something to search.
+func (e *engine) newSearch(cfg *config.Config, space nas.Space) (*evolution.Search, error) {
+	evo, err := evolutionConfig(cfg, space)
 	if err != nil {
 		return nil, err
 	}
-	cfg := evolution.Config{
-		Space: space, Seed: seed.Derive(e.cfg.Seed, "search"), Population: c.Population, Generations: c.Generations,
-		Parents: c.Parents, Mutations: c.Mutations, Crossovers: c.Crossovers, Mutation: c.MutateProb, Allowed: allowed,
-	}
-	const sampled = 2000
-	share, err := evolution.Feasible(cfg, sampled)
+	share, err := evolution.Feasible(evo, feasibleSample)
 	if err != nil {
 		return nil, fmt.Errorf("search.constraint: %w", err)
 	}
 	if share < 0.01 {
 		e.note(run.Warning{What: fmt.Sprintf("only %.2f%% of random subnets pass search.constraint", 100*share)})
 	}
-	return evolution.New(cfg)
+	return evolution.New(evo)
 }
 
-// replay gives the search the scores that an earlier process found and returns
-// how many those are.
-func (e *engine) replay(ev *evolution.Search, space nas.Space) (int, error) {
+// feasibleSample is how many subnets a constraint is tried on.
+const feasibleSample = 2000
+
+// evolutionConfig is what a config says of the search.
+func evolutionConfig(cfg *config.Config, space nas.Space) (evolution.Config, error) {
+	c := cfg.Search
+	allowed, err := c.Allowed(space)
+	return evolution.Config{
+		Space: space, Seed: seed.Derive(cfg.Seed, "search"), Population: c.Population, Generations: c.Generations,
+		Parents: c.Parents, Mutations: c.Mutations, Crossovers: c.Crossovers, Mutation: c.MutateProb, Allowed: allowed,
+	}, err
+}
+
+// replay gives the search the scores that an earlier process found, and what
+// people did to it between them, and returns how many scores those are.
+func (e *engine) replay(ev *evolution.Search, space nas.Space, acts []evolution.Act) (int, error) {
 	if e.redo(config.StepSearch) || len(e.before.Candidates) == 0 {
-		return 0, e.forget(config.StepSearch)
+		if err := e.forget(config.StepSearch); err != nil {
+			return 0, err
+		}
 	}
 	results := make([]evolution.Result, len(e.before.Candidates))
 	for i, c := range e.before.Candidates {
@@ -94,9 +113,9 @@ func (e *engine) replay(ev *evolution.Search, space nas.Space) (int, error) {
 			return 0, fmt.Errorf("candidate %d in the journal: %w", c.Index, err)
 		}
 		results[i] = evolution.Result{Subnet: sub, Score: c.Score}
-		e.carried += c.Seconds
+		e.clock.carried += c.Seconds
 	}
-	if err := ev.Replay(results); err != nil {
+	if err := ev.Replay(results, acts...); err != nil {
 		return 0, fmt.Errorf("go on with the search in the journal: %w", err)
 	}
 	return len(results), nil
@@ -126,15 +145,23 @@ func (e *engine) loadSupernet(d *detectorNet, step int) error {
 func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evolution.Search) error {
 	guide := e.guide()
 	for {
+		if e.asked() { // before the next candidate is proposed, and so at the same place in every replay
+			if err := e.attend(ctx, place{step: config.StepSearch, iteration: len(ev.Evaluated()), search: ev}); err != nil {
+				return err
+			}
+		}
 		c, ok := ev.Next()
 		if !ok {
+			if ev.Exhausted() && ev.Locked() {
+				e.note(run.Warning{What: fmt.Sprintf("the search ended after %d candidates: no other subnet has the locked choices and passes the constraint", len(ev.Evaluated()))})
+			}
 			return nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		began := time.Now()
-		score, err := e.score(ctx, d, c.Subnet, guide)
+		score, found, err := e.score(ctx, d, c.Subnet, guide)
 		if err != nil {
 			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(d.space), err)
 		}
@@ -142,26 +169,34 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evo
 		if err != nil {
 			return err
 		}
+		short := c.Subnet.Short(d.space)
+		e.show(config.StepSearch, short, found) // before the event that it is looked for by
 		if err := e.emit(run.Candidate{
 			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
-			Subnet: c.Subnet.Short(d.space), Params: cost.Params, MACs: cost.ConvMACs(),
-			Score: score, Seconds: time.Since(began).Seconds(), Status: "new",
+			Subnet: short, Params: cost.Params, MACs: cost.ConvMACs(),
+			Score: score, Seconds: time.Since(began).Seconds(), Status: "new", Planned: ev.Planned(),
 		}); err != nil {
 			return err
 		}
 		if err := ev.Report(c.Index, score); err != nil {
 			return err
 		}
-		if next, more := ev.Next(); !more || next.Generation != c.Generation {
-			best := ev.Best(1)[0]
-			if err := e.emit(run.Generation{
-				Generation: c.Generation, Evaluated: len(ev.Evaluated()),
-				Best: best.Subnet.Short(d.space), Score: best.Score,
-			}); err != nil {
-				return err
-			}
+		if err := e.generation(ev, d.space); err != nil {
+			return err
 		}
 	}
+}
+
+// generation notes the end of a generation, if the last candidate was its last.
+func (e *engine) generation(ev *evolution.Search, space nas.Space) error {
+	g, ended := ev.Ended()
+	if !ended {
+		return nil
+	}
+	best := ev.Best(1)[0]
+	return e.emit(run.Generation{
+		Generation: g, Evaluated: len(ev.Evaluated()), Best: best.Subnet.Short(space), Score: best.Score,
+	})
 }
 
 // guide is the part of the guiding split that scores candidates: the same
@@ -177,25 +212,27 @@ func (e *engine) guide() *dataset.Detection {
 }
 
 // score is a candidate's AP on the guide with the supernet's weights and BN
-// statistics of its own. It depends on the candidate alone.
-func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guide *dataset.Detection) (float64, error) {
+// statistics of its own, and what it found there. It depends on the candidate
+// alone.
+func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guide *dataset.Detection) (float64, []cocoeval.Detection, error) {
 	stats, err := e.calibrate(ctx, d, sub)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer stats.Free()
-	r, err := e.evaluateDetector(ctx, d, sub, stats, guide, e.cfg.Search.Batch)
+	r, found, err := e.evaluateDetector(ctx, d, sub, stats, guide, e.cfg.Search.Batch)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	score := figures(r)[e.cfg.Search.Score]
 	if score < 0 {
-		return 0, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", e.cfg.Search.Score)
+		return 0, nil, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", e.cfg.Search.Score)
 	}
-	return score, nil
+	return score, found, nil
 }
 
-// choose takes the best candidate as the run's subnet.
+// choose takes the best candidate as the run's subnet, or the one that a person
+// has chosen. The figures are those of the search either way.
 func (e *engine) choose(ev *evolution.Search, space nas.Space) (run.Values, error) {
 	best := ev.Best(bestKept)
 	if len(best) == 0 {
@@ -211,23 +248,33 @@ func (e *engine) choose(ev *evolution.Search, space nas.Space) (run.Values, erro
 			Subnet: c.Subnet.Short(space), Score: c.Score, Params: cost.Params, MACs: cost.ConvMACs(),
 		})
 	}
+	sub, err := e.picked(space)
+	if err != nil {
+		return nil, err
+	}
+	if sub == nil {
+		sub = best[0].Subnet
+	}
+	if err := e.keepSubnet(sub, space); err != nil {
+		return nil, err
+	}
+	metrics := run.Values{"best": best[0].Score, "evaluated": float64(len(ev.Evaluated()))}
 	var random []float64
 	for _, c := range ev.Evaluated() {
 		if c.Origin == evolution.Random {
 			random = append(random, c.Score)
 		}
 	}
+	if len(random) == 0 { // pins took all there is
+		return metrics, nil
+	}
 	sum := 0.0
 	for _, score := range random {
 		sum += score
 	}
-	if err := e.keepSubnet(best[0].Subnet, space); err != nil {
-		return nil, err
-	}
-	return run.Values{
-		"best": best[0].Score, "best_random": slices.Max(random), "mean_random": sum / float64(len(random)),
-		"random": float64(len(random)), "evaluated": float64(len(ev.Evaluated())),
-	}, nil
+	metrics["random"], metrics["best_random"] = float64(len(random)), slices.Max(random)
+	metrics["mean_random"] = sum / float64(len(random))
+	return metrics, nil
 }
 
 // takeSubnet is the search when the config names its result.
@@ -255,8 +302,23 @@ func (e *engine) keepSubnet(sub nas.Subnet, space nas.Space) error {
 	return nil
 }
 
+// picked is the subnet that a person has chosen for steps 4 and 5, or nil.
+func (e *engine) picked(space nas.Space) (nas.Subnet, error) {
+	e.mu.Lock()
+	short := e.live.Steering.Chosen
+	e.mu.Unlock()
+	if short == "" {
+		return nil, nil
+	}
+	sub, err := nas.ParseSubnet(short, space)
+	if err != nil {
+		return nil, fmt.Errorf("the chosen subnet in the journal: %w", err)
+	}
+	return sub, nil
+}
+
 // chosen is the subnet of steps 4 and 5: the one that step 3 found, now or in an
-// earlier process, or the one given by hand.
+// earlier process, or the one given by hand before the run or while it went on.
 func (e *engine) chosen() (nas.Subnet, error) {
 	if e.subnet != nil {
 		return e.subnet, nil
@@ -264,6 +326,12 @@ func (e *engine) chosen() (nas.Subnet, error) {
 	space, err := e.cfg.Space.NAS(1)
 	if err != nil {
 		return nil, err
+	}
+	if sub, err := e.picked(space); err != nil || sub != nil && !e.given() {
+		if err == nil {
+			err = e.keepSubnet(sub, space)
+		}
+		return sub, err
 	}
 	from := e.folder.Subnet()
 	if e.given() {

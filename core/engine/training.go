@@ -67,7 +67,7 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		acc, err := train.EvaluateClassifier(ctx, c.net, measured, stats, eval, e.device, e.workers())
+		acc, err := train.EvaluateClassifier(ctx, c.net, measured, stats, eval, e.device, e.workers)
 		if err != nil {
 			return nil, err
 		}
@@ -115,13 +115,17 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 			}
 			defer stats.Free()
 		}
-		r, err := e.evaluateDetector(ctx, d, measured, stats, on, e.cfg.Search.Batch)
+		r, _, err := e.evaluateDetector(ctx, d, measured, stats, on, e.cfg.Search.Batch)
 		if err != nil {
 			return nil, err
 		}
 		return figures(r), nil
 	}}
-	return trainStep(ctx, e, t, task, settings.Length(set.Len()))
+	metrics, err := trainStep(ctx, e, t, task, settings.Length(set.Len()))
+	if err == nil && sub != nil {
+		e.showFinal(ctx, d, sub)
+	}
+	return metrics, err
 }
 
 // alone is the subnet that a step trains by itself, or nil for a supernet.
@@ -174,37 +178,61 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	}); err != nil {
 		return nil, err
 	}
+	schedule, saved := train.NewSchedule(settings, length), p.Iteration
+	save := func() error {
+		if p.Iteration == saved {
+			return nil // its checkpoint is there, or nothing was trained yet
+		}
+		err := e.save(t.step, t.store, opt, p, false)
+		if err == nil {
+			saved = p.Iteration
+		}
+		return err
+	}
+	boundary := func() error { // between two iterations people are heard
+		if !e.asked() {
+			return nil
+		}
+		return e.attend(ctx, place{step: t.step, iteration: int(p.Iteration), save: save, retune: func() error {
+			settings = e.cfg.Step(t.step)
+			schedule = train.NewSchedule(settings, length) // by the edited rate, whatever the checkpoint was trained with
+			opt.Set(t.store, settings)
+			return nil
+		}})
+	}
+	if err := boundary(); err != nil {
+		return nil, err
+	}
 	log := &window{}
 	loop := train.Loop{
-		Store: t.store, Optimizer: opt, Schedule: train.NewSchedule(settings, length),
-		From: p.Iteration, To: int64(length), Workers: e.workers(),
+		Store: t.store, Optimizer: opt, LR: func(i int64) float64 { return schedule.At(i) }, //nolint:gocritic // the schedule of that moment
+		From: p.Iteration, To: int64(length), Workers: e.workers,
 		After: func(it train.Iteration) error {
 			p.add(it)
 			log.add(it)
-			if due(p.Iteration, settings.LogEvery) || p.Iteration == int64(length) {
+			last := p.Iteration == int64(length)
+			if last || due(p.Iteration, settings.LogEvery) {
 				if err := e.emit(log.event(t.step)); err != nil {
 					return err
 				}
 				log = &window{}
 			}
-			if p.Iteration == int64(length) {
-				return nil // the end of the step has its own
-			}
-			if due(p.Iteration, settings.CheckpointEvery) {
-				if err := e.save(t.step, t.store, opt, p, false); err != nil {
+			if !last && due(p.Iteration, settings.CheckpointEvery) { // the end of the step has its own
+				if err := save(); err != nil {
 					return err
 				}
 			}
-			if due(p.Iteration, settings.EvalEvery) {
-				return e.evaluated(ctx, t, p)
+			if !last && due(p.Iteration, settings.EvalEvery) {
+				if err := e.evaluated(ctx, t, p); err != nil {
+					return err
+				}
 			}
-			return nil
+			return boundary()
 		},
 	}
-	saved := p.Iteration
 	if err := train.Train(ctx, loop, task); err != nil {
-		if p.Iteration > saved && !errors.Is(err, train.ErrNotFinite) { // weights that have diverged are not worth keeping
-			if serr := e.save(t.step, t.store, opt, p, false); serr != nil {
+		if !errors.Is(err, train.ErrNotFinite) { // weights that have diverged are not worth keeping
+			if serr := save(); serr != nil {
 				return nil, errors.Join(err, fmt.Errorf("%w: %w", errNotSaved, serr))
 			}
 		}

@@ -22,21 +22,39 @@ func WriteFile(path string, data []byte) error {
 	})
 }
 
+// writeSoft puts data at path whole or not at all, but does not wait for the
+// disk: after the machine has died there may be nothing of it.
+func writeSoft(path string, data []byte) error {
+	return swap(path, func(temp *os.File) error {
+		_, err := temp.Write(data)
+		return errors.Join(err, temp.Chmod(0o644), temp.Close())
+	})
+}
+
 // replace writes a temporary file beside path, syncs it, renames it to path and
 // syncs the folder.
 func replace(path string, write func(io.Writer) error) error {
+	if err := swap(path, func(temp *os.File) error { return fill(temp, write) }); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// swap has a temporary file beside path filled and closed, and renames it to
+// path.
+func swap(path string, fill func(*os.File) error) error {
 	dir := filepath.Dir(path)
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*"+tempSuffix)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	if err := fill(temp, write); err != nil {
+	if err := fill(temp); err != nil {
 		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
 	}
 	if err := os.Rename(temp.Name(), path); err != nil {
 		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
 	}
-	return syncDir(dir)
+	return nil
 }
 
 func fill(temp *os.File, write func(io.Writer) error) error {

@@ -76,6 +76,10 @@ func parseEvent(kind string, line []byte) (Event, error) {
 		return as[DataProblem](line)
 	case Control{}.Kind():
 		return as[Control](line)
+	case ConfigChanged{}.Kind():
+		return as[ConfigChanged](line)
+	case Usage{}.Kind():
+		return as[Usage](line)
 	case RunFinished{}.Kind():
 		return as[RunFinished](line)
 	case RunFailed{}.Kind():

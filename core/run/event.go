@@ -142,14 +142,15 @@ type Eval struct {
 type Candidate struct {
 	Index      int     `json:"index"` // in order of evaluation, from 0
 	Generation int     `json:"generation"`
-	Origin     string  `json:"origin"` // random, mutation or crossover
+	Origin     string  `json:"origin"` // random, mutation, crossover or pinned
 	Parents    []int   `json:"parents,omitempty"`
 	Subnet     string  `json:"subnet"` // short form
 	Params     int64   `json:"params"`
 	MACs       int64   `json:"macs"`
 	Score      float64 `json:"score"`
 	Seconds    float64 `json:"seconds"`
-	Status     string  `json:"status"` // new, or known when its score was there already
+	Status     string  `json:"status"`            // new, or known when its score was there already
+	Planned    int     `json:"planned,omitempty"` // candidates that the search will have evaluated at its end
 }
 
 // Generation ends a generation of the search.
@@ -188,10 +189,73 @@ type DataProblem struct {
 	Cure  string `json:"cure"`
 }
 
-// Control is a command that a person or a script gave: pause, resume, stop, pin.
+// The acts that a person or a script takes on a run, as Control events name
+// them.
+const (
+	ActPause      = "pause"
+	ActResume     = "resume"
+	ActStop       = "stop"
+	ActCheckpoint = "checkpoint"
+	ActPin        = "pin"
+	ActUnpin      = "unpin"
+	ActLock       = "lock"
+	ActUnlock     = "unlock"
+	ActChoose     = "choose"    // the subnet that steps 4 and 5 train; none leaves it to the search
+	ActConfigure  = "configure" // put another text in place of the config
+)
+
+// The phases of an act. It is requested when it is asked for, begun when the
+// engine turns to it, and then done or refused; until it is begun it can be
+// withdrawn.
+const (
+	PhaseRequested = "requested"
+	PhaseBegun     = "begun"
+	PhaseDone      = "done"
+	PhaseWithdrawn = "withdrawn"
+	PhaseRefused   = "refused"
+)
+
+// Control is one phase of an act on the run: who did what, and where the run
+// stood.
 type Control struct {
-	What string `json:"what"`
-	Who  string `json:"who"`
+	What      string `json:"what"`
+	Who       string `json:"who"`
+	Phase     string `json:"phase"`
+	Step      int    `json:"step,omitempty"`      // 0 before the first
+	Iteration int    `json:"iteration,omitempty"` // done in the step: iterations or candidates
+	Subnet    string `json:"subnet,omitempty"`    // pin, unpin, choose: short form
+	Block     int    `json:"block,omitempty"`     // lock, unlock: place in the subnet, from 1
+	Choice    string `json:"choice,omitempty"`    // lock: one digit, as in the short form
+	Why       string `json:"why,omitempty"`       // of a refusal, or a remark on what was done
+	Planned   int    `json:"planned,omitempty"`   // candidates of the search now, where the act changed that
+}
+
+// Change is one key of the config that a live edit changed. The values are TOML.
+type Change struct {
+	Key    string `json:"key"`
+	Old    string `json:"old"`
+	New    string `json:"new"`
+	Effect string `json:"effect"` // when it acts: config.Effect's words
+}
+
+// ConfigChanged says that the config of the run was edited: config.toml holds
+// the new text, whose hash is ConfigHash. Changes that act at once hold from the
+// iteration or candidate after Iteration on.
+type ConfigChanged struct {
+	Who        string   `json:"who"`
+	Step       int      `json:"step,omitempty"`
+	Iteration  int      `json:"iteration,omitempty"`
+	Changes    []Change `json:"changes"`
+	ConfigHash string   `json:"config_hash"`
+	Planned    int      `json:"planned,omitempty"` // candidates of the search now, where the change bears on them
+}
+
+// Usage is what the run's process takes of the machine.
+type Usage struct {
+	CPU      float64 `json:"cpu"`                 // cores busy, mean since the last one
+	Memory   int64   `json:"memory"`              // resident bytes
+	GPU      float64 `json:"gpu,omitempty"`       // busy share of the device, 0 to 1
+	GPUBytes int64   `json:"gpu_bytes,omitempty"` // memory in use on the device
 }
 
 // RunFinished ends a run that did all it was asked.
@@ -253,6 +317,12 @@ func (DataProblem) Kind() string { return "data_problem" }
 
 // Kind is the event's "type" in the journal.
 func (Control) Kind() string { return "control" }
+
+// Kind is the event's "type" in the journal.
+func (ConfigChanged) Kind() string { return "config_changed" }
+
+// Kind is the event's "type" in the journal.
+func (Usage) Kind() string { return "usage" }
 
 // Kind is the event's "type" in the journal.
 func (RunFinished) Kind() string { return "run_finished" }

@@ -91,6 +91,9 @@ func (f *Folder) Subnet() string { return filepath.Join(f.dir, "subnet.yaml") }
 // Log is the path of what libtorch and the engine print.
 func (f *Folder) Log() string { return filepath.Join(f.dir, "log.txt") }
 
+// Socket is the path of the control socket, there while the run runs.
+func (f *Folder) Socket() string { return filepath.Join(f.dir, "control.sock") }
+
 // Data is the folder of what the run draws for itself.
 func (f *Folder) Data() string { return filepath.Join(f.dir, "data") }
 

@@ -93,7 +93,7 @@ func (j *Journal) Append(e Event) error {
 // durable reports whether a resumed run builds on an event.
 func durable(e Event) bool {
 	switch e.(type) {
-	case Train, Eval, Warning, DataProblem, Preparing, StepStarted, Generation:
+	case Train, Eval, Warning, DataProblem, Preparing, Usage, StepStarted, Generation:
 		return false
 	default:
 		return true

@@ -73,7 +73,7 @@ func (f *Folder) sweep() error {
 	if err := os.MkdirAll(f.checkpoints(), 0o755); err != nil { //nolint:gosec // runs are there to be read
 		return fmt.Errorf("preparing run %s: %w", f.Name(), err)
 	}
-	for _, dir := range []string{f.dir, f.checkpoints()} {
+	for _, dir := range []string{f.dir, f.checkpoints(), f.previews()} {
 		stale, err := filepath.Glob(filepath.Join(globQuote(dir), ".*"+tempSuffix))
 		if err != nil {
 			return fmt.Errorf("preparing run %s: %w", f.Name(), err)
@@ -123,6 +123,17 @@ func (f *Folder) Locked() (bool, error) {
 		return false, fmt.Errorf("looking at the lock of run %s: %w", f.Name(), err)
 	}
 	return held, nil
+}
+
+// Owner is what the process that holds the lock, or held it last, wrote about
+// itself.
+func (f *Folder) Owner() string {
+	file, err := os.Open(f.lockPath())
+	if err != nil {
+		return "another process"
+	}
+	defer file.Close()
+	return owner(file)
 }
 
 // flock asks for a lock and does not wait for it.

@@ -6,24 +6,38 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
+	"sync"
 )
 
 // maxLine bounds a line of the journal in bytes, and so what a reader holds.
 const maxLine = 1 << 20
 
+// What a reader reads and decodes at once.
+const (
+	chunk      = 64 << 10 // bytes for an event or two
+	bulk       = 1 << 20  // bytes for many
+	parallel   = 128      // lines for which another goroutine is worth its while
+	readAtOnce = 4096     // entries
+)
+
 // Reader reads a journal that may still be growing.
 type Reader struct {
-	name string
-	src  io.ReaderAt
-	off  int64  // of the next line
-	buf  []byte // what was read from off on
-	line int    // lines read
-	seq  int64  // of the last entry
+	name     string
+	src      io.ReaderAt
+	off      int64  // of the next line
+	buf      []byte // what was read from off on, within room
+	room     []byte
+	line     int   // lines read
+	seq      int64 // of the last entry
+	decoders []decoder
+	ends     []int // of the lines of a batch
 }
 
 // NewReader reads the journal in src from its start; name is for errors.
 func NewReader(name string, src io.ReaderAt) *Reader {
-	return &Reader{name: name, src: src}
+	return &Reader{name: name, src: src, decoders: make([]decoder, 1)}
 }
 
 // Next returns the next entry, or io.EOF where there is none yet; asked again
@@ -34,7 +48,7 @@ func (r *Reader) Next() (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	entry, err := parseLine(line)
+	entry, err := r.decoders[0].parse(line)
 	if err == nil && entry.Seq != r.seq+1 {
 		err = fmt.Errorf("event %d follows event %d", entry.Seq, r.seq)
 	}
@@ -44,7 +58,7 @@ func (r *Reader) Next() (Entry, error) {
 			return Entry{}, lastErr
 		}
 		if last {
-			r.buf = nil
+			r.rest(0)
 			return Entry{}, io.EOF
 		}
 		return Entry{}, fmt.Errorf("%s:%d: %w", r.name, r.line+1, err)
@@ -52,6 +66,113 @@ func (r *Reader) Next() (Entry, error) {
 	r.take(len(line))
 	r.seq = entry.Seq
 	return entry, nil
+}
+
+// Batch returns the next entries, at most limit and not more than some
+// megabytes of them; none where there are none yet. It is for many at once: they
+// are decoded on all the cores that there are. An error is as in Next, and comes
+// with the entries before it.
+func (r *Reader) Batch(limit int) ([]Entry, error) { return r.batch(nil, limit) }
+
+// batch is Batch, into a slice that was given by an earlier one if it is large
+// enough.
+func (r *Reader) batch(room []Entry, limit int) ([]Entry, error) {
+	ends, err := r.lines(limit)
+	if err != nil {
+		return nil, err
+	}
+	entries := slices.Grow(room[:0], len(ends))[:len(ends)]
+	good := r.decode(ends, entries)
+	for i := range good {
+		if entries[i].Seq != r.seq+1 {
+			good = i
+			break
+		}
+		r.seq++
+	}
+	if good > 0 {
+		r.line += good - 1
+		r.take(ends[good-1])
+	}
+	if good == len(ends) {
+		return entries, nil
+	}
+	entries = entries[:good]
+	if _, err := r.Next(); !errors.Is(err, io.EOF) { // what is wrong with the line after them
+		return entries, err
+	}
+	return entries, nil
+}
+
+// lines returns where the next whole lines end in the buffer.
+func (r *Reader) lines(limit int) ([]int, error) {
+	ends := r.ends[:0]
+	defer func() { r.ends = ends }()
+	for at := 0; len(ends) < limit; {
+		if nl := bytes.IndexByte(r.buf[at:], '\n'); nl >= 0 {
+			at += nl + 1
+			ends = append(ends, at)
+			continue
+		}
+		if len(ends) > 0 && len(r.buf) > bulk {
+			break
+		}
+		if len(r.buf)-at > maxLine {
+			if len(ends) > 0 {
+				break // the next call says so
+			}
+			return nil, r.endless()
+		}
+		want := chunk
+		if len(r.buf) >= chunk { // there is much
+			want = bulk
+		}
+		more, err := r.more(want)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			r.rest(at)
+			break
+		}
+	}
+	return ends, nil
+}
+
+// decode fills entries from the lines that end at ends, and returns how many
+// there are before the first that cannot be decoded.
+func (r *Reader) decode(ends []int, entries []Entry) int {
+	workers := max(1, min(runtime.GOMAXPROCS(0), len(ends)/parallel))
+	for len(r.decoders) < workers {
+		r.decoders = append(r.decoders, decoder{})
+	}
+	good := make([]int, workers) // by worker, entries that it decoded
+	work := func(w, from, to int) {
+		for i := from; i < to; i++ {
+			start := 0
+			if i > 0 {
+				start = ends[i-1]
+			}
+			var err error
+			if entries[i], err = r.decoders[w].parse(r.buf[start:ends[i]]); err != nil {
+				return
+			}
+			good[w]++
+		}
+	}
+	part := func(w int) int { return w * len(ends) / workers }
+	var wait sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		wait.Go(func() { work(w, part(w), part(w+1)) })
+	}
+	work(0, 0, part(1))
+	wait.Wait()
+	for w, n := range good {
+		if n < part(w+1)-part(w) {
+			return part(w) + n
+		}
+	}
+	return len(ends)
 }
 
 // peek returns the next line with its newline, which stays in the buffer.
@@ -62,27 +183,49 @@ func (r *Reader) peek() ([]byte, error) {
 		}
 		searched = len(r.buf)
 		if searched > maxLine {
-			return nil, fmt.Errorf("%s:%d: a line of more than %d bytes is no event", r.name, r.line+1, maxLine)
+			return nil, r.endless()
 		}
-		switch more, err := r.more(); {
+		switch more, err := r.more(chunk); {
 		case err != nil:
 			return nil, err
-		case !more: // a torn line may be cut off and written anew
-			r.buf = nil
+		case !more:
+			r.rest(0)
 			return nil, io.EOF
 		}
 	}
 }
 
-// more adds to the buffer and reports whether there was anything.
-func (r *Reader) more() (bool, error) {
-	chunk := make([]byte, 64<<10)
-	n, err := r.src.ReadAt(chunk, r.off+int64(len(r.buf)))
-	r.buf = append(r.buf, chunk[:n]...)
+func (r *Reader) endless() error {
+	return fmt.Errorf("%s:%d: a line of more than %d bytes is no event", r.name, r.line+1, maxLine)
+}
+
+// more adds up to n bytes to the buffer and reports whether there were any.
+func (r *Reader) more(n int) (bool, error) {
+	have := len(r.buf)
+	if cap(r.buf)-have < n {
+		if cap(r.room) < have+n {
+			r.room = make([]byte, have+n)
+		}
+		r.buf = append(r.room[:0], r.buf...) // back to the front of it
+	}
+	got, err := r.src.ReadAt(r.buf[have:have+n], r.off+int64(have))
+	r.buf = r.buf[:have+got]
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("reading %s: %w", r.name, err)
 	}
-	return n > 0, nil
+	return got > 0, nil
+}
+
+// rest drops what is in the buffer after the first n bytes: a torn line, which
+// may be cut off and written anew. Nothing more is there to be read, so what was
+// held for reading much goes too.
+func (r *Reader) rest(n int) {
+	if cap(r.room) > chunk {
+		r.room = nil
+		r.buf = slices.Clone(r.buf[:n])
+		return
+	}
+	r.buf = r.buf[:n]
 }
 
 // isLast reports whether nothing follows the first n bytes of the buffer.
@@ -90,7 +233,7 @@ func (r *Reader) isLast(n int) (bool, error) {
 	if len(r.buf) > n {
 		return false, nil
 	}
-	more, err := r.more()
+	more, err := r.more(chunk)
 	return !more, err
 }
 
@@ -115,15 +258,16 @@ func ReadJournal(path string, visit func(Entry) error) (err error) {
 }
 
 func readAll(r *Reader, visit func(Entry) error) error {
+	var entries []Entry
 	for {
-		entry, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
+		var err error
+		entries, err = r.batch(entries, readAtOnce)
+		for _, entry := range entries {
+			if err := visit(entry); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		if err := visit(entry); err != nil {
+		if err != nil || len(entries) == 0 {
 			return err
 		}
 	}

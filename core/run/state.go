@@ -30,9 +30,13 @@ type State struct {
 	Started    *RunStarted          `json:"-"`
 	Train      *Train               `json:"-"` // the last
 	Candidates []Candidate          `json:"-"` // of the search, by index
+	Generation *Generation          `json:"-"` // of the search, the last that ended
 	Finished   map[int]StepFinished `json:"-"` // steps that are done
-	Warnings   []string             `json:"-"`
+	Warnings   []string             `json:"-"` // the newest ones, 1000 at least
+	Warned     int                  `json:"-"` // warnings in all
 	Error      string               `json:"-"` // of a failed run
+	Steering   Steering             `json:"-"` // what people asked of it
+	Changed    *ConfigChanged       `json:"-"` // the last edit of its config
 }
 
 // Apply takes in the next entry of the journal.
@@ -41,29 +45,40 @@ func (s *State) Apply(entry Entry) {
 	switch e := entry.Event.(type) {
 	case RunStarted:
 		s.State, s.Started = StateRunning, &e
+		s.Steering.hash(e.ConfigHash)
 		if s.Name == "" {
 			s.Name = e.Run
 		}
 	case RunResumed:
 		s.State, s.Error = StateRunning, ""
+		s.Steering.Requests = nil // the process that they were made to is gone
 	case StepStarted:
 		s.startStep(e)
 	case Train:
 		s.Iteration, s.Train = e.Iteration, &e
 	case Candidate:
 		s.addCandidate(e)
+	case Generation:
+		s.Generation = &e
 	case StepFinished:
 		s.finishStep(e)
 	case Warning:
-		s.Warnings = append(s.Warnings, e.What)
+		s.warn(e.What)
 	case Control:
-		s.control(e.What)
+		s.control(e)
+	case ConfigChanged:
+		s.Changed = &e
+		s.Steering.hash(e.ConfigHash)
+		s.plan(e.Planned)
+		if e.Step == searchStep {
+			s.Steering.Acts = append(s.Steering.Acts, Act{At: e.Iteration, Changes: e.Changes})
+		}
 	case RunFinished:
-		s.State = StateFinished
+		s.State, s.Steering.Requests = StateFinished, nil
 	case RunFailed:
-		s.State, s.Error = StateFailed, e.Error
+		s.State, s.Error, s.Steering.Requests = StateFailed, e.Error, nil
 	case RunStopped:
-		s.State = StateStopped
+		s.State, s.Steering.Requests = StateStopped, nil
 	}
 }
 
@@ -82,6 +97,29 @@ func (s *State) startStep(e StepStarted) {
 	}
 	if e.Step == searchStep {
 		s.Candidates = s.Candidates[:min(len(s.Candidates), max(e.Iteration, 0))]
+	}
+	if e.Step <= searchStep && len(s.Candidates) == 0 {
+		s.Generation = nil
+		s.Steering.Acts = s.Steering.Fresh()
+	}
+}
+
+// mostWarnings is how many of a journal's warnings are kept; up to twice as many
+// stand for a while.
+const mostWarnings = 1000
+
+func (s *State) warn(what string) {
+	s.Warned++
+	if len(s.Warnings) == 2*mostWarnings {
+		s.Warnings = slices.Clone(s.Warnings[mostWarnings:])
+	}
+	s.Warnings = append(s.Warnings, what)
+}
+
+// plan takes over how many candidates the search is to evaluate now.
+func (s *State) plan(candidates int) {
+	if candidates > 0 && s.Step == searchStep {
+		s.Iterations = candidates
 	}
 }
 
@@ -108,13 +146,19 @@ func (s *State) addCandidate(c Candidate) {
 	if s.Step == searchStep {
 		s.Iteration = len(s.Candidates)
 	}
+	s.plan(c.Planned)
 }
 
-func (s *State) control(what string) {
+func (s *State) control(c Control) {
+	s.Steering.apply(c)
+	s.plan(c.Planned)
+	if c.Phase != PhaseDone {
+		return
+	}
 	switch {
-	case what == "pause" && s.State == StateRunning:
+	case c.What == ActPause && s.State == StateRunning:
 		s.State = StatePaused
-	case what == "resume" && s.State == StatePaused:
+	case c.What == ActResume && s.State == StatePaused:
 		s.State = StateRunning
 	}
 }
@@ -130,6 +174,13 @@ func (f *Folder) Status() (State, error) {
 	if err := ReadJournal(f.JournalPath(), func(e Entry) error { s.Apply(e); return nil }); err != nil {
 		return State{}, err
 	}
+	s.settle(locked)
+	return s, nil
+}
+
+// settle puts the lock beside the journal: without it a run that says that it is
+// running was interrupted.
+func (s *State) settle(locked bool) {
 	alive := s.State == "" || s.State == StateRunning || s.State == StatePaused
 	switch {
 	case alive && !locked:
@@ -137,5 +188,4 @@ func (f *Folder) Status() (State, error) {
 	case s.State == "":
 		s.State = StateRunning
 	}
-	return s, nil
 }

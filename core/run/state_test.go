@@ -22,14 +22,14 @@ func TestStateOfARun(t *testing.T) {
 		iteration int
 	}{
 		"running":  {nil, StateRunning, 4},
-		"paused":   {[]Event{Control{What: "pause"}}, StatePaused, 4},
-		"resumed":  {[]Event{Control{What: "pause"}, Control{What: "resume"}}, StateRunning, 4},
+		"paused":   {[]Event{Control{What: ActPause, Phase: PhaseDone}}, StatePaused, 4},
+		"resumed":  {[]Event{Control{What: ActPause, Phase: PhaseDone}, Control{What: ActResume, Phase: PhaseDone}}, StateRunning, 4},
 		"stopped":  {[]Event{RunStopped{}}, StateStopped, 4},
 		"failed":   {[]Event{RunFailed{Error: "e"}}, StateFailed, 4},
 		"revived":  {[]Event{RunFailed{Error: "e"}, RunResumed{}, StepStarted{Step: 1, Iteration: 3, Iterations: 10}}, StateRunning, 3},
 		"step end": {[]Event{StepFinished{Step: 1}}, StateRunning, 10},
 		"finished": {[]Event{StepFinished{Step: 1}, RunFinished{}}, StateFinished, 10},
-		"no pause": {[]Event{RunFinished{}, Control{What: "pause"}}, StateFinished, 4},
+		"no pause": {[]Event{RunFinished{}, Control{What: ActPause, Phase: PhaseDone}}, StateFinished, 4},
 	}
 	for name, tc := range tests {
 		s := fold(append(start, tc.more...)...)

@@ -60,12 +60,13 @@ type Iteration struct {
 type Loop struct {
 	Store     *nn.Store
 	Optimizer *SGD
-	Schedule  Schedule
-	From, To  int64 // iterations, To exclusive
-	Workers   int   // that make batches ahead of the trainer
+	LR        func(iteration int64) float64 // the rate, asked for just before each iteration
+	From, To  int64                         // iterations, To exclusive
+	Workers   int                           // that make batches ahead of the trainer
 
 	// After is called with each iteration that was made, between it and the
-	// next, on the training thread; an error ends the loop.
+	// next, on the training thread; an error ends the loop. As long as it takes,
+	// training stands still and the workers wait with full hands.
 	After func(Iteration) error
 }
 
@@ -88,7 +89,7 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 		if err != nil {
 			return fmt.Errorf("iteration %d: %w", i, err)
 		}
-		it := Iteration{Index: i, LR: l.Schedule.At(i), Data: time.Since(began)}
+		it := Iteration{Index: i, LR: l.LR(i), Data: time.Since(began)}
 		began = time.Now()
 		if err := step(l, task, batch, &it); err != nil {
 			return fmt.Errorf("iteration %d: %w", i, err)

@@ -25,17 +25,13 @@ type SGD struct {
 
 // NewSGD makes the optimiser of a step; Free frees its momenta.
 func NewSGD(st *nn.Store, c *config.Train) (*SGD, error) {
-	o := &SGD{momentum: c.Momentum, clip: c.ClipGrad}
+	o := &SGD{}
+	o.Set(st, c)
 	s := tensor.NewScope()
 	defer s.Close()
 	for _, p := range st.Params {
-		decay := c.WeightDecay
-		if c.NoDecayNormBias && !p.Decay {
-			decay = 0
-		}
 		o.names = append(o.names, p.Name)
 		o.params = append(o.params, p.T)
-		o.decay = append(o.decay, decay)
 		o.momenta = append(o.momenta, s.Full(0, st.Device(), p.T.Shape()...))
 	}
 	if err := s.Err(); err != nil {
@@ -45,6 +41,20 @@ func NewSGD(st *nn.Store, c *config.Train) (*SGD, error) {
 		s.Keep(m)
 	}
 	return o, nil
+}
+
+// Set takes over the momentum, the weight decay and the clipping of settings for
+// the network st that the optimiser was made for. The momenta stay.
+func (o *SGD) Set(st *nn.Store, c *config.Train) {
+	o.momentum, o.clip = c.Momentum, c.ClipGrad
+	o.decay = o.decay[:0]
+	for _, p := range st.Params {
+		decay := c.WeightDecay
+		if c.NoDecayNormBias && !p.Decay {
+			decay = 0
+		}
+		o.decay = append(o.decay, decay)
+	}
 }
 
 // Free frees the momenta.

@@ -81,7 +81,7 @@ func TestTrainFollowsItsFormula(t *testing.T) {
 		var losses []float64
 		loop := Loop{
 			Store: st, Optimizer: opt, From: 2, To: 6,
-			Schedule: NewSchedule(&config.Train{LR: .1, Schedule: config.ScheduleConstant}, 6),
+			LR: NewSchedule(&config.Train{LR: .1, Schedule: config.ScheduleConstant}, 6).At,
 			After: func(it Iteration) error {
 				losses = append(losses, it.Losses["loss"])
 				return nil
@@ -139,7 +139,7 @@ func TestTrainStops(t *testing.T) {
 				defer cancel(nil)
 				made := 0
 				err := Train(ctx, Loop{
-					Store: st, Optimizer: opt, To: 5, Schedule: NewSchedule(&config.Train{LR: .1}, 5),
+					Store: st, Optimizer: opt, To: 5, LR: NewSchedule(&config.Train{LR: .1}, 5).At,
 					After: func(Iteration) error {
 						made++
 						if tt.after != nil {
@@ -163,7 +163,7 @@ func TestTrainStops(t *testing.T) {
 func TestOptimiserStateComesBack(t *testing.T) {
 	err := tensor.OnThread(1, func() error {
 		st, opt, task := setUp(t, func(int64) float64 { return 3 })
-		loop := Loop{Store: st, Optimizer: opt, To: 3, Schedule: NewSchedule(&config.Train{LR: .1}, 9), After: func(Iteration) error { return nil }}
+		loop := Loop{Store: st, Optimizer: opt, To: 3, LR: NewSchedule(&config.Train{LR: .1}, 9).At, After: func(Iteration) error { return nil }}
 		if err := Train(context.Background(), loop, task); err != nil {
 			return err
 		}
@@ -242,5 +242,57 @@ func TestRankOf(t *testing.T) {
 		if got := rankOf(tt.scores, tt.label); got != tt.want {
 			t.Errorf("rank of %d in %v = %d, want %d", tt.label, tt.scores, got, tt.want)
 		}
+	}
+}
+
+// Settings taken over between two iterations act from the next one on and keep
+// the momenta: the weights are those of an optimiser made for them that took
+// over the state.
+func TestSetActsFromTheNextIterationOn(t *testing.T) {
+	err := tensor.OnThread(1, func() error {
+		edited := &config.Train{LR: .1, Momentum: .5, WeightDecay: .2, ClipGrad: .3}
+		st, opt, task := setUp(t, func(int64) float64 { return 3 })
+		var weights, momenta []nn.Array
+		loop := Loop{Store: st, Optimizer: opt, To: 5, LR: func(int64) float64 { return .1 }, After: func(it Iteration) (err error) {
+			if it.Index == 2 {
+				opt.Set(st, edited)
+				if weights, err = st.Export(); err == nil {
+					momenta, err = opt.Export()
+				}
+			}
+			return err
+		}}
+		if err := Train(context.Background(), loop, task); err != nil {
+			return err
+		}
+		st2, _, task2 := setUp(t, task.target)
+		opt2, err := NewSGD(st2, edited)
+		if err != nil {
+			return err
+		}
+		defer opt2.Free()
+		if err := opt2.Import(momenta); err != nil {
+			return err
+		}
+		if _, err := st2.Import(weights, nil); err != nil {
+			return err
+		}
+		before, err := task2.w.Floats()
+		if err != nil {
+			return err
+		}
+		loop.Store, loop.Optimizer, loop.From, loop.After = st2, opt2, 3, func(Iteration) error { return nil }
+		if err := Train(context.Background(), loop, task2); err != nil {
+			return err
+		}
+		a, _ := task.w.Floats()
+		b, err := task2.w.Floats()
+		if err != nil || a[0] != b[0] || a[0] == before[0] {
+			t.Errorf("%v with settings taken over, %v with an optimiser made for them, from %v (%v)", a, b, before, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -18,18 +18,18 @@ const (
 )
 
 // breed plans the next generation: mutations first, then crossovers, then
-// random subnets. The first generation has no parents and is random.
+// random subnets. The first generation is random.
 func (s *Search) breed() {
 	g := s.next
 	s.next++
-	parents := s.Best(s.cfg.Parents)
+	parents := s.parents()
 	for slot := range s.cfg.Population {
 		c, ok := s.fill(g, slot, parents)
 		if !ok {
 			s.exhausted = true
 			return
 		}
-		c.Index, c.Generation = len(s.evaluated)+slot, g
+		c.Generation = g
 		s.seen[c.Subnet.Key()] = true
 		s.pending = append(s.pending, c)
 	}
@@ -39,12 +39,12 @@ func (s *Search) breed() {
 func (s *Search) fill(g, slot int, parents []Candidate) (Candidate, bool) {
 	var draw func(*rand.Rand) Candidate
 	switch {
-	case len(parents) == 0 || slot >= s.cfg.Mutations+s.cfg.Crossovers:
+	case g == 0 || len(parents) == 0 || slot >= s.cfg.Mutations+s.cfg.Crossovers:
 		return s.fillRandom(g, slot)
 	case slot < s.cfg.Mutations:
-		draw = func(rng *rand.Rand) Candidate { return s.mutate(parents, rng) }
+		draw = func(rng *rand.Rand) Candidate { return s.locked(s.mutate(parents, rng)) }
 	default:
-		draw = func(rng *rand.Rand) Candidate { return cross(parents, rng) }
+		draw = func(rng *rand.Rand) Candidate { return s.locked(cross(parents, rng)) }
 	}
 	for try := range breedTries {
 		if c := draw(seed.Rand(s.cfg.Seed, "search", "breed", g, slot, try)); s.fresh(c.Subnet) {
@@ -56,13 +56,13 @@ func (s *Search) fill(g, slot int, parents []Candidate) (Candidate, bool) {
 
 func (s *Search) fillRandom(g, slot int) (Candidate, bool) {
 	for try := range randomTries {
-		sub := nas.Random(s.cfg.Space, seed.Rand(s.cfg.Seed, "search", "random", g, slot, try))
+		sub := s.cfg.random(seed.Rand(s.cfg.Seed, "search", "random", g, slot, try))
 		if s.fresh(sub) {
 			return Candidate{Origin: Random, Subnet: sub}, true
 		}
 	}
-	start := nas.Random(s.cfg.Space, seed.Rand(s.cfg.Seed, "search", "walk", g, slot))
-	for sub := range walk(s.cfg.Space, start, walkSteps) {
+	start := s.cfg.random(seed.Rand(s.cfg.Seed, "search", "walk", g, slot))
+	for sub := range walk(s.cfg, start, walkSteps) {
 		if s.fresh(sub) {
 			return Candidate{Origin: Random, Subnet: sub.Clone()}, true
 		}
@@ -72,6 +72,12 @@ func (s *Search) fillRandom(g, slot int) (Candidate, bool) {
 
 // fresh reports whether a subnet is allowed and was not proposed before.
 func (s *Search) fresh(sub nas.Subnet) bool { return !s.seen[sub.Key()] && s.cfg.allows(sub) }
+
+// locked gives a candidate's locked blocks their choices.
+func (s *Search) locked(c Candidate) Candidate {
+	c.Subnet = s.cfg.lock(c.Subnet) // its own copy
+	return c
+}
 
 // mutate draws each block of a random parent anew with the config's
 // probability. The new choice may be the old one, as in the published code.

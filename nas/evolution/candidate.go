@@ -15,6 +15,7 @@ const (
 	Random    Origin = "random"
 	Mutation  Origin = "mutation"
 	Crossover Origin = "crossover"
+	Pinned    Origin = "pinned" // by a person
 )
 
 // Candidate is one subnet of a search. Its slices belong to the search and are

@@ -3,7 +3,10 @@ package evolution
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"math/rand/v2"
+	"slices"
 
 	"detnas/nas"
 )
@@ -21,6 +24,9 @@ type Config struct {
 	Mutation    float64 // probability that a mutation draws a block anew, from 0 to 1
 
 	Allowed func(nas.Subnet) bool // the constraint; nil allows every subnet
+	// Locks are the choices, by block from 1, that all subnets have but those
+	// that are pinned.
+	Locks map[int]nas.Choice
 }
 
 // Published returns the settings of the paper, which the official code and
@@ -47,6 +53,7 @@ func (c Config) Check() error {
 		inRange("parents", c.Parents, 1),
 		inRange("mutations", c.Mutations, 0),
 		inRange("crossovers", c.Crossovers, 0),
+		checkLocks(c.Space, c.Locks),
 	}
 	if c.Mutations+c.Crossovers > c.Population {
 		errs = append(errs, fmt.Errorf("%d mutations and %d crossovers do not fit a population of %d; raise the population or lower them",
@@ -68,6 +75,39 @@ func inRange(field string, value, least int) error {
 	}
 	return nil
 }
+
+// Locked returns the locks with one more.
+func (c Config) Locked(block int, choice nas.Choice) map[int]nas.Choice {
+	locks := maps.Clone(c.Locks)
+	if locks == nil {
+		locks = map[int]nas.Choice{}
+	}
+	locks[block] = choice
+	return locks
+}
+
+func checkLocks(space nas.Space, locks map[int]nas.Choice) error {
+	for _, block := range slices.Sorted(maps.Keys(locks)) {
+		if block < 1 || block > space.Len() {
+			return fmt.Errorf("lock block %d: space %s has the blocks 1 to %d", block, space.Name, space.Len())
+		}
+		if !slices.Contains(space.Choices, locks[block]) {
+			return fmt.Errorf("lock block %d: %d is no choice of space %s; use one of %v", block, int(locks[block]), space.Name, space.Choices)
+		}
+	}
+	return nil
+}
+
+// lock gives the locked blocks of a subnet their choices.
+func (c Config) lock(s nas.Subnet) nas.Subnet {
+	for block, choice := range c.Locks {
+		s[block-1] = choice
+	}
+	return s
+}
+
+// random draws a subnet that has the locked choices.
+func (c Config) random(rng *rand.Rand) nas.Subnet { return c.lock(nas.Random(c.Space, rng)) }
 
 // allows applies the constraint.
 func (c Config) allows(s nas.Subnet) bool { return c.Allowed == nil || c.Allowed(s) }

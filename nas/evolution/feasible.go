@@ -3,14 +3,17 @@ package evolution
 import (
 	"fmt"
 	"iter"
+	"math"
 
 	"detnas/core/seed"
 	"detnas/nas"
 )
 
-// walk yields up to limit distinct subnets of the space, counting on from
-// start, and stops where it has come round. The yielded slice is reused.
-func walk(space nas.Space, start nas.Subnet, limit int) iter.Seq[nas.Subnet] {
+// walk yields up to limit distinct subnets of the space that have the locked
+// choices, counting on from start, which has them too, and stops where it has
+// come round. The yielded slice is reused.
+func walk(cfg Config, start nas.Subnet, limit int) iter.Seq[nas.Subnet] {
+	space := cfg.Space
 	return func(yield func(nas.Subnet) bool) {
 		digits := make([]int, len(start))
 		sub := start.Clone()
@@ -27,6 +30,9 @@ func walk(space nas.Space, start nas.Subnet, limit int) iter.Seq[nas.Subnet] {
 				return
 			}
 			for i := range digits {
+				if _, locked := cfg.Locks[i+1]; locked {
+					continue
+				}
 				digits[i] = (digits[i] + 1) % len(space.Choices)
 				sub[i] = space.Choices[digits[i]]
 				if digits[i] != 0 {
@@ -40,8 +46,8 @@ func walk(space nas.Space, start nas.Subnet, limit int) iter.Seq[nas.Subnet] {
 	}
 }
 
-// Feasible returns the share of subnets that pass the config's constraint, from
-// n random ones or from all where the space holds no more than n. A share of
+// Feasible returns the share of subnets with the config's locks that pass its
+// constraint, from n random ones or from all where there are no more than n. A share of
 // zero is an error, as the search would have nothing to propose; so is a config
 // that Check refuses.
 func Feasible(cfg Config, n int) (float64, error) {
@@ -58,17 +64,22 @@ func Feasible(cfg Config, n int) (float64, error) {
 			passed++
 		}
 	}
-	if cfg.Space.Architectures() <= float64(n) {
+	locked := math.Pow(float64(len(cfg.Space.Choices)), float64(len(cfg.Locks)))
+	if cfg.Space.Architectures()/locked <= float64(n) {
 		kind = "possible"
-		for sub := range walk(cfg.Space, nas.Random(cfg.Space, seed.Rand(cfg.Seed, "feasible")), n) {
+		for sub := range walk(cfg, cfg.random(seed.Rand(cfg.Seed, "feasible")), n) {
 			count(sub)
 		}
 	} else {
 		for i := range n {
-			count(nas.Random(cfg.Space, seed.Rand(cfg.Seed, "feasible", i)))
+			count(cfg.random(seed.Rand(cfg.Seed, "feasible", i)))
 		}
 	}
-	if passed == 0 {
+	switch {
+	case passed == 0 && len(cfg.Locks) > 0:
+		return 0, fmt.Errorf("search: none of %d %s subnets of space %s with %d locked blocks passes the constraint; unlock one, or raise the constraint's limit",
+			tried, kind, cfg.Space.Name, len(cfg.Locks))
+	case passed == 0:
 		return 0, fmt.Errorf("search: none of %d %s subnets of space %s passes the constraint; raise its limit, or count less of the network",
 			tried, kind, cfg.Space.Name)
 	}

@@ -2,10 +2,9 @@ package evolution
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-
-	"detnas/nas"
 )
 
 // Search is a search under way: its config, the candidates evaluated so far,
@@ -14,10 +13,11 @@ import (
 type Search struct {
 	cfg       Config
 	evaluated []Candidate
-	pending   []Candidate     // of the present generation, in order
+	pending   []Candidate     // of the present generation, in order; the index is given by Next
 	seen      map[string]bool // keys of all subnets proposed
 	next      int             // generation to be bred when pending is empty
 	exhausted bool
+	steering
 }
 
 // New starts a search. It proposes nothing before the first call of Next.
@@ -25,19 +25,26 @@ func New(cfg Config) (*Search, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
+	cfg.Locks = maps.Clone(cfg.Locks)
 	return &Search{cfg: cfg, seen: map[string]bool{}}, nil
 }
 
 // Next returns the candidate to evaluate now, and false when the search is
-// over. It returns the same candidate until Report gives its score.
+// over. It returns the same candidate until Report gives its score, or a pin or
+// an unpin changes what comes next.
 func (s *Search) Next() (Candidate, bool) {
+	if c, ok := s.nextPinned(); ok {
+		return c, true
+	}
 	if len(s.pending) == 0 && !s.exhausted && s.next < s.cfg.Generations {
 		s.breed()
 	}
 	if len(s.pending) == 0 {
 		return Candidate{}, false
 	}
-	return s.pending[0], true
+	c := s.pending[0]
+	c.Index = len(s.evaluated)
+	return c, true
 }
 
 // Report gives the score of the candidate that Next returned; a higher score is
@@ -55,36 +62,34 @@ func (s *Search) Report(index int, score float64) error {
 			index, c.Subnet.Short(s.cfg.Space), score)
 	}
 	c.Score = score
-	s.pending = s.pending[1:]
+	if len(s.waiting) > 0 {
+		s.waiting = s.waiting[1:]
+	} else {
+		s.pending = s.pending[1:]
+	}
 	s.evaluated = append(s.evaluated, c)
 	return nil
 }
 
-// Result is an evaluated candidate as a journal holds it.
-type Result struct {
-	Subnet nas.Subnet
-	Score  float64
+// Planned returns how many candidates the search will have evaluated at its
+// end, unless the space runs out of allowed ones or someone steers it.
+func (s *Search) Planned() int {
+	n := len(s.evaluated) + len(s.waiting) + len(s.pending)
+	if !s.exhausted {
+		n += max(0, s.cfg.Generations-s.next) * s.cfg.Population
+	}
+	return n
 }
 
-// Replay reports results that an earlier search with the same config wrote
-// down, in their order, and leaves the search where that one stood. A subnet
-// other than the one that would have been proposed is refused: the config has
-// changed since.
-func (s *Search) Replay(results []Result) error {
-	for i, r := range results {
-		c, ok := s.Next()
-		if !ok {
-			return fmt.Errorf("search: the journal holds %d candidates, but the search is over after %d; it was written with other search settings", len(results), i)
-		}
-		if c.Subnet.Key() != r.Subnet.Key() {
-			return fmt.Errorf("search: candidate %d is %s in the journal and %s by the config; it was written with another seed, space or constraint, so restore that config or start a new run",
-				c.Index, r.Subnet.Short(s.cfg.Space), c.Subnet.Short(s.cfg.Space))
-		}
-		if err := s.Report(c.Index, r.Score); err != nil {
-			return fmt.Errorf("replaying the journal: %w", err)
-		}
+// Ended returns the generation that the candidate reported last brought to its
+// end, and false where it did not, or where none was reported. A candidate
+// pinned after the last generation ends that one again.
+func (s *Search) Ended() (int, bool) {
+	if len(s.evaluated) == 0 || len(s.pending) > 0 || len(s.waiting) > 0 {
+		return 0, false
 	}
-	return nil
+	g := s.evaluated[len(s.evaluated)-1].Generation
+	return g, g == s.next-1
 }
 
 // Evaluated returns the candidates with scores, in the order of evaluation.

@@ -1,0 +1,37 @@
+package native
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestLoadFails is the process of TestLoadSaysWhatIsMissing.
+func TestLoadFails(t *testing.T) {
+	if os.Getenv("NATIVE_TEST_BROKEN") == "" {
+		t.Skip("is run by TestLoadSaysWhatIsMissing")
+	}
+	fmt.Println("load:", Load())
+}
+
+// TestLoadSaysWhatIsMissing puts an empty library in libtorch's place.
+func TestLoadSaysWhatIsMissing(t *testing.T) {
+	env, err := exec.Command("go", "env", "CGO_CFLAGS").Output()
+	if err != nil || !strings.Contains(string(env), "DETNAS_LAZY") {
+		t.Skip("libtorch is linked here, not loaded")
+	}
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "libtorch_cpu.so.1.13")
+	if out, err := exec.Command("gcc", "-shared", "-o", empty, "-xc", os.DevNull).CombinedOutput(); err != nil { //nolint:gosec // a test
+		t.Fatalf("%v: %s", err, out)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLoadFails$") //nolint:gosec // this test itself
+	cmd.Env = append(os.Environ(), "NATIVE_TEST_BROKEN=1", "LD_LIBRARY_PATH="+dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "load: libtorch cannot be loaded: ") || !strings.Contains(string(out), "libtorch-dev") {
+		t.Errorf("%v: %s", err, out)
+	}
+}

@@ -1,0 +1,47 @@
+// Package steer is how people reach a run: the commands that they can give, the
+// viewer through which a screen or a script sees a run and gives them, and the
+// desk at which the engine takes them. It builds without cgo, and so does all
+// that looks at runs.
+package steer
+
+import (
+	"detnas/core/run"
+)
+
+// Act is what a command asks for: one of run.ActPause and its like, or one of
+// these.
+const (
+	// ActWithdraw takes back the pending request of the act in Command.Of.
+	ActWithdraw = "withdraw"
+	// ActConfigure puts Command.Text in place of the run's config.
+	ActConfigure = run.ActConfigure
+)
+
+// Command is what a viewer asks of a run.
+type Command struct {
+	Act    string // run.ActPause, ...
+	Who    string // who asks, for the journal
+	Of     string // withdraw: the act
+	Subnet string // pin, unpin, choose: short form; choose none to leave it to the search
+	Block  int    // lock, unlock: place in the subnet, from 1
+	Choice string // lock: one digit, as in the short form
+	Text   string // configure: TOML
+}
+
+// Viewer is a run as a screen or a script sees it. Its methods may be called
+// from any goroutine and never wait for training.
+type Viewer interface {
+	// Folder is the run's folder.
+	Folder() *run.Folder
+	// Next returns the journal's entries after those that it has returned, at
+	// most limit of them; none where there is nothing new.
+	Next(limit int) ([]run.Entry, error)
+	// Do asks the run for something. The error says why it will not be done;
+	// without one the request is in the journal, where its phases follow.
+	Do(Command) error
+	// Steerable is nil when the run takes commands, or says why it does not and
+	// what would help.
+	Steerable() error
+	// Close ends the viewing; the run goes on.
+	Close() error
+}
