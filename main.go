@@ -17,7 +17,7 @@ func main() {
 	app := &cli.App{Version: cli.BuildVersion(), Out: os.Stdout, Err: os.Stderr, Describe: describe}
 	app.Run = func(ctx context.Context, cfg *config.Config, f *run.Folder, o cli.RunOptions) (run.Result, error) {
 		return engine.Run(ctx, cfg, f, engine.Options{
-			Version: app.Version, From: o.From, To: o.To, Redo: o.Redo, Watch: o.Watch,
+			Version: app.Version, From: o.From, To: o.To, Redo: o.Redo, Watch: o.Watch, Desk: o.Desk,
 		})
 	}
 	os.Exit(app.Execute(context.Background(), os.Args[1:]))

@@ -146,8 +146,8 @@ type Detection struct {
 	Train string `toml:"train"`
 	Val   string `toml:"val"`
 	Test  string `toml:"test"`
-	// Images is the folder that file names in the JSON start from; the other
-	// three say so for one split.
+	// Images is the folder that file names in the JSON start from; TrainImages,
+	// ValImages and TestImages say so for one split.
 	Images      string `toml:"images"`
 	TrainImages string `toml:"train_images"`
 	ValImages   string `toml:"val_images"`
@@ -205,18 +205,22 @@ type Train struct {
 	// Batch is images an iteration.
 	Batch int `toml:"batch"`
 	// LR is the rate of SGD after the warm-up.
-	LR          float64 `toml:"lr"`
-	Momentum    float64 `toml:"momentum"`
+	LR float64 `toml:"lr"`
+	// Momentum is the share of the last update in the next one.
+	Momentum float64 `toml:"momentum"`
+	// WeightDecay times a weight is added to its gradient.
 	WeightDecay float64 `toml:"weight_decay"`
 	// NoDecayNormBias spares norms and biases from the weight decay.
 	NoDecayNormBias bool `toml:"no_decay_norm_bias"`
 	// Schedule is "constant", "linear" (to 0), "poly" (to 0 with Power), "step"
 	// (times Gamma at each of Milestones) or "cosine" (to 0).
-	Schedule string  `toml:"schedule"`
-	Power    float64 `toml:"power"`
+	Schedule string `toml:"schedule"`
+	// Power is the exponent of the schedule "poly".
+	Power float64 `toml:"power"`
 	// Milestones are iterations, or shares of the length when below 1.
 	Milestones []float64 `toml:"milestones"`
-	Gamma      float64   `toml:"gamma"`
+	// Gamma is what each of Milestones multiplies the rate by.
+	Gamma float64 `toml:"gamma"`
 	// WarmupIterations rise linearly from WarmupRatio x the rate.
 	WarmupIterations int     `toml:"warmup_iterations"`
 	WarmupRatio      float64 `toml:"warmup_ratio"`
@@ -242,8 +246,9 @@ type Search struct {
 	// Subnet, in short form or a YAML file, is taken as the result and nothing
 	// is searched.
 	Subnet string `toml:"subnet"`
-	// Population is the candidates of a generation, Parents the best that breed,
-	// Mutations and Crossovers their children; the rest is drawn at random.
+	// Population is the candidates of each of the Generations, Parents the best
+	// that breed, Mutations and Crossovers their children; the rest is drawn at
+	// random.
 	Population  int `toml:"population"`
 	Parents     int `toml:"parents"`
 	Mutations   int `toml:"mutations"`

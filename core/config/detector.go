@@ -41,11 +41,14 @@ type RPN struct {
 	// Samples an image enter the loss, PosFraction of them positive at most.
 	Samples     int     `toml:"samples"`
 	PosFraction float64 `toml:"pos_fraction"`
-	// NMSPre proposals a level go into the suppression, Max an image come out.
+	// NMSPreTrain proposals a level go into the suppression in training, and
+	// MaxTrain an image come out.
 	NMSPreTrain int `toml:"nms_pre_train"`
 	MaxTrain    int `toml:"max_train"`
-	NMSPreTest  int `toml:"nms_pre_test"`
-	MaxTest     int `toml:"max_test"`
+	// NMSPreTest proposals a level go into the suppression in evaluation, and
+	// MaxTest an image come out.
+	NMSPreTest int `toml:"nms_pre_test"`
+	MaxTest    int `toml:"max_test"`
 	// NMSIoU suppresses a proposal that overlaps a better one by more.
 	NMSIoU float64 `toml:"nms_iou"`
 	BoxLoss
@@ -59,10 +62,11 @@ type RoI struct {
 	SamplingRatio int `toml:"sampling_ratio"`
 	// Convs 3x3 convolutions of ConvChannels, then fully connected layers of
 	// FC's widths.
-	Convs        int    `toml:"convs"`
-	ConvChannels int    `toml:"conv_channels"`
-	FC           []int  `toml:"fc"`
-	Norm         string `toml:"norm"`
+	Convs        int   `toml:"convs"`
+	ConvChannels int   `toml:"conv_channels"`
+	FC           []int `toml:"fc"`
+	// Norm follows each of the convolutions: "bn" or "none".
+	Norm string `toml:"norm"`
 	// A proposal is positive from PosIoU on and negative below NegIoU.
 	PosIoU float64 `toml:"pos_iou"`
 	NegIoU float64 `toml:"neg_iou"`

@@ -25,7 +25,7 @@ func Check(file, text string) []Problem {
 // the key to its table. Comments and layout stay as they are. The text has to be
 // TOML.
 func SetInText(text, key, literal string) (string, error) {
-	if _, err := decodeTree("config", text); err != nil {
+	if _, err := parseDocument("config", text); err != nil {
 		return "", err
 	}
 	var doc map[string]any
@@ -38,7 +38,7 @@ func SetInText(text, key, literal string) (string, error) {
 	}
 	src := newSource("config", text)
 	src.put(key, literal)
-	if _, err := decodeTree("config", src.text); err != nil {
+	if _, err := parseDocument("config", src.text); err != nil {
 		return "", fmt.Errorf("setting %s: the text would no longer be TOML; write it by hand", key)
 	}
 	return src.text, nil

@@ -10,9 +10,11 @@ import (
 type Problem struct {
 	File string // as given, or "preset NAME"
 	Line int    // 0 when the key stands nowhere in the file
-	Set  bool   // given by an override
-	Key  string // dotted; empty for a syntax error
-	What string // what is wrong and what to write instead
+	// Column counts characters from 1, for a syntax error; 0 is the whole line.
+	Column int
+	Set    bool   // given by an override
+	Key    string // dotted; empty for a syntax error
+	What   string // what is wrong and what to write instead
 }
 
 // String is "file:line: key: what", or "--set key: what" for an override.

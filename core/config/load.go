@@ -78,7 +78,7 @@ func Parse(file string, text []byte, sets []string) (*Config, error) {
 	if len(text) > maxSize {
 		return nil, fmt.Errorf("%s: %d bytes are more than a config may have (%d)", file, len(text), maxSize)
 	}
-	tree, err := decodeTree(file, string(text))
+	doc, err := parseDocument(file, string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -89,22 +89,22 @@ func Parse(file string, text []byte, sets []string) (*Config, error) {
 		}
 	}
 	if len(sets) > 0 {
-		if tree, err = decodeTree(file, src.text); err != nil {
+		if doc, err = parseDocument(file, src.text); err != nil {
 			return nil, fmt.Errorf("applying --set: write these keys into the file instead: %w", err)
 		}
 	}
-	return build(src, sch, tree)
+	return build(src, sch, doc)
 }
 
-// build checks a decoded tree and turns it into a config.
-func build(src *source, sch schema, tree map[string]any) (*Config, error) {
+// build checks a parsed text and turns it into a config.
+func build(src *source, sch schema, doc *document) (*Config, error) {
 	r := &report{src: src}
-	sch.check(r, "", tree)
+	sch.check(r, "", doc.tree)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
 	cfg := Defaults()
-	if _, err := toml.Decode(src.text, cfg); err != nil {
+	if err := doc.meta.PrimitiveDecode(doc.root, cfg); err != nil {
 		return nil, fmt.Errorf("reading config %s: %w", src.file, err)
 	}
 	cfg.src = src
@@ -117,18 +117,38 @@ func build(src *source, sch schema, tree map[string]any) (*Config, error) {
 	return cfg, nil
 }
 
-func decodeTree(file, text string) (map[string]any, error) {
+// document is a TOML text that has been parsed.
+type document struct {
+	tree map[string]any
+	meta toml.MetaData
+	root toml.Primitive
+}
+
+// parseDocument parses a text; a syntax error is an *Error with its place.
+func parseDocument(file, text string) (*document, error) {
 	if !utf8.ValidString(text) {
 		return nil, &Error{Problems: []Problem{{File: file, What: "the text is not UTF-8"}}}
 	}
-	var tree map[string]any
-	_, err := toml.Decode(text, &tree)
+	d := &document{}
+	var err error
+	if d.meta, err = toml.Decode(text, &d.root); err == nil {
+		err = d.meta.PrimitiveDecode(d.root, &d.tree)
+	}
 	var syntax toml.ParseError
 	switch {
 	case errors.As(err, &syntax):
-		return nil, &Error{Problems: []Problem{{File: file, Line: syntax.Position.Line, What: syntax.Message}}}
+		line, column := placeOf(text, syntax.Position.Start)
+		return nil, &Error{Problems: []Problem{{File: file, Line: line, Column: column, What: syntax.Message}}}
 	case err != nil:
 		return nil, fmt.Errorf("reading config %s: %w", file, err)
 	}
-	return tree, nil
+	return d, nil
+}
+
+// placeOf is the line and the column, in characters and both from 1, of a byte of
+// a text.
+func placeOf(text string, at int) (line, column int) {
+	before := text[:max(0, min(at, len(text)))]
+	line = strings.Count(before, "\n") + 1
+	return line, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
 }

@@ -43,7 +43,7 @@ func TestOverrideText(t *testing.T) {
 			if src.text != tc.want {
 				t.Errorf("got\n%s\nwant\n%s", src.text, tc.want)
 			}
-			if _, err := decodeTree("f.toml", src.text); err != nil {
+			if _, err := parseDocument("f.toml", src.text); err != nil {
 				t.Error(err)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -13,11 +14,12 @@ import (
 // table.
 type schema map[string]reflect.Type
 
-func newSchema() schema {
+// newSchema returns the schema, which nobody changes.
+var newSchema = sync.OnceValue(func() schema {
 	s := schema{}
 	s.addStruct("", reflect.TypeFor[Config]())
 	return s
-}
+})
 
 func (s schema) addStruct(table string, t reflect.Type) {
 	for i := range t.NumField() {

@@ -10,7 +10,7 @@ type TokenKind int
 
 // The kinds of tokens.
 const (
-	TokenSpace  TokenKind = iota // and what is no TOML
+	TokenSpace TokenKind = iota // and what is no TOML
 	TokenComment
 	TokenHeader // [table]
 	TokenKey

@@ -49,7 +49,7 @@ if [ -n "${LIBTORCH:-}" ]; then
 		cuda="-L$("$here/stubs.sh")"
 	fi
 	cat <<-END
-		export CGO_CFLAGS='-O2'
+		export CGO_CFLAGS='-O2 -Wno-deprecated-declarations'
 		export CGO_CXXFLAGS='-I$LIBTORCH/include -I$LIBTORCH/include/torch/csrc/api/include'
 		export CGO_LDFLAGS='-L$LIBTORCH/lib $cuda -Wl,-rpath,$LIBTORCH/lib'
 	END
@@ -67,7 +67,7 @@ lazy=
 [ "$(uname -m)" = x86_64 ] && lazy=' -DDETNAS_LAZY' # as the compiler wrapper
 cat <<-END
 	export CXX='$stubs/cxx'
-	export CGO_CFLAGS='-O2$lazy'
+	export CGO_CFLAGS='-O2 -Wno-deprecated-declarations$lazy'
 	export CGO_CXXFLAGS='-I/usr/include/torch/csrc/api/include'
 	export CGO_LDFLAGS='-L$stubs -Wl,--as-needed'
 END

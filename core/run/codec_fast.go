@@ -8,7 +8,7 @@ import (
 // mostNames bounds the names that a decoder remembers.
 const mostNames = 1024
 
-// decoder decodes lines of the journal as appendLine writes them, some fifteen
+// decoder decodes lines of the journal as appendLine writes them, about ten
 // times as fast as encoding/json: the kinds of which a journal has many, with
 // their keys in order and nothing unusual in them. Everything else it leaves to
 // parseLine, so that what a line means is said in one place. It is used by one

@@ -10,12 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
-// Folder is a run's folder.
+// Folder is a run's folder. Its methods may be called from any goroutine.
 type Folder struct {
-	dir  string
+	dir string
+
+	mu   sync.Mutex
 	lock *os.File // held by the process that writes
 }
 

@@ -24,7 +24,7 @@ type Journal struct {
 // what is in it to visit, and cuts off a last line that a crash has torn. Where
 // there is none it is made.
 func (f *Folder) OpenJournal(visit func(Entry) error) (*Journal, error) {
-	if f.lock == nil {
+	if !f.held() {
 		return nil, fmt.Errorf("opening the journal of run %s: the run is not locked by this process", f.Name())
 	}
 	path := f.JournalPath()

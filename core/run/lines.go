@@ -151,7 +151,7 @@ func (l *Lines) Read(from, n int) ([]string, error) {
 	line, off := l.nearest(from)
 	in := bufio.NewReaderSize(io.NewSectionReader(file, off, l.size-off), 64<<10)
 	for ; line < from; line++ {
-		if _, err := skipLine(in); err != nil {
+		if err := skipLine(in); err != nil {
 			return nil, l.readError(err)
 		}
 	}
@@ -183,19 +183,19 @@ func (l *Lines) nearest(from int) (line int, off int64) {
 	return i * l.step, l.marks[i]
 }
 
-// skipLine goes past the next newline or to the end, and reports whether there
-// was a newline; io.EOF where there was nothing.
-func skipLine(in *bufio.Reader) (ended bool, err error) {
+// skipLine goes past the next newline or to the end; io.EOF where there was
+// nothing.
+func skipLine(in *bufio.Reader) error {
 	for some := false; ; some = true {
 		part, err := in.ReadSlice('\n')
 		switch {
 		case err == nil:
-			return true, nil
+			return nil
 		case errors.Is(err, bufio.ErrBufferFull):
 		case errors.Is(err, io.EOF) && (some || len(part) > 0):
-			return false, nil
+			return nil
 		default:
-			return false, err //nolint:wrapcheck // wrapped by readError
+			return err //nolint:wrapcheck // wrapped by readError
 		}
 	}
 }
@@ -209,7 +209,7 @@ func readClipped(in *bufio.Reader) (string, error) {
 	text := string(bytes.TrimSuffix(bytes.TrimSuffix(part[:min(len(part), clipAt+2)], []byte("\n")), []byte("\r")))
 	text = strings.ToValidUTF8(text[:min(len(text), clipAt)], "?")
 	if errors.Is(err, bufio.ErrBufferFull) {
-		if _, err := skipLine(in); err != nil && !errors.Is(err, io.EOF) {
+		if err := skipLine(in); err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}
 	}

@@ -3,26 +3,27 @@ package run
 import (
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
-// recentLosses is how many of a step's last losses a listing holds.
-const recentLosses = 64
+const (
+	readFor  = time.Second // journals in one listing, about
+	readPart = 1000        // entries between two looks at the clock
+)
 
-// steps is the number of steps that a run has.
-const steps = 5
+// StateReading stands in place of a run's state while a lister has not read its
+// journal to the end yet.
+const StateReading = "reading"
 
 // Listed is a run in a folder of runs.
 type Listed struct {
 	Folder    *Folder
-	State     State     // as Status tells it, without candidates and warnings
+	State     State     // as Status tells it, or StateReading; without candidates, generation, warnings and the search's acts
 	Progress  float64   // of the steps that the run is to do, 0 to 1
 	Score     float64   // the final figure, else the best candidate's score; NaN without either
 	ScoreName string    // "AP", or "best" for a candidate's
@@ -31,41 +32,57 @@ type Listed struct {
 }
 
 // Lister lists the runs in a folder again and again. It reads of each journal
-// only what came since the last time. It is safe for concurrent use.
+// only what came since the last time, and keeps little of it: some kilobytes a
+// run. It is safe for concurrent use.
 type Lister struct {
 	dir string
+	now func() time.Time
 
 	mu   sync.Mutex
 	runs map[string]*listing // by the folder's name
 }
 
-// listing is what a lister keeps of a run.
-type listing struct {
-	folder *Folder
-	file   os.FileInfo // of the journal that was read
-	reader *Reader
-	state  State
-	from   int // steps that the run is to do
-	to     int
-	best   float64
-	loss   []float64
-	err    error
+// NewLister makes a lister of the runs in a folder, which need not be there yet.
+func NewLister(runs string) *Lister {
+	return &Lister{dir: runs, now: time.Now, runs: map[string]*listing{}}
 }
 
-// NewLister makes a lister of the runs in a folder, which need not be there yet.
-func NewLister(runs string) *Lister { return &Lister{dir: runs, runs: map[string]*listing{}} }
-
 // List lists the runs by name. What is no run is left out; a run that cannot be
-// read is listed with its error.
+// read is listed with its error. A call reads for about a second; where there is
+// more to read, the journals that were written last come first and the next call
+// goes on.
 func (l *Lister) List() ([]Listed, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	runs, err := l.look()
+	if err != nil {
+		return nil, err
+	}
+	byAge := slices.DeleteFunc(slices.Clone(runs), (*listing).current)
+	slices.SortStableFunc(byAge, func(a, b *listing) int { return b.written().Compare(a.written()) })
+	began := l.now()
+	late := func() bool { return l.now().Sub(began) >= readFor }
+	for i, x := range byAge {
+		if i == 0 || !late() { // each call gets on by something
+			x.read(late)
+		}
+	}
+	out := make([]Listed, len(runs))
+	for i, x := range runs {
+		out[i] = x.listed()
+	}
+	return out, nil
+}
+
+// look finds the runs there are and looks at their locks and journals.
+func (l *Lister) look() ([]*listing, error) {
 	entries, err := os.ReadDir(l.dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("listing runs: %w", err)
 	}
-	var out []Listed
-	seen := map[string]bool{}
+	var runs []*listing
+	known := l.runs
+	l.runs = make(map[string]*listing, len(entries))
 	for _, e := range entries {
 		name := e.Name()
 		if strings.HasPrefix(name, ".") {
@@ -75,134 +92,105 @@ func (l *Lister) List() ([]Listed, error) {
 		if err != nil {
 			continue // no run
 		}
-		seen[name] = true
-		out = append(out, l.one(name, f))
-	}
-	for name := range l.runs {
-		if !seen[name] {
-			delete(l.runs, name)
+		x := known[name]
+		if x == nil {
+			x = &listing{folder: f, digest: newDigest(f.Name())}
 		}
-	}
-	return out, nil
-}
-
-// one brings what is known of a run up to date.
-func (l *Lister) one(name string, f *Folder) Listed {
-	x := l.runs[name]
-	if x == nil {
-		x = newListing(f)
 		l.runs[name] = x
+		x.look()
+		runs = append(runs, x)
 	}
-	locked, err := f.Locked() // before the journal, as Status does
-	if err == nil {
-		err = x.update()
-	}
-	if x.err = err; x.err != nil {
-		x.file = nil // read it anew the next time
-	}
-	return x.listed(locked)
+	return runs, nil
 }
 
-func newListing(f *Folder) *listing {
-	return &listing{folder: f, state: State{Name: f.Name()}, from: 1, to: steps, best: math.NaN()}
+// listing is what a lister keeps of a run.
+type listing struct {
+	folder *Folder
+	locked bool
+	there  os.FileInfo // the journal when it was looked at; nil where there is none
+	opened os.FileInfo // the journal that is read, when that began
+	done   os.FileInfo // the journal when it had been read to its end, or to where it is damaged
+	reader *Reader
+	err    error
+	digest
 }
 
-// update reads what the journal has grown by. A journal that is another file
-// than before, or has shrunk, is read from its start.
-func (x *listing) update() error {
-	path := x.folder.JournalPath()
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		*x = *newListing(x.folder)
-		return nil
+// look looks at the lock, and then at the journal: a run that ends between the
+// two has ended.
+func (x *listing) look() {
+	x.there = nil
+	var err error
+	if x.locked, err = x.folder.Locked(); err == nil {
+		x.there, err = os.Stat(x.folder.JournalPath())
 	}
+	switch {
+	case err == nil:
+	case errors.Is(err, os.ErrNotExist):
+		x.anew()
+	default:
+		x.done, x.err = nil, fmt.Errorf("reading the journal: %w", err)
+	}
+}
+
+// anew forgets what was read.
+func (x *listing) anew() {
+	x.digest, x.opened, x.done, x.reader, x.err = newDigest(x.folder.Name()), nil, nil, nil, nil
+}
+
+// written is when the journal was written last.
+func (x *listing) written() time.Time {
+	if x.there == nil {
+		return time.Time{}
+	}
+	return x.there.ModTime()
+}
+
+// current reports whether all of the journal has been read.
+func (x *listing) current() bool {
+	return x.there == nil || x.done != nil && os.SameFile(x.done, x.there) &&
+		x.done.Size() == x.there.Size() && x.done.ModTime().Equal(x.there.ModTime())
+}
+
+// read reads what the journal has grown by, until it is late. A journal that is
+// another file than before, has been cut, or was damaged is read from its start.
+func (x *listing) read(late func() bool) {
+	if x.reader == nil || x.err != nil || !os.SameFile(x.opened, x.there) || x.there.Size() < x.reader.off {
+		x.anew()
+		x.reader = NewReader(x.folder.JournalPath(), nil)
+	}
+	x.opened = x.there
+	file, err := os.Open(x.folder.JournalPath())
 	if err != nil {
-		return fmt.Errorf("reading the journal: %w", err)
-	}
-	if x.file != nil && os.SameFile(x.file, info) && x.file.Size() == info.Size() && x.file.ModTime().Equal(info.ModTime()) {
-		return nil
-	}
-	if x.file == nil || !os.SameFile(x.file, info) || info.Size() < x.file.Size() {
-		*x = *newListing(x.folder)
-	}
-	file, err := os.Open(path) //nolint:gosec // a run's journal
-	if err != nil {
-		return fmt.Errorf("reading the journal: %w", err)
+		x.err = fmt.Errorf("reading the journal: %w", err)
+		return
 	}
 	defer file.Close()
-	if x.reader == nil {
-		x.reader = NewReader(path, file)
-	}
 	x.reader.src = file
+	defer func() { x.reader.src = nil }()
 	for {
-		entry, err := x.reader.Next()
-		if errors.Is(err, io.EOF) {
-			x.file, x.reader.src = info, nil
-			return nil
+		entries, err := x.reader.Batch(readPart)
+		for _, e := range entries {
+			x.apply(e)
 		}
-		if err != nil {
-			return err
+		if x.err = err; err != nil || len(entries) == 0 {
+			x.done = x.there
+			x.reader.idle()
+			return
 		}
-		x.apply(entry)
-	}
-}
-
-func (x *listing) apply(entry Entry) {
-	switch e := entry.Event.(type) {
-	case RunStarted:
-		x.from, x.to = e.From, e.To
-	case RunResumed:
-		x.from, x.to = e.From, e.To
-	case StepStarted:
-		x.loss = x.loss[:0]
-	case Train:
-		if v, ok := e.Losses["loss"]; ok && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			x.loss = append(x.loss, v)
+		if late() {
+			return
 		}
-		if len(x.loss) > 2*recentLosses {
-			x.loss = slices.Clone(x.loss[len(x.loss)-recentLosses:])
-		}
-	case Candidate:
-		if math.IsNaN(x.best) || e.Score > x.best {
-			x.best = e.Score
-		}
-	}
-	x.state.Apply(entry)
-	if len(x.state.Candidates) == 0 {
-		x.best = math.NaN()
 	}
 }
 
 // listed is the run as it is shown.
-func (x *listing) listed(locked bool) Listed {
-	out := Listed{
-		Folder: x.folder, State: x.state, Score: x.best, ScoreName: "best", Err: x.err,
-		Loss: slices.Clone(x.loss[max(0, len(x.loss)-recentLosses):]),
+func (x *listing) listed() Listed {
+	out := x.digest.listed()
+	out.Folder, out.Err = x.folder, x.err
+	if x.err == nil && !x.current() {
+		out.State.State = StateReading
+	} else {
+		out.State.settle(x.locked)
 	}
-	out.State.Candidates, out.State.Warnings = nil, nil // the caller's own from here on
-	out.State.Finished, out.State.Steering = maps.Clone(x.state.Finished), Steering{Requests: slices.Clone(x.state.Steering.Requests)}
-	out.State.settle(locked)
-	if done, ok := x.state.Finished[steps]; ok {
-		if ap, ok := done.Metrics["AP"]; ok {
-			out.Score, out.ScoreName = ap, "AP"
-		}
-	}
-	out.Progress = x.progress()
 	return out
-}
-
-// progress is the share of the run's steps that is done, each counted alike.
-func (x *listing) progress() float64 {
-	if x.state.State == StateFinished {
-		return 1
-	}
-	done := 0.0
-	for step := x.from; step <= x.to; step++ {
-		if _, ok := x.state.Finished[step]; ok {
-			done++
-		} else if step == x.state.Step && x.state.Iterations > 0 {
-			done += min(1, float64(x.state.Iteration)/float64(x.state.Iterations))
-		}
-	}
-	return done / float64(max(1, x.to-x.from+1))
 }

@@ -1,10 +1,14 @@
 package run
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
+	"time"
 )
 
 // listed lists a folder of one run.
@@ -97,4 +101,166 @@ func TestListOfAnotherOrDamagedJournal(t *testing.T) {
 	if all, err := NewLister(filepath.Join(t.TempDir(), "none")).List(); err != nil || len(all) != 0 {
 		t.Errorf("no folder: %v, %v", all, err)
 	}
+}
+
+// TestListIsWhatStatusSays lists a run after each event of a journal with all
+// that bears on its state, read on and read at once.
+func TestListIsWhatStatusSays(t *testing.T) {
+	f := create(t)
+	j, _ := open(t, f)
+	l := NewLister(filepath.Dir(f.Dir()))
+	events := []Event{
+		RunStarted{From: 1, To: 5, ConfigHash: "a"},
+		StepStarted{Step: 1, Iterations: 10},
+		Train{Step: 1, Iteration: 5, Losses: Values{"loss": 2}},
+		Control{What: ActPause, Phase: PhaseRequested},
+		Control{What: ActPause, Phase: PhaseDone},
+		Control{What: ActResume, Phase: PhaseDone},
+		StepFinished{Step: 1},
+		StepStarted{Step: 3, Iterations: 4},
+		Candidate{Score: 0.5},
+		Candidate{Index: 1, Score: 0.75, Planned: 6},
+		Candidate{Index: 2, Score: 0.25},
+		Generation{Evaluated: 3},
+		RunStopped{},
+		RunResumed{From: 3, To: 4},
+		StepStarted{Step: 3, Iteration: 2, Iterations: 6},
+		Usage{},
+		Candidate{Index: 2, Score: 0.25},
+		Candidate{Index: 2, Score: 0.125},
+		Warning{What: "w"},
+		ConfigChanged{Step: 3, Planned: 8, ConfigHash: "b"},
+		StepFinished{Step: 3},
+		StepStarted{Step: 4, Iterations: 7},
+		RunFailed{Error: "boom"},
+		RunResumed{From: 1, To: 5},
+		StepStarted{Step: 2, Iterations: 9},
+		RunFinished{},
+	}
+	for i, e := range events {
+		write(t, j, e)
+		want, err := f.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Candidates, want.Generation, want.Warnings, want.Steering.Acts = nil, nil, nil, nil
+		on, once := listed(t, l), listed(t, NewLister(filepath.Dir(f.Dir())))
+		equal(t, on.State, want)
+		equal(t, once.State, want)
+		if on.Progress != once.Progress || fmt.Sprint(on.Score) != fmt.Sprint(once.Score) || on.Err != nil {
+			t.Errorf("read on %+v, at once %+v", on, once)
+		}
+		if t.Failed() {
+			t.Fatalf("after event %d: %+v", i+1, e)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestListTakesItsTime lists runs with more in their journals than there is time
+// for.
+func TestListTakesItsTime(t *testing.T) {
+	runs := t.TempDir()
+	var journal []byte
+	for i := range 3*readPart + 1 {
+		journal = append(journal, line(t, int64(i+1), Train{Step: 1, Iteration: i, Losses: Values{"loss": 1}})...)
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		if err := os.Mkdir(filepath.Join(runs, name), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(runs, name, "events.jsonl"), string(journal))
+	}
+	newest := time.Now().Add(time.Hour)
+	if err := os.Chtimes(filepath.Join(runs, "b", "events.jsonl"), newest, newest); err != nil {
+		t.Fatal(err)
+	}
+	l := NewLister(runs)
+	at := time.Now()
+	l.now = func() time.Time { at = at.Add(readFor / 2); return at }
+	first, calls := "", 0
+	for ; ; calls++ {
+		all, err := l.List()
+		if err != nil || len(all) != 3 || calls > 20 {
+			t.Fatalf("%d runs after %d calls, %v", len(all), calls, err)
+		}
+		reading := 0
+		for _, x := range all {
+			switch x.State.State {
+			case StateReading:
+				reading++
+			case StateInterrupted:
+				if first == "" {
+					first = x.Folder.Name()
+				}
+				if x.State.Seq != 3*readPart+1 {
+					t.Errorf("%s is read to event %d", x.Folder.Name(), x.State.Seq)
+				}
+			default:
+				t.Errorf("%s is %s", x.Folder.Name(), x.State.State)
+			}
+		}
+		if reading == 0 {
+			break
+		}
+	}
+	if calls < 3 || first != "b" {
+		t.Errorf("all read after %d calls, first %s", calls, first)
+	}
+}
+
+// TestListKeepsLittle lists many runs.
+func TestListKeepsLittle(t *testing.T) {
+	const n = 200
+	runs := t.TempDir()
+	journal := string(million(t, 1000))
+	for i := range n {
+		dir := filepath.Join(runs, fmt.Sprint(i))
+		if err := os.Mkdir(dir, 0o750); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(dir, "events.jsonl"), journal)
+	}
+	l := NewLister(runs)
+	before := heap()
+	for range 2 {
+		if all, err := l.List(); err != nil || len(all) != n {
+			t.Fatalf("%d runs, %v", len(all), err)
+		}
+	}
+	if each := (heap() - before) / n; each > 16<<10 {
+		t.Errorf("%d bytes a run", each)
+	}
+	runtime.KeepAlive(l)
+}
+
+// BenchmarkListThousand lists a thousand runs in which nothing changes.
+func BenchmarkListThousand(b *testing.B) {
+	runs := b.TempDir()
+	journal := string(million(b, 1000))
+	for i := range 1000 {
+		dir := filepath.Join(runs, fmt.Sprint(i))
+		if err := os.Mkdir(dir, 0o750); err != nil {
+			b.Fatal(err)
+		}
+		put(b, filepath.Join(dir, "events.jsonl"), journal)
+	}
+	l := NewLister(runs)
+	began := time.Now()
+	for reading := true; reading; {
+		all, err := l.List()
+		if err != nil || len(all) != 1000 {
+			b.Fatalf("%d runs, %v", len(all), err)
+		}
+		reading = slices.ContainsFunc(all, func(x Listed) bool { return x.State.State == StateReading })
+	}
+	first := time.Since(began)
+	for b.Loop() {
+		if _, err := l.List(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(first.Seconds(), "s-at-first")
 }

@@ -23,6 +23,8 @@ const (
 // one is none. It fails when another process, or another Folder of this one,
 // holds the lock, and names that process.
 func (f *Folder) Lock() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.lock != nil {
 		return nil
 	}
@@ -35,7 +37,8 @@ func (f *Folder) Lock() error {
 	}
 	f.lock = file
 	if err := f.sweep(); err != nil {
-		return errors.Join(err, f.Unlock())
+		f.lock = nil
+		return errors.Join(err, closing(file))
 	}
 	return nil
 }
@@ -94,6 +97,8 @@ func globQuote(path string) string {
 
 // Unlock lets another process write the folder.
 func (f *Folder) Unlock() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.lock == nil {
 		return nil
 	}
@@ -104,7 +109,7 @@ func (f *Folder) Unlock() error {
 
 // Locked reports whether some process writes the folder.
 func (f *Folder) Locked() (bool, error) {
-	if f.lock != nil {
+	if f.held() {
 		return true, nil
 	}
 	file, err := os.Open(f.lockPath())
@@ -160,4 +165,11 @@ func closing(file *os.File) error {
 		return fmt.Errorf("closing: %w", err)
 	}
 	return nil
+}
+
+// held reports whether this folder's owner holds the lock.
+func (f *Folder) held() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lock != nil
 }

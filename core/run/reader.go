@@ -220,13 +220,14 @@ func (r *Reader) more(n int) (bool, error) {
 // may be cut off and written anew. Nothing more is there to be read, so what was
 // held for reading much goes too.
 func (r *Reader) rest(n int) {
-	if cap(r.room) > chunk {
-		r.room = nil
-		r.buf = slices.Clone(r.buf[:n])
-		return
-	}
 	r.buf = r.buf[:n]
+	if cap(r.room) > chunk {
+		r.idle()
+	}
 }
+
+// idle frees what is held for reading.
+func (r *Reader) idle() { r.buf, r.room, r.ends = bytes.Clone(r.buf), nil, nil }
 
 // isLast reports whether nothing follows the first n bytes of the buffer.
 func (r *Reader) isLast(n int) (bool, error) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"detnas/core/config"
 	"detnas/core/run"
@@ -287,5 +288,48 @@ func TestConfigureMendsABrokenEdit(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(f.Dir(), ".config-edit*")); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestNextByAnyLimit reads a journal in parts of changing size, and leaves it
+// while more of it is being read.
+func TestNextByAnyLimit(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var events []run.Event
+	for i := range 998 {
+		events = append(events, run.Train{Step: 1, Iteration: i})
+	}
+	v, _ := resting(t, events...)
+	seq := int64(0)
+	for i := 0; ; i++ {
+		limit := []int{7, 100, 100, 1, 30, 0}[i%6]
+		entries, err := v.Next(limit)
+		if err != nil || len(entries) > limit {
+			t.Fatalf("%d entries of %d, %v", len(entries), limit, err)
+		}
+		for _, e := range entries {
+			if seq++; e.Seq != seq {
+				t.Fatalf("event %d, want %d", e.Seq, seq)
+			}
+		}
+		if len(entries) == 0 && limit > 0 {
+			break
+		}
+	}
+	if seq != 999 {
+		t.Errorf("%d entries", seq)
+	}
+	early, err := Watch(v.Folder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := early.Next(500); err != nil || len(entries) != 500 {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+	if err := early.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := early.Next(1); err == nil {
+		t.Error("a closed viewer returns entries")
 	}
 }

@@ -39,48 +39,96 @@ type journal struct {
 	mu     sync.Mutex
 	file   *os.File
 	reader *run.Reader
+	ahead  chan batch // brings what comes next, where it is being read already
+	rest   batch      // what was read and not returned
 	closed bool
 }
 
-// next returns at most limit entries after those that it has returned.
+// batch is what one reading brought.
+type batch struct {
+	entries []run.Entry
+	err     error // after the entries
+}
+
+// next returns at most limit entries after those that it has returned. While
+// there is much to read, the following ones are decoded as the caller takes in
+// these.
 func (j *journal) next(limit int) ([]run.Entry, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
 		return nil, errors.New("the viewing of the run has been closed")
 	}
-	if j.file == nil {
-		file, err := os.Open(j.path)
-		if errors.Is(err, os.ErrNotExist) {
-			if _, derr := os.Stat(filepath.Dir(j.path)); errors.Is(derr, os.ErrNotExist) {
-				return nil, fmt.Errorf("following the journal: %s is gone: the run was deleted or moved", filepath.Dir(j.path))
-			}
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("following the journal: %w", err)
-		}
-		j.file, j.reader = file, run.NewReader(j.path, file)
+	if there, err := j.open(); !there || limit <= 0 {
+		return nil, err
 	}
-	var entries []run.Entry
-	for len(entries) < limit {
-		more, err := j.reader.Batch(limit - len(entries))
-		if err == nil && len(entries)+len(more) == 0 {
-			err = j.gone()
+	if len(j.rest.entries) == 0 && j.rest.err == nil {
+		j.fetch(limit)
+	}
+	if n := len(j.rest.entries); n > limit {
+		out := j.rest.entries[:limit:limit]
+		j.rest.entries = j.rest.entries[limit:]
+		return out, nil
+	}
+	out := j.rest
+	j.rest = batch{}
+	if out.err == nil && len(out.entries) == limit {
+		ahead := make(chan batch, 1)
+		j.ahead = ahead
+		go func() { ahead <- j.read(limit) }()
+	}
+	return out.entries, out.err
+}
+
+// open opens the journal and reports whether it is there.
+func (j *journal) open() (bool, error) {
+	if j.file != nil {
+		return true, nil
+	}
+	file, err := os.Open(j.path)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, derr := os.Stat(filepath.Dir(j.path)); errors.Is(derr, os.ErrNotExist) {
+			return false, fmt.Errorf("following the journal: %s is gone: the run was deleted or moved", filepath.Dir(j.path))
 		}
-		if entries == nil {
-			entries = more
-		} else {
-			entries = append(entries, more...)
-		}
-		if err != nil {
-			return entries, fmt.Errorf("following the journal: %w", err)
-		}
-		if len(more) == 0 {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("following the journal: %w", err)
+	}
+	j.file, j.reader = file, run.NewReader(j.path, file)
+	return true, nil
+}
+
+// fetch puts what comes next into rest.
+func (j *journal) fetch(limit int) {
+	if j.ahead == nil {
+		j.rest = j.read(limit)
+		return
+	}
+	j.rest = <-j.ahead
+	j.ahead = nil
+	if len(j.rest.entries) == 0 && j.rest.err == nil { // there was nothing; there may be by now
+		j.rest = j.read(limit)
+	}
+}
+
+// read reads at most limit entries.
+func (j *journal) read(limit int) batch {
+	var b batch
+	for len(b.entries) < limit {
+		var more []run.Entry
+		more, b.err = j.reader.Batch(limit - len(b.entries))
+		if b.entries = append(b.entries, more...); len(more) == 0 || b.err != nil {
 			break
 		}
 	}
-	return entries, nil
+	if len(b.entries) == 0 && b.err == nil {
+		b.err = j.gone()
+	}
+	if b.err != nil {
+		b.err = fmt.Errorf("following the journal: %w", b.err)
+	}
+	return b
 }
 
 // gone says that what is followed is no longer the journal of the run.
@@ -90,7 +138,7 @@ func (j *journal) gone() error {
 		return fmt.Errorf("%s is gone: the run was deleted or moved", j.path)
 	}
 	if err != nil {
-		return err //nolint:wrapcheck // wrapped by next
+		return err //nolint:wrapcheck // wrapped by read
 	}
 	was, err := j.file.Stat()
 	if err == nil && !os.SameFile(was, now) {
@@ -102,8 +150,12 @@ func (j *journal) gone() error {
 func (j *journal) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.ahead != nil {
+		<-j.ahead // it reads the file
+		j.ahead = nil
+	}
 	file := j.file
-	j.file, j.closed = nil, true
+	j.file, j.rest, j.closed = nil, batch{}, true
 	if file == nil {
 		return nil
 	}

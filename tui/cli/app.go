@@ -14,6 +14,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/run"
+	"detnas/core/steer"
 )
 
 // The exit codes.
@@ -32,6 +33,9 @@ type App struct {
 	Describe func() Compute
 	// Run does the steps of an experiment in a locked folder.
 	Run func(context.Context, *config.Config, *run.Folder, RunOptions) (run.Result, error)
+
+	noColour      bool
+	theme, glyphs string // of the screen; empty leaves it to the settings
 }
 
 // Compute is what the program computes with.
@@ -48,6 +52,8 @@ type RunOptions struct {
 	Redo     bool // do steps again that are finished
 	// Watch is told of each event and does not block.
 	Watch func(run.Event)
+	// Desk is where the engine takes commands.
+	Desk *steer.Desk
 }
 
 // Execute runs the command that args ask for, without the program's name, and
@@ -112,7 +118,7 @@ const about = `DetNAS: neural architecture search for the backbones of object de
 
 detnas trains a supernet, searches it for the subnet that detects best, and
 trains that subnet. One TOML file says all of an experiment; presets come with
-the program. It exits with 0, with 1 if something went wrong or a run was
+the program. With no command, on a terminal, it opens the screen. It exits with 0, with 1 if something went wrong or a run was
 stopped, and with 2 if the command line makes no sense.`
 
 // root is the command tree. Its help is fang's, its errors are not: fang asks
@@ -137,13 +143,23 @@ func (a *App) bare() *cobra.Command {
   detnas run small --set data.detection.train=train.json
   detnas subnet show 1000-3032-22330213-2221`,
 		Version: a.Version, SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.plain() },
+		RunE: failing(func(cmd *cobra.Command, _ []string) error {
+			if !a.interactive() {
+				return cmd.Help() //nolint:wrapcheck // says what it is
+			}
+			return a.screen(cmd.Context(), nil)
+		}),
 	}
+	root.PersistentFlags().BoolVar(&a.noColour, "no-color", false, "no colours, as with NO_COLOR")
+	a.looksFlags(root)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.AddCommand(
 		a.runCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
 		a.dataCommand(), a.evalCommand(), a.versionCommand(),
 	)
+	root.AddCommand(a.steerCommands()...)
 	return root
 }
 

@@ -4,21 +4,19 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"detnas/core/config"
 	"detnas/core/run"
-	"detnas/tui/progress"
 )
 
 // runArgs are the arguments of detnas run.
 type runArgs struct {
 	config           string // a preset or a file; empty with resume
+	text             string // TOML to use in place of what config names
 	name, runs       string
 	from, to         string // a step's name or number; empty when not given
 	set              []string
@@ -39,8 +37,11 @@ func (a *App) runCommand() *cobra.Command {
   5 subnet-finetune     and in the detector, for the result
 
 CONFIG is the name of a preset (detnas presets) or a TOML file. The run's folder
-holds its config, journal, checkpoints, result and log. Ctrl-C writes a
-checkpoint and says how to go on; a second one exits at once.`,
+holds its config, journal, checkpoints, result and log.
+
+On a terminal this opens the screen on the run. With --headless, or where there
+is no terminal, it prints plain lines; Ctrl-C then writes a checkpoint and says
+how to go on, and a second one exits at once.`,
 		Example: `  detnas run demo
   detnas run small --set data.detection.train=train.json --set data.detection.images=images
   detnas run --resume demo-20260102-150405
@@ -65,7 +66,8 @@ checkpoint and says how to go on; a second one exits at once.`,
 	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's; may be repeated")
 	f.StringVar(&r.subnet, "subnet", "", "train this subnet (short form or YAML file) and search none")
 	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
-	f.BoolVar(&r.headless, "headless", false, "plain lines even on a terminal")
+	f.BoolVar(&r.headless, "headless", false, "plain lines and no screen, even on a terminal")
+	a.looksFlags(cmd)
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(config.StepNames(), cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -137,14 +139,17 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 	if err != nil {
 		return err
 	}
-	defer j.folder.Unlock() //nolint:errcheck // the lock ends with the process
 	if j.nothingLeft() {
+		defer j.folder.Unlock() //nolint:errcheck // the lock ends with the process
 		result, err := j.folder.ReadResult()
 		if err != nil {
 			return err
 		}
 		a.warn("run %s has finished these steps already; --from STEP does them again", j.folder.Name())
 		return a.summary(j, result)
+	}
+	if !r.headless && a.interactive() {
+		return a.screen(ctx, j)
 	}
 	result, err := a.do(ctx, j, r.headless)
 	if err != nil {
@@ -159,7 +164,7 @@ func create(r runArgs) (*job, error) {
 	if r.subnet != "" {
 		sets = append(sets[:len(sets):len(sets)], "search.subnet="+r.subnet)
 	}
-	cfg, err := config.Load(r.config, sets)
+	cfg, err := r.load(sets)
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +194,14 @@ func create(r runArgs) (*job, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// load reads the config that is named, or was typed.
+func (r *runArgs) load(sets []string) (*config.Config, error) {
+	if r.text != "" {
+		return config.Parse(r.config, []byte(r.text), sets)
+	}
+	return config.Load(r.config, sets)
 }
 
 // reopen takes up the run that --resume names.
@@ -244,35 +257,24 @@ func (j *job) nothingLeft() bool {
 	return true
 }
 
-// do runs the engine and shows how it goes.
+// do runs the engine and prints how it goes.
 func (a *App) do(ctx context.Context, j *job, headless bool) (run.Result, error) {
-	a.warnSlow(a.Describe())
-	log, err := os.OpenFile(j.folder.Log(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // runs are there to be read
-	if err != nil {
-		return run.Result{}, fmt.Errorf("opening the run's log: %w", err)
-	}
-	defer log.Close()
-	signal.Ignore(syscall.SIGPIPE) // a run outlives whoever reads its lines
-	ctx, stop := gracefully(ctx)
+	outlivePipes()
+	ctx, stop := gracefully(ctx, nil)
 	defer stop()
-
-	opts := progress.Options{Out: a.Out, Log: log}
-	if s := screenOf(a.Out); s.live() && !headless {
-		opts.Width, opts.Colour = s.width, s.colour()
+	h := &host{app: a, out: a.Out, log: openLog}
+	if !headless {
+		h.live = screenOf(a.Out)
 	}
-	p := progress.New(opts)
-	defer p.Close()
-	p.Begin(j.before)
+	if _, err := h.start(ctx, j); err != nil {
+		return run.Result{}, err
+	}
 	defer context.AfterFunc(ctx, func() {
-		p.Note("stopping: a checkpoint is written after this iteration; Ctrl-C again exits at once")
+		h.note("stopping: a checkpoint is written after this iteration; Ctrl-C again exits at once")
 	})()
-	j.opts.Watch = p.Watch
-	result, err := a.Run(ctx, j.cfg, j.folder, j.opts)
-	p.Close()
-	if err != nil {
-		j.sweep()
-	}
-	return result, err
+	r := h.last()
+	<-r.done
+	return r.result, r.err
 }
 
 // sweep removes the folder of a run that never began, so that its name is free

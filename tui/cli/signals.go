@@ -13,9 +13,10 @@ import (
 const exitSignal = 130
 
 // gracefully returns a context that the first Ctrl-C, SIGTERM or lost terminal
-// cancels, so that work can be brought to an end. The second one exits at once.
-// The function returned gives the signals their usual meaning back.
-func gracefully(ctx context.Context) (context.Context, func()) {
+// cancels, so that work can be brought to an end. The second one exits at once,
+// after last, which may be nil. The function returned gives the signals their
+// usual meaning back.
+func gracefully(ctx context.Context, last func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -25,6 +26,9 @@ func gracefully(ctx context.Context) (context.Context, func()) {
 			select {
 			case s := <-signals:
 				if !first {
+					if last != nil {
+						last()
+					}
 					os.Exit(exitSignal)
 				}
 				cancel(errors.New(s.String()))

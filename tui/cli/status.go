@@ -26,20 +26,25 @@ func (a *App) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := f.Status()
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printJSON(s)
-			}
-			sc := screenOf(a.Out)
-			return a.print("%s", progress.Table(statusRows(f, s), sc.width(), sc.colour()))
+			return a.status(f, asJSON)
 		}),
 	}
 	cmd.Flags().StringVar(&runs, "runs", runsFolder, "folder that holds the runs")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// status prints where a run stands.
+func (a *App) status(f *run.Folder, asJSON bool) error {
+	s, err := f.Status()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(s)
+	}
+	sc := screenOf(a.Out)
+	return a.print("%s", progress.Table(statusRows(f, s), sc.width(), sc.colour()))
 }
 
 func statusRows(f *run.Folder, s run.State) []progress.Row {
@@ -54,11 +59,14 @@ func statusRows(f *run.Folder, s run.State) []progress.Row {
 			Value: fmt.Sprintf("%d (%s), %d of %d %s", s.Step, config.StepName(s.Step), s.Iteration, s.Iterations, unit),
 		})
 	}
+	for _, r := range s.Steering.Requests {
+		rows = append(rows, progress.Row{Label: r.Phase, Value: fmt.Sprintf("%s, by %s", r.What, r.Who)})
+	}
 	if s.Error != "" {
 		rows = append(rows, progress.Row{Label: "error", Value: s.Error})
 	}
-	if n := len(s.Warnings); n > 0 {
-		rows = append(rows, progress.Row{Label: "warnings", Value: fmt.Sprintf("%d, the last: %s", n, s.Warnings[n-1])})
+	if n := s.Warned; n > 0 {
+		rows = append(rows, progress.Row{Label: "warnings", Value: fmt.Sprintf("%d, the last: %s", n, s.Warnings[len(s.Warnings)-1])})
 	}
 	if !s.Updated.IsZero() {
 		rows = append(rows, progress.Row{Label: "updated", Value: s.Updated.Local().Format(time.DateTime)})

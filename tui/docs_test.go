@@ -1,0 +1,80 @@
+package tui
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"detnas/tui/keymap"
+	"detnas/tui/uitest"
+)
+
+// TestKeysInTheDocumentation holds the tables of keys in docs/screen.md against
+// the bindings. With -update it writes them.
+func TestKeysInTheDocumentation(t *testing.T) {
+	path, err := filepath.Abs("../docs/screen.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // of this project
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStill(t, options(t, colourful), 120, 36)
+	s.open(uitest.Searching)
+	want := string(text)
+	for p := range places {
+		want = between(t, want, strings.ToLower(placeNames[p]), keymap.Markdown(s.pages[p].Bindings()))
+	}
+	want = between(t, want, "all", keymap.Markdown(s.global()))
+	if want == string(text) {
+		return
+	}
+	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
+		if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Errorf("%s does not have the keys as they are; write them with: go test ./tui -run Documentation -update", path)
+}
+
+// between puts a table between the marks of a page.
+func between(t *testing.T, text, page, table string) string {
+	t.Helper()
+	from, to := fmt.Sprintf("<!-- keys: %s -->\n", page), "<!-- end of keys -->"
+	start := strings.Index(text, from)
+	if start < 0 {
+		t.Fatalf("docs/screen.md has no %q", from)
+	}
+	start += len(from)
+	end := strings.Index(text[start:], to)
+	if end < 0 {
+		t.Fatalf("docs/screen.md has no %q after %q", to, from)
+	}
+	return text[:start] + table + text[start+end:]
+}
+
+// TestBindingsAreTold wants every binding to have a name, a sentence, a group
+// that the help knows, and no key to be bound twice on a page.
+func TestBindingsAreTold(t *testing.T) {
+	s := newStill(t, options(t, colourful), 120, 36)
+	s.open(uitest.Searching)
+	for p := range places {
+		seen := map[string]string{}
+		for _, b := range append(s.pages[p].Bindings(), s.global()...) {
+			if b.Name == "" || b.About == "" || b.Do == nil || !strings.Contains("move show steer edit go", b.Group) || b.Group == "" {
+				t.Errorf("%s: %+v is not told", placeNames[p], b)
+			}
+			for _, k := range b.Keys {
+				if other, twice := seen[k]; twice {
+					t.Errorf("%s: %s is %s and %s", placeNames[p], k, other, b.Name)
+				}
+				seen[k] = b.Name
+			}
+		}
+	}
+}

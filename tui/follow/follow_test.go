@@ -1,0 +1,122 @@
+package follow
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"detnas/core/run"
+	"detnas/core/steer"
+	"detnas/tui/common"
+	"detnas/tui/uitest"
+)
+
+// fake is a viewer of made-up entries.
+type fake struct {
+	folder    *run.Folder
+	entries   []run.Entry
+	steerable error
+	err       error
+	did       []steer.Command
+}
+
+func (f *fake) Folder() *run.Folder { return f.folder }
+func (f *fake) Steerable() error    { return f.steerable }
+func (f *fake) Close() error        { return nil }
+
+func (f *fake) Next(limit int) ([]run.Entry, error) {
+	n := min(limit, len(f.entries))
+	out := f.entries[:n]
+	f.entries = f.entries[n:]
+	return out, f.err
+}
+
+func (f *fake) Do(c steer.Command) error {
+	f.did = append(f.did, c)
+	return f.steerable
+}
+
+func viewer(t *testing.T, place string) *fake {
+	t.Helper()
+	folder, err := run.Find("", uitest.Sample(t, place))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fake{folder: folder, entries: uitest.SampleEntries(place)}
+}
+
+func TestReadTakesTheWholeJournalAndTheConfig(t *testing.T) {
+	v := viewer(t, uitest.Finished)
+	want := len(v.entries)
+	r := Read(v)
+	if r.Err != nil || int(r.History.Events) != want || r.Config == nil || len(r.Space.Blocks()) == 0 || r.Text() == "" {
+		t.Errorf("%d of %d events, config %v, space %v, %v", r.History.Events, want, r.Config != nil, r.Space, r.Err)
+	}
+}
+
+func TestPollTakesWhatIsNew(t *testing.T) {
+	v := viewer(t, uitest.Training)
+	late := v.entries[len(v.entries)-5:]
+	v.entries = v.entries[:len(v.entries)-5]
+	r := Read(v)
+	poll := func() (news, more bool) {
+		t.Helper()
+		cmd := r.Poll()
+		if cmd == nil {
+			t.Fatal("no poll")
+		}
+		if r.Poll() != nil {
+			t.Error("two polls at once")
+		}
+		return r.Take(cmd().(Polled))
+	}
+	if news, _ := poll(); news {
+		t.Error("news without any")
+	}
+	before := r.History.Events
+	v.entries = late
+	if news, more := poll(); !news || more || r.History.Events != before+5 {
+		t.Errorf("news %v, more %v, %d events", news, more, r.History.Events-before)
+	}
+	v.steerable = errors.New("gone")
+	if news, _ := poll(); !news || r.Steerable == nil {
+		t.Error("it is not seen that the run takes no commands any more")
+	}
+	if news, _ := poll(); news {
+		t.Error("the same is news twice")
+	}
+}
+
+func TestPollSeesAnotherConfig(t *testing.T) {
+	v := viewer(t, uitest.Training)
+	r := Read(v)
+	path := v.folder.Config()
+	if err := os.WriteFile(path, []byte(r.Text()+"\n# a comment\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, time.Now(), time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if news, _ := r.Take(r.Poll()().(Polled)); !news {
+		t.Error("another text is no news")
+	}
+	if err := os.WriteFile(path, []byte("seed = ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _ = r.Take(r.Poll()().(Polled)); r.Err == nil || r.Config == nil {
+		t.Errorf("a config that cannot be read: %v, the one before kept: %v", r.Err, r.Config != nil)
+	}
+}
+
+func TestDoTellsOfARefusal(t *testing.T) {
+	v := viewer(t, uitest.Training)
+	r := Read(v)
+	if _, ok := r.Do(steer.Command{Act: run.ActPause})().(Done); !ok || len(v.did) != 1 {
+		t.Errorf("did %v", v.did)
+	}
+	v.steerable = errors.New("nobody listens")
+	if n, ok := r.Do(steer.Command{Act: run.ActPause})().(common.Notice); !ok || !n.Bad || n.Text != "nobody listens" {
+		t.Errorf("%+v", n)
+	}
+}

@@ -1,0 +1,202 @@
+// Package tui is the screen: it holds the pages, sends keys and messages where
+// they belong, and keeps the open run up with its journal. It knows the engine
+// only by the viewers of core/steer and by the functions in Options.
+package tui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"detnas/core/steer"
+	"detnas/tui/common"
+	"detnas/tui/follow"
+	"detnas/tui/keymap"
+	"detnas/tui/looks"
+	"detnas/tui/pages/config"
+	runpage "detnas/tui/pages/run"
+	"detnas/tui/pages/runs"
+	"detnas/tui/pages/search"
+	"detnas/tui/pages/subnet"
+	"detnas/tui/styles"
+)
+
+const (
+	pollEvery   = 250 * time.Millisecond // 4 times a second
+	noticeShown = 6 * time.Second
+)
+
+// Options are what the screen is made with.
+type Options struct {
+	Runs string // folder of the runs
+	Who  string // who steers, for the journal
+	looks.Looks
+	// Open is the run to begin with; nil begins with the list of runs.
+	Open steer.Viewer
+	// Watch opens a run for viewing: this process's own engine's viewer when it
+	// runs that run, else one that follows its journal.
+	Watch func(dir string) (steer.Viewer, error)
+	// Start starts a run in this process, and Resume goes on with one. They
+	// return before it has begun in earnest.
+	Start  func(common.StartRun) (steer.Viewer, error)
+	Resume func(dir string) (steer.Viewer, error)
+	// Delete removes a run's folder.
+	Delete func(dir string) error
+	// Running is the folder of the run whose engine is in this process, or "".
+	Running func() string
+	// Strays counts the lines that libraries have printed into the log since the
+	// screen began.
+	Strays func() int
+	// Keep stores the looks that the user chose.
+	Keep func(looks.Looks) error
+	Now  func() time.Time // the clock; nil is the real one
+}
+
+// Leaving is how the user left the screen.
+type Leaving int
+
+// The ways to leave.
+const (
+	LeaveDone    Leaving = iota // nothing runs in this process
+	LeaveRunning                // what runs here goes on without the screen
+	LeaveStop                   // what runs here is to stop
+)
+
+// place is one of the pages.
+type place int
+
+const (
+	placeRuns place = iota
+	placeRun
+	placeSearch
+	placeSubnet
+	placeConfig
+	places
+)
+
+// Model is the screen.
+type Model struct {
+	options Options
+	common  *common.Common
+	width   int
+	height  int
+
+	at    place
+	pages [places]common.Page // nil where there is nothing to show yet
+	runs  *runs.Page
+	run   *follow.Run // that is open
+
+	opening string   // the folder of the run that is being read
+	overlay []string // runs to lay over it once it is open
+	modal   cover
+	notice  common.Notice
+	until   time.Time // when the notice goes
+	strays  int
+	leaving Leaving
+	still   bool // no ticks, for tests
+
+	frame string // the last view; empty when it has to be drawn anew
+}
+
+// cover is what lies over the page.
+type cover interface {
+	Update(tea.Msg) (done bool, cmd tea.Cmd)
+	View(width, height int) []string
+}
+
+// New makes the screen.
+func New(o Options) *Model {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	m := &Model{options: o, common: &common.Common{Now: o.Now, Who: o.Who}}
+	m.dress(o.Looks)
+	m.runs = runs.New(m.common, o.Runs)
+	m.pages[placeRuns] = m.runs
+	m.pages[placeConfig] = config.New(m.common)
+	return m
+}
+
+// Left is how the user left the screen.
+func (m *Model) Left() Leaving { return m.leaving }
+
+// dress puts looks on.
+func (m *Model) dress(l looks.Looks) {
+	theme, ok := styles.ThemeNamed(l.Theme)
+	if !ok {
+		theme = styles.Themes()[0]
+	}
+	if l.Mode == "" {
+		l.Mode = styles.Braille
+	}
+	l.Theme = theme.Name
+	m.options.Looks = l
+	m.common.Styles, m.common.Glyphs = styles.New(theme, l.Colour), styles.GlyphsOf(l.Mode)
+	m.resize()
+}
+
+type (
+	pollTick   struct{}
+	secondTick struct{}
+)
+
+func poll() tea.Cmd { return tea.Tick(pollEvery, func(time.Time) tea.Msg { return pollTick{} }) }
+
+func second() tea.Cmd { return tea.Tick(time.Second, func(time.Time) tea.Msg { return secondTick{} }) }
+
+// Init is the first command.
+func (m *Model) Init() tea.Cmd {
+	cmds := []tea.Cmd{m.runs.Update(common.Tick{})}
+	if !m.still {
+		cmds = append(cmds, poll(), second())
+	}
+	if m.options.Open != nil {
+		cmds = append(cmds, m.follow(m.options.Open))
+	}
+	return tea.Batch(cmds...)
+}
+
+// View draws the screen.
+func (m *Model) View() tea.View {
+	if m.frame == "" {
+		m.frame = m.draw()
+	}
+	v := tea.NewView(m.frame)
+	v.AltScreen, v.MouseMode = true, tea.MouseModeCellMotion
+	v.WindowTitle = m.windowTitle()
+	return v
+}
+
+// page is the page that is shown.
+func (m *Model) page() common.Page { return m.pages[m.at] }
+
+// bindings are those of the page, then the program's own.
+func (m *Model) bindings() []keymap.Binding {
+	var own []keymap.Binding
+	if p := m.page(); p != nil {
+		own = p.Bindings()
+	}
+	return append(own, m.global()...)
+}
+
+// pages that belong to the open run are made when it is opened.
+func (m *Model) show(r *follow.Run) {
+	m.closeRun()
+	m.run = r
+	m.pages[placeRun] = runpage.New(m.common, r)
+	m.pages[placeSearch] = search.New(m.common, r)
+	m.pages[placeSubnet] = subnet.New(m.common, r)
+	m.resize()
+}
+
+// closeRun lets go of the open run, which goes on.
+func (m *Model) closeRun() {
+	if m.run == nil {
+		return
+	}
+	_ = m.run.Viewer.Close() // it was only read
+	if p, ok := m.pages[placeRun].(*runpage.Page); ok {
+		p.Close()
+	}
+	m.run, m.pages[placeRun], m.pages[placeSearch], m.pages[placeSubnet] = nil, nil, nil, nil
+}

@@ -1,0 +1,252 @@
+package tui
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"detnas/core/run"
+	"detnas/core/steer"
+	"detnas/tui/common"
+	"detnas/tui/looks"
+	"detnas/tui/styles"
+	"detnas/tui/uitest"
+)
+
+// watch opens a run for viewing.
+func watch(dir string) (steer.Viewer, error) {
+	f, err := run.Find("", dir)
+	if err != nil {
+		return nil, err
+	}
+	return steer.Watch(f)
+}
+
+// options are those of a screen over a folder of sample runs.
+func options(t *testing.T, l looks.Looks) Options {
+	t.Helper()
+	t.Chdir(t.TempDir()) // so that paths on the screen are always the same
+	const runs = "runs"
+	for _, place := range []string{uitest.Training, uitest.Searching, uitest.Paused, uitest.Finished, uitest.Failed} {
+		uitest.WriteSample(t, filepath.Join(runs, place), place)
+	}
+	return Options{
+		Runs: runs, Who: "ann", Looks: l, Watch: watch, Now: func() time.Time { return uitest.Now },
+		Start:  func(common.StartRun) (steer.Viewer, error) { return nil, errors.New("not here") },
+		Resume: func(string) (steer.Viewer, error) { return nil, errors.New("not here") },
+		Delete: os.RemoveAll,
+	}
+}
+
+// still is a screen without ticks, whose commands are done at once.
+type still struct {
+	t *testing.T
+	*Model
+}
+
+func newStill(t *testing.T, o Options, width, height int) *still {
+	t.Helper()
+	m := New(o)
+	m.still = true
+	s := &still{t: t, Model: m}
+	s.do(m.Init())
+	s.send(tea.WindowSizeMsg{Width: width, Height: height})
+	return s
+}
+
+func (s *still) send(msg tea.Msg) {
+	s.t.Helper()
+	_, cmd := s.Update(msg)
+	s.do(cmd)
+}
+
+func (s *still) do(cmd tea.Cmd) {
+	s.t.Helper()
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case nil:
+	case tea.BatchMsg:
+		for _, c := range msg {
+			s.do(c)
+		}
+	default:
+		s.send(msg)
+	}
+}
+
+func (s *still) press(keys ...string) {
+	s.t.Helper()
+	for _, k := range keys {
+		s.send(uitest.Key(k))
+	}
+}
+
+func (s *still) text() string {
+	s.t.Helper()
+	text, _ := uitest.Cells(s.View().Content, s.width, s.height)
+	return text
+}
+
+// open opens a sample run.
+func (s *still) open(place string) {
+	s.t.Helper()
+	s.send(common.OpenRun{Dir: filepath.Join(s.options.Runs, place)})
+}
+
+var colourful = looks.Looks{Theme: "dark", Mode: styles.Braille, Colour: true}
+
+// TestPages photographs every page at the three sizes, with colours and without.
+func TestPages(t *testing.T) {
+	for _, shot := range []struct {
+		name, place string
+		keys        []string
+	}{
+		{"runs", "", nil},
+		{"run", uitest.Training, []string{"2"}},
+		{"run-finished", uitest.Finished, []string{"2"}},
+		{"search", uitest.Paused, []string{"3"}},
+		{"subnet", uitest.Finished, []string{"3", "enter"}},
+		{"config", uitest.Training, []string{"5"}},
+		{"help", uitest.Training, []string{"2", "?"}},
+	} {
+		for _, size := range [][2]int{{80, 24}, {120, 36}, {160, 50}} {
+			for look, l := range map[string]looks.Looks{
+				"colour": colourful,
+				"plain":  {Theme: "dark", Mode: styles.ASCII},
+			} {
+				name := uitest.Name(shot.name+"-"+look, size[0], size[1])
+				t.Run(name, func(t *testing.T) {
+					s := newStill(t, options(t, l), size[0], size[1])
+					if shot.place != "" {
+						s.open(shot.place)
+					}
+					s.press(shot.keys...)
+					view := s.View().Content
+					uitest.Golden(t, name, view, size[0], size[1])
+					if !l.Colour {
+						uitest.Colourless(t, view)
+						uitest.ASCII(t, view)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestEveryWidth draws every page, and what lies over it, at every width.
+func TestEveryWidth(t *testing.T) {
+	s := newStill(t, options(t, colourful), 80, 24)
+	for _, place := range []string{uitest.Training, uitest.Paused, uitest.Finished, uitest.Failed} {
+		s.open(place)
+		for _, keys := range [][]string{{"1"}, {"2"}, {"3"}, {"4"}, {"5"}, {"1", "?"}, {"2", ":"}} {
+			s.press(keys...)
+			for width := 24; width <= 200; width++ {
+				height := []int{16, 24, 36, 50, 6}[width%5]
+				s.send(tea.WindowSizeMsg{Width: width, Height: height})
+				uitest.Exact(t, s.View().Content, width, height)
+			}
+			s.send(tea.WindowSizeMsg{Width: 80, Height: 24})
+			if s.modal != nil {
+				s.press("esc")
+			}
+		}
+	}
+}
+
+func TestTooSmallSaysSo(t *testing.T) {
+	s := newStill(t, options(t, colourful), 59, 30)
+	if text := s.text(); !strings.Contains(text, "60x16") {
+		t.Errorf("the screen shows\n%s", text)
+	}
+	s.send(tea.WindowSizeMsg{Width: 60, Height: 16})
+	if text := s.text(); !strings.Contains(text, "1 Runs") {
+		t.Errorf("the screen shows\n%s", text)
+	}
+}
+
+func TestPagesNeedARun(t *testing.T) {
+	s := newStill(t, options(t, colourful), 80, 24)
+	for _, key := range []string{"2", "3", "4"} {
+		s.press(key)
+		if text := s.text(); s.at != placeRuns || !strings.Contains(text, "no run is open") {
+			t.Errorf("after %s the screen shows\n%s", key, text)
+		}
+	}
+}
+
+func TestThemesAndGlyphsFromThePalette(t *testing.T) {
+	o := options(t, colourful)
+	var kept looks.Looks
+	o.Keep = func(l looks.Looks) error { kept = l; return nil }
+	s := newStill(t, o, 120, 36)
+	s.open(uitest.Training)
+	for _, typed := range []string{"theme light-cb", "glyphs ascii", "colour off"} {
+		s.press(":")
+		for _, r := range typed {
+			s.send(tea.KeyPressMsg{Code: r, Text: string(r)})
+		}
+		s.press("enter")
+	}
+	if want := (looks.Looks{Theme: "light-cb", Mode: styles.ASCII}); kept != want {
+		t.Errorf("kept %+v", kept)
+	}
+	uitest.ASCII(t, s.View().Content)
+	uitest.Colourless(t, s.View().Content)
+}
+
+func TestQuitAsksWhatIsToBecomeOfTheRun(t *testing.T) {
+	for name, tt := range map[string]struct {
+		running string
+		keys    []string
+		want    Leaving
+		quits   bool
+	}{
+		"nothing runs":    {"", []string{"q"}, LeaveDone, true},
+		"goes on":         {"runs/a", []string{"q", "enter"}, LeaveRunning, true},
+		"is stopped":      {"runs/a", []string{"q", "s"}, LeaveStop, true},
+		"stays":           {"runs/a", []string{"q", "esc"}, LeaveDone, false},
+		"ctrl+c asks too": {"runs/a", []string{"ctrl+c", "enter"}, LeaveRunning, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, colourful)
+			o.Running = func() string { return tt.running }
+			m := New(o)
+			d := uitest.Drive(t, m, 80, 24)
+			d.See("1 Runs").Press(tt.keys[:1]...)
+			if tt.running != "" {
+				d.See("Leave the screen").Press(tt.keys[1:]...)
+			}
+			if !tt.quits {
+				d.Gone("Leave the screen")
+				return
+			}
+			if err := d.Ended(); err != nil || m.Left() != tt.want {
+				t.Errorf("left %v, %v", m.Left(), err)
+			}
+		})
+	}
+}
+
+// TestResizingNeverOverflows goes through sizes as a hand at a window's corner
+// does.
+func TestResizingNeverOverflows(t *testing.T) {
+	d := uitest.Drive(t, New(options(t, colourful)), 80, 24)
+	d.See("1 Runs").Press("enter").See("step")
+	for step := range 40 {
+		d.Resize(60+step*190/39, 16+step*54/39)
+		if step%10 == 0 {
+			d.Press([]string{"1", "2", "3", "5"}[step/10])
+		}
+	}
+	for step := range 40 {
+		d.Resize(250-step*190/39, 70-step*54/39)
+	}
+	d.Until("end at 60x16", func() bool { return strings.Contains(d.Text(), "Runs") && strings.Count(d.Text(), "\n") == 16 })
+}
