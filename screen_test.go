@@ -25,7 +25,6 @@ type stage struct {
 	t    *testing.T
 	runs string
 	done chan error // of the engine that was started last
-	ran  string     // its run's folder, while it runs
 	desk *steer.Desk
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func TestBindingsAreTold(t *testing.T) {
 	for p := range places {
 		seen := map[string]string{}
 		for _, b := range append(s.pages[p].Bindings(), s.global()...) {
-			if b.Name == "" || b.About == "" || b.Do == nil || !strings.Contains("move show steer edit go", b.Group) || b.Group == "" {
+			if b.Name == "" || b.About == "" || b.Do == nil || !slices.Contains([]string{keymap.Move, keymap.Show, keymap.Steer, keymap.Edit, keymap.Go}, b.Group) {
 				t.Errorf("%s: %+v is not told", placeNames[p], b)
 			}
 			for _, k := range b.Keys {

@@ -48,6 +48,10 @@ func (v *fileViewer) Steerable() error {
 	return v.away
 }
 
+// ErrIdle says that no process runs the run. Its config can be edited all the
+// same.
+var ErrIdle = errors.New("nothing runs it; resume it first")
+
 // listens says why nobody takes commands for a run, or nil.
 func listens(f *run.Folder) error {
 	locked, err := f.Locked()
@@ -55,7 +59,7 @@ func listens(f *run.Folder) error {
 		return err
 	}
 	if !locked {
-		return errors.New("nothing runs it; resume it first")
+		return ErrIdle
 	}
 	conn, err := dial(f)
 	if err != nil {

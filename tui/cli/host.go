@@ -129,7 +129,7 @@ func (h *host) folder() string {
 
 // watch opens a run for viewing.
 func (h *host) watch(dir string) (steer.Viewer, error) {
-	if r := h.last(); r != nil && r.job.folder.Dir() == dir {
+	if r := h.current(); r != nil && r.job.folder.Dir() == dir {
 		return r.desk.Viewer(), nil
 	}
 	f, err := run.Find("", dir)

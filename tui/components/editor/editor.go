@@ -283,10 +283,7 @@ func (e *Editor) change(key string) (changed, ok bool) {
 	case "enter":
 		return e.insert("\n", other), true
 	case "tab":
-		if e.offer(); len(e.words) == 1 {
-			return e.complete(e.words[0].Text), true
-		}
-		return false, true
+		return e.tab(), true
 	case "backspace":
 		return e.erase(-1), true
 	case "delete", "ctrl+d":
@@ -299,6 +296,19 @@ func (e *Editor) change(key string) (changed, ok bool) {
 		return e.back(&e.redo, &e.undo), true
 	}
 	return false, false
+}
+
+// tab completes the one word that there is, or offers several; where nothing is
+// typed and there is none, it indents.
+func (e *Editor) tab() bool {
+	e.offer()
+	switch {
+	case len(e.words) == 1:
+		return e.complete(e.words[0].Text)
+	case len(e.words) == 0 && strings.TrimSpace(string(e.lines[e.row][:e.col])) == "":
+		return e.insert("  ", typing)
+	}
+	return false
 }
 
 // remember keeps the text as it is for undo.

@@ -85,6 +85,7 @@ func TestKeys(t *testing.T) {
 		{"undo nothing", "a", "ctrl+z ctrl+y", "|a"},
 		{"typing after a move is undone alone", "", "ab left c ctrl+z", "a|b"},
 		{"deleting after typing is undone alone", "", "abc backspace backspace ctrl+z", "abc|"},
+		{"tab with nothing to complete", "a", "tab", "  |a"},
 		{"wide", "日本", "right x backspace backspace", "|本"},
 		{"combining", "e\u0301x", "right y", "e\u0301y|x"},
 	} {

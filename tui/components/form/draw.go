@@ -218,7 +218,11 @@ func (f *Form) aboutLines(n int) []string {
 		}
 	}
 	tail := f.tail(r)
-	doc := strings.Split(f.wrap(r.key.Path+"  "+r.key.Doc), "\n")
+	what, plain := strings.CutPrefix(r.key.Doc, r.key.Name+" ")
+	if !plain {
+		what = " " + what
+	}
+	doc := strings.Split(f.wrap(r.key.Path+" "+what), "\n")
 	if room := max(1, n-len(out)-len(tail)); len(doc) > room {
 		doc = doc[:room]
 		doc[room-1] = text.Fit(doc[room-1]+" "+g.Ellipsis, max(0, f.width-2), g.Ellipsis)

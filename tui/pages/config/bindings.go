@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -20,6 +21,8 @@ func (p *Page) Bindings() []keymap.Binding {
 		return p.savingBindings()
 	case p.listing:
 		return p.listingBindings()
+	case p.typing && !p.asForm:
+		return p.typingBindings()
 	case p.asForm:
 		return append(append(p.formBindings(), p.shared()...), p.formMoves()...)
 	}
@@ -88,6 +91,25 @@ func (p *Page) textBindings() []keymap.Binding {
 			Do: p.askLine,
 		},
 	}
+}
+
+// typingBindings are those that act while one types: the ones with ctrl.
+func (p *Page) typingBindings() []keymap.Binding {
+	out := []keymap.Binding{
+		{Keys: []string{"esc"}, Name: "end typing", About: "keys act again; what you typed stays", Group: keymap.Edit, Do: does(func() { p.typing = false })},
+		{
+			Keys: []string{"tab", "ctrl+space"}, Name: "complete", About: "offer the keys of the table, or the words that the key takes", Group: keymap.Edit,
+			Do: does(func() { p.doc.editor.Press("ctrl+space") }),
+		},
+	}
+	for _, b := range append(p.textBindings(), p.shared()...) {
+		keys := slices.DeleteFunc(slices.Clone(b.Keys), func(k string) bool { return !strings.HasPrefix(k, "ctrl+") })
+		if len(keys) > 0 {
+			b.Keys = keys
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // formBindings are those of the form.

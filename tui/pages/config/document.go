@@ -101,7 +101,7 @@ func (d *document) check() {
 	d.toml = len(syntax(d.problems)) == 0
 	switch {
 	case now != nil && d.before != nil:
-		d.changes = config.Changes(d.before, now)
+		d.changes = d.asWritten(config.Changes(d.before, now))
 	case d.toml:
 		d.changes = d.written()
 	}
@@ -123,6 +123,21 @@ func problemsOf(file string, err error) []config.Problem {
 // syntax are the problems of a text that is no TOML.
 func syntax(problems []config.Problem) []config.Problem {
 	return slices.DeleteFunc(slices.Clone(problems), func(p config.Problem) bool { return p.Key != "" })
+}
+
+// asWritten puts values as the texts have them, 1e-5 and not 0.00001, in place of
+// those of changes.
+func (d *document) asWritten(changes []config.Change) []config.Change {
+	now := config.Values(d.text)
+	for i, c := range changes {
+		if v, ok := d.values[c.Key]; ok {
+			changes[i].Old = v
+		}
+		if v, ok := now[c.Key]; ok {
+			changes[i].New = v
+		}
+	}
+	return changes
 }
 
 // written are the changes by what is written, for a text whose values cannot

@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -251,22 +252,18 @@ func (p *Page) formChanged() {
 	p.sync()
 }
 
-// command takes keys that act while one types: those with ctrl that are bound,
-// and esc.
+// command takes keys that act while one types into the text: esc, and those with
+// ctrl that are bound, but for those that choose one of the words on offer.
 func (p *Page) command(key string) (tea.Cmd, bool) {
-	if !p.asForm && key == "esc" {
-		if !p.doc.editor.Completing() {
-			p.typing = false
-			return nil, true
-		}
+	if p.asForm || key != "esc" && !strings.HasPrefix(key, "ctrl+") {
 		return nil, false
 	}
-	if p.asForm || !strings.HasPrefix(key, "ctrl+") {
+	if p.doc.editor.Completing() && slices.Contains([]string{"esc", "ctrl+n", "ctrl+p"}, key) {
 		return nil, false
 	}
 	b, ok := keymap.Find(p.Bindings(), key)
 	switch {
-	case !ok || key == "ctrl+z" || key == "ctrl+y":
+	case !ok || key == "ctrl+space":
 		return nil, false
 	case b.Off != "":
 		return common.Notify(b.Name + " is off: " + b.Off), true

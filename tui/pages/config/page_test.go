@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,9 +29,9 @@ func (f *fake) Do(c steer.Command) error { f.asked = append(f.asked, c); return 
 func (f *fake) Steerable() error         { return f.away }
 
 // open is a page that shows a sample run.
-func open(t testing.TB, c *common.Common, place string) (*Page, *fake, *follow.Run) {
+func open(t testing.TB, c *common.Common) (*Page, *fake, *follow.Run) {
 	t.Helper()
-	folder, err := run.Find("", uitest.Sample(t, place))
+	folder, err := run.Find("", uitest.Sample(t, uitest.Training))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +144,7 @@ func change(t *testing.T, p *Page, key, literal string) {
 }
 
 func TestTypingShowsTheErrorAtItsLine(t *testing.T) {
-	p, _, _ := open(t, uitest.Common(true, styles.Braille), uitest.Training)
+	p, _, _ := open(t, uitest.Common(true, styles.Braille))
 	p.find("seed")
 	line := p.doc.editor.Line() + 1
 	press(p, "e", "end")
@@ -175,187 +174,6 @@ func TestTypingShowsTheErrorAtItsLine(t *testing.T) {
 	press(p, "u", "u", "u")
 	if p.doc.dirty() {
 		t.Errorf("undo leaves %q", p.doc.text[:60])
-	}
-}
-
-func TestSavingToARun(t *testing.T) {
-	p, f, r := open(t, uitest.Common(true, styles.Braille), uitest.Training)
-	if got := one[common.Notice](t, press(p, "ctrl+s")).Text; !strings.Contains(got, "nothing has changed") {
-		t.Errorf("saving: %s", got)
-	}
-	change(t, p, "supernet-pretrain.lr", "0.125")
-	change(t, p, "subnet-retrain.batch", "7")
-	change(t, p, "threads", "2")
-	if !strings.HasSuffix(p.Title(), "*") {
-		t.Errorf("title %q", p.Title())
-	}
-	see(t, p, "~3 keys change")
-	press(p, "c")
-	see(t, p, "now", "supernet-pretrain.lr", "next step", "subnet-retrain.batch", "next start", "threads", "acts from the next iteration on")
-	press(p, "esc", "e", "ctrl+s") // from typing too
-	see(t, p, "save this?", "now", "+3 -3", "0.125")
-	press(p, "esc")
-	if p.saving || len(f.asked) > 0 {
-		t.Fatal("esc does not go back")
-	}
-	text := p.doc.text
-	note := one[common.Notice](t, press(p, "ctrl+s", "enter"))
-	if note.Bad || len(f.asked) != 1 || f.asked[0].Act != steer.ActConfigure || f.asked[0].Text != text || f.asked[0].Who != "ann" {
-		t.Fatalf("%+v, asked %+v", note, f.asked)
-	}
-	// the engine takes it, and writes it with paths of its own
-	taken := text + "# taken\n"
-	if err := os.WriteFile(filepath.Join(r.Dir(), "config.toml"), []byte(taken), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	poll(p, r)
-	if p.doc.dirty() || p.doc.text != taken || p.doc.stale {
-		t.Errorf("the text that was taken is not shown: dirty %v, stale %v", p.doc.dirty(), p.doc.stale)
-	}
-}
-
-// poll takes in what is new in the run.
-func poll(p *Page, r *follow.Run) {
-	if polled, ok := r.Poll()().(follow.Polled); ok {
-		r.Take(polled)
-	}
-	p.Update(follow.Updated{})
-}
-
-func TestARunRefusesWhatItRestsOn(t *testing.T) {
-	p, f, _ := open(t, uitest.Common(true, styles.Braille), uitest.Training)
-	change(t, p, "seed", "123")
-	change(t, p, "search.generations", "9")
-	see(t, p, "this run cannot change seed")
-	press(p, "w")
-	see(t, p, "new run", "seed", "cannot change in a run that has begun")
-	if got := one[common.Notice](t, press(p, "enter")).Text; !strings.Contains(got, "seed cannot change") || len(f.asked) > 0 {
-		t.Errorf("enter: %s, asked %v", got, f.asked)
-	}
-	prompt := one[common.Prompt](t, press(p, "r"))
-	if prompt.Check("../x") == nil || prompt.Check("mine") != nil {
-		t.Error("names are not checked")
-	}
-	start := one[common.StartRun](t, play(p, prompt.Accept("mine")))
-	if start.Name != "mine" || start.Text != p.doc.text || !strings.Contains(start.Text, "seed = 123") {
-		t.Errorf("starts %+v", start)
-	}
-	if !p.doc.dirty() {
-		t.Error("what was typed is gone")
-	}
-}
-
-func TestARunThatNobodyRuns(t *testing.T) {
-	p, f, r := open(t, uitest.Common(true, styles.Braille), uitest.Training)
-	r.Steerable = errors.New("nothing runs it; resume it first")
-	change(t, p, "supernet-pretrain.lr", "0.125")
-	press(p, "ctrl+s")
-	see(t, p, "next start", "! nothing runs it; resume it first")
-	if got := one[common.Notice](t, press(p, "enter")).Text; !strings.Contains(got, "nothing runs it") || len(f.asked) > 0 {
-		t.Errorf("enter: %s", got)
-	}
-}
-
-// TestTypedTextIsNeverLost wants a config that changes under the editor to
-// leave what was typed, and to say so.
-func TestTypedTextIsNeverLost(t *testing.T) {
-	p, _, r := open(t, uitest.Common(true, styles.Braille), uitest.Training)
-	path := filepath.Join(r.Dir(), "config.toml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		poll(p, r)
-	}
-	theirs := p.doc.base + "# from elsewhere\n"
-	write(theirs)
-	if p.doc.text != theirs || p.doc.stale {
-		t.Fatal("a text that nobody edits does not follow the run's")
-	}
-	change(t, p, "supernet-pretrain.lr", "0.125")
-	mine := p.doc.text
-	write(theirs + "# and again\n")
-	if p.doc.text != mine || !p.doc.stale {
-		t.Fatal("what was typed is lost")
-	}
-	see(t, p, "has another text since you began")
-	ask := one[common.Ask](t, press(p, "ctrl+r"))
-	if ask.Choices[0].Do != nil {
-		play(p, ask.Choices[0].Do)
-	}
-	if p.doc.text != mine {
-		t.Error("keeping loses it")
-	}
-	play(p, ask.Choices[1].Do)
-	if p.doc.text != theirs+"# and again\n" || p.doc.dirty() {
-		t.Error("discarding does not take theirs")
-	}
-	press(p, "u")
-	if p.doc.text != mine {
-		t.Error("undo does not bring it back")
-	}
-	p.doc.editor.Replace(mine)
-	p.sync()
-	play(p, p.OpenPreset("demo"))
-	if p.doc.run != nil || p.doc.dirty() {
-		t.Fatal("the preset is not shown")
-	}
-	play(p, p.OpenRun(r))
-	if p.doc.text != mine {
-		t.Error("opening another config loses it")
-	}
-}
-
-func TestSavingAPresetAsAFile(t *testing.T) {
-	dir := t.TempDir()
-	p := fresh(t, uitest.Common(true, styles.Braille))
-	change(t, p, "seed", "5")
-	text := p.doc.text
-	prompt := one[common.Prompt](t, press(p, "ctrl+s", "enter"))
-	if prompt.Value != "demo.toml" || prompt.Check("x") == nil || prompt.Check("a/b.toml") != nil {
-		t.Errorf("%+v", prompt)
-	}
-	path := filepath.Join(dir, "mine.toml")
-	one[common.Notice](t, play(p, prompt.Accept(path)))
-	if got, err := os.ReadFile(path); err != nil || string(got) != text {
-		t.Fatalf("%v, %d bytes", err, len(got))
-	}
-	if p.doc.path != path || p.doc.dirty() || p.saving {
-		t.Errorf("the file is not shown: %q", p.doc.path)
-	}
-	if p.documents["preset demo"].dirty() {
-		t.Error("the preset is still changed")
-	}
-	// another file is not written over silently
-	other := filepath.Join(dir, "other.toml")
-	if err := os.WriteFile(other, []byte("seed = 1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	change(t, p, "seed", "6")
-	ask := one[common.Ask](t, play(p, p.write(p.doc, other, false)))
-	if got, _ := os.ReadFile(other); string(got) != "seed = 1\n" {
-		t.Fatal("it was written over")
-	}
-	// nor the file itself when it has changed meanwhile
-	if err := os.WriteFile(path, []byte(text+"# theirs\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	note := one[common.Notice](t, press(p, "ctrl+s", "enter"))
-	if !note.Bad || !p.doc.stale || !strings.Contains(p.doc.text, "seed = 6") {
-		t.Fatalf("%+v", note)
-	}
-	mine := p.doc.text
-	one[common.Notice](t, press(p, "ctrl+s", "enter"))
-	if got, _ := os.ReadFile(path); string(got) != mine || p.doc.dirty() || p.doc.stale {
-		t.Error("saving again does not put it in its place")
-	}
-	change(t, p, "seed", "7")
-	mine = p.doc.text
-	play(p, ask.Choices[1].Do)
-	_ = mine
-	if got, _ := os.ReadFile(other); !strings.Contains(string(got), "seed = 6") {
-		t.Error("it is not written over when asked to")
 	}
 }
 
@@ -389,7 +207,7 @@ func TestOpeningFiles(t *testing.T) {
 }
 
 func TestFormAndTextAreOneText(t *testing.T) {
-	p, _, _ := open(t, uitest.Common(true, styles.Braille), uitest.Training)
+	p, _, _ := open(t, uitest.Common(true, styles.Braille))
 	p.find("[search]")
 	press(p, "down", "down", "f")
 	key := p.form.Key()
@@ -428,7 +246,7 @@ func TestFormAndTextAreOneText(t *testing.T) {
 }
 
 func TestTheRunsOwnValues(t *testing.T) {
-	p, _, _ := open(t, uitest.Common(true, styles.Braille), uitest.Training)
+	p, _, _ := open(t, uitest.Common(true, styles.Braille))
 	p.find("[supernet-pretrain]")
 	p.find("lr =")
 	change(t, p, "supernet-pretrain.lr", "0.5")
@@ -465,14 +283,14 @@ func TestCompletion(t *testing.T) {
 	press(p, "tab")
 	typeIn(p, "3")
 	if !strings.Contains(p.doc.text, "[supernet-pretrain]\nepochs = 3\n") {
-		t.Errorf("%q", p.doc.text[strings.Index(p.doc.text, "[supernet-pretrain]"):][:60])
+		t.Errorf("%s", screen(p))
 	}
 }
 
 func TestFits(t *testing.T) {
 	for _, mode := range styles.Modes() {
 		c := uitest.Common(mode == styles.Braille, mode)
-		p, _, _ := open(t, c, uitest.Training)
+		p, _, _ := open(t, c)
 		change(t, p, "supernet-pretrain.lr", "0.125")
 		change(t, p, "seed", "9")
 		change(t, p, "space.choices", `["3x3", "5x5", "日本"]`)
@@ -550,7 +368,7 @@ func TestPrompts(t *testing.T) {
 func TestLooks(t *testing.T) {
 	for _, size := range uitest.Sizes {
 		for _, colour := range []bool{true, false} {
-			p, _, _ := open(t, uitest.Common(colour, styles.Braille), uitest.Training)
+			p, _, _ := open(t, uitest.Common(colour, styles.Braille))
 			p.Resize(size[0], size[1])
 			name := func(page string) string {
 				if !colour {
@@ -574,7 +392,7 @@ func TestLooks(t *testing.T) {
 }
 
 func BenchmarkKey(b *testing.B) {
-	p, _, _ := open(b, uitest.Common(true, styles.Braille), uitest.Training)
+	p, _, _ := open(b, uitest.Common(true, styles.Braille))
 	p.Resize(160, 46)
 	p.typing = true
 	p.doc.editor.GoTo(3)

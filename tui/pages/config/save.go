@@ -54,8 +54,8 @@ func (p *Page) unsaveable() string {
 	if keys := d.refused(); len(keys) > 0 {
 		return strings.Join(keys, ", ") + " cannot change in a run that has begun: start a new run, or save as a file"
 	}
-	if d.run.Steerable != nil {
-		return d.run.Steerable.Error()
+	if away := d.run.Steerable; away != nil && !errors.Is(away, steer.ErrIdle) {
+		return away.Error()
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -16,8 +17,9 @@ const (
 	headHeight = 1
 	// sideFrom is the width from which the changes stand beside the text, in
 	// sideWidth columns.
-	sideFrom  = 118
-	sideWidth = 44
+	sideFrom     = 118
+	formSideFrom = 150
+	sideWidth    = 46
 )
 
 // footHeight is the lines below the text: what is wrong or what the key is, and
@@ -31,8 +33,15 @@ func (p *Page) footHeight() int {
 
 func (p *Page) bodyHeight() int { return max(0, p.height-headHeight-p.footHeight()) }
 
-// beside reports whether the changes stand beside the text.
-func (p *Page) beside() bool { return p.width >= sideFrom && len(p.doc.changes) > 0 }
+// beside reports whether the changes stand beside the text, or, where it keeps
+// its list of tables, beside the form.
+func (p *Page) beside() bool {
+	from := sideFrom
+	if p.asForm {
+		from = formSideFrom
+	}
+	return p.width >= from && len(p.doc.changes) > 0
+}
 
 func (p *Page) bodyWidth() int {
 	if p.beside() {
@@ -67,21 +76,19 @@ func (p *Page) View() string {
 
 // body is the text or the form, with the changes beside it.
 func (p *Page) body() string {
-	view := ""
+	view := p.doc.editor.View
 	if p.asForm {
-		view = p.form.View()
-	} else {
-		view = p.doc.editor.View()
+		view = p.form.View
 	}
 	if !p.beside() {
-		return view
+		return view()
 	}
 	s, g := p.common.Styles, p.common.Glyphs
 	side := p.effects(p.bodyHeight(), sideWidth-2)
 	for i := range side {
 		side[i] = s.Border.Render(g.Vertical) + " " + text.Fit(side[i], sideWidth-2, g.Ellipsis)
 	}
-	return text.Beside("", view, strings.Join(side, "\n"))
+	return text.Beside("", view(), strings.Join(side, "\n"))
 }
 
 // presets is the list of presets, while nothing is open.
@@ -233,7 +240,15 @@ func (p *Page) about() string {
 		if n := len(d.problems) - 1; n > 0 {
 			more = fmt.Sprintf("  (and %d more)", n)
 		}
-		what := place(d.problems[0]) + d.problems[0].What
+		at := d.problems[0]
+		if p.asForm { // the form says itself what is wrong with the key that is selected
+			i := slices.IndexFunc(d.problems, func(x config.Problem) bool { return x.Key != p.form.Key() })
+			if i < 0 {
+				return ""
+			}
+			at = d.problems[i]
+		}
+		what := place(at) + at.What
 		room := max(0, p.width-4-len(more))
 		return " " + s.Bad.Render("! "+ansi.Truncate(p.sayable(what), room, p.common.Glyphs.Ellipsis)+more)
 	case p.asForm || p.listing:
@@ -242,10 +257,18 @@ func (p *Page) about() string {
 	key := p.keyHere()
 	for _, k := range config.Keys() {
 		if k.Path == key {
-			return " " + s.Bold.Render(k.Name) + s.Faint.Render("  "+k.Doc)
+			return " " + s.Bold.Render(k.Name) + s.Faint.Render(" "+sentence(k))
 		}
 	}
 	return ""
+}
+
+// sentence is what a key is, as it follows the key's name.
+func sentence(k config.Key) string {
+	if rest, ok := strings.CutPrefix(k.Doc, k.Name+" "); ok {
+		return rest
+	}
+	return " " + k.Doc
 }
 
 // standing is where the text stands: overtaken, asked for, or what a change of
@@ -260,7 +283,7 @@ func (p *Page) standing() string {
 			return " " + s.Accent.Render(fmt.Sprintf("a new config is %s by %s", r.Phase, p.sayable(r.Who)))
 		}
 	}
-	if keys := d.refused(); len(keys) > 0 {
+	if keys := d.refused(); len(keys) > 0 && !p.saving {
 		return " " + s.Bad.Render("! this run cannot change "+strings.Join(keys, ", ")) + s.Faint.Render("  r starts a new run from this text")
 	}
 	if key := p.keyHere(); key != "" && !p.asForm && !p.saving && !p.listing {

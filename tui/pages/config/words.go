@@ -68,12 +68,7 @@ func tableAbout(table string) string {
 // keyWords are the keys of a table that begin with what is typed and are not
 // there yet.
 func (d *document) keyWords(table, typed string) ([]editor.Word, int) {
-	there := map[string]bool{}
-	if d.toml {
-		for key := range config.Values(d.text) {
-			there[key] = true
-		}
-	}
+	there := d.there()
 	var out []editor.Word
 	for _, k := range config.Keys() {
 		name, ok := strings.CutPrefix(k.Path, join(table, ""))
@@ -86,6 +81,23 @@ func (d *document) keyWords(table, typed string) ([]editor.Word, int) {
 		out = append(out, editor.Word{Text: name + " = ", About: k.Doc})
 	}
 	return out, len([]rune(typed))
+}
+
+// there are the keys that other lines than the cursor's have; the text may be
+// half typed.
+func (d *document) there() map[string]bool {
+	out, table, here := map[string]bool{}, "", d.editor.Line()
+	for i, line := range strings.Split(d.editor.Text(), "\n") {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") && strings.Contains(line, "]") {
+			table = strings.TrimSpace(line[1:strings.Index(line, "]")])
+			continue
+		}
+		if name, _, found := strings.Cut(line, "="); found && i != here && !strings.HasPrefix(line, "#") {
+			out[join(table, strings.TrimSpace(name))] = true
+		}
+	}
+	return out
 }
 
 // valueWords are the words that a key takes, and what it is by default.

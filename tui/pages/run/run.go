@@ -159,12 +159,12 @@ func (p *Page) charts() charts.Look {
 	return charts.Look{Styles: p.common.Styles, Glyphs: p.common.Glyphs}
 }
 
-// state is the run's state as the journal has it; one that says that it goes on
-// while no process holds it was interrupted.
 // State is the run's state by its journal, and by its lock: a run whose process
 // died without a word was interrupted.
 func (p *Page) State() string { return p.state() }
 
+// state is the run's state as the journal has it; one that says that it goes on
+// while no process holds it was interrupted.
 func (p *Page) state() string {
 	state := p.history().State.State
 	switch {
