@@ -58,7 +58,7 @@ func TestSteerARunFromTheScreen(t *testing.T) {
 	}
 	s := &stage{t: t, runs: filepath.Join(t.TempDir(), "runs")}
 	cfg, err := config.Load("tiny", []string{
-		"supernet-pretrain.iterations=400", "supernet-pretrain.log_every=5", "search.generations=4", "device=cpu",
+		"supernet-pretrain.iterations=200", "supernet-pretrain.log_every=5", "search.generations=4", "device=cpu",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a driver waits for something to be seen.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // Driver runs a program in a terminal emulator that answers no query.
 type Driver struct {
