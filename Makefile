@@ -13,10 +13,10 @@ PURE := ./core/seed/... ./core/config/... ./core/dataset/... ./core/run/... ./co
 COMPUTING := . ./core/native ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test race lint fmt bench fuzz clean
+.PHONY: help setup build demo test race lint fmt bench bench-screen fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install libtorch and OpenBLAS (apt) and prepare the toolchain
 	@core/native/toolchain.sh >/dev/null
@@ -24,7 +24,7 @@ setup: ## install libtorch and OpenBLAS (apt) and prepare the toolchain
 build: ## build bin/detnas (the first time about 90 s: gotch's C++ and cgo's pass over it)
 	@$(GO) build -o bin/detnas .
 
-demo: build ## run the five steps on shapes that the program draws itself
+demo: build ## run the five steps on shapes that the program draws itself; opens the screen on a terminal
 	@bin/detnas run demo
 
 test: ## run the tests
@@ -46,6 +46,9 @@ bin/golangci-lint: .tools/go.mod .tools/go.sum
 
 bench: build ## time detnas beside PyTorch and torchvision (installs python3-torch by apt)
 	@bench/run.sh
+
+bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
+	@go run ./bench/screen
 
 fuzz: ## fuzz every parser for 20 s each
 	@bench/fuzz.sh 20s

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,17 +22,19 @@ const patience = 5 * time.Minute
 type Driver struct {
 	t       *testing.T
 	program *tea.Program
-	screen  *vt.SafeEmulator
 	written atomic.Int64
 	done    chan error
+
+	mu     sync.Mutex
+	screen *vt.Emulator
 }
 
 // Drive starts a program; it is ended with the test.
 func Drive(t *testing.T, model tea.Model, width, height int, options ...tea.ProgramOption) *Driver {
 	t.Helper()
-	d := &Driver{t: t, screen: vt.NewSafeEmulator(width, height), done: make(chan error, 1)}
-	go func() { _, _ = io.Copy(io.Discard, d.screen.Emulator) }()
-	silent, hold := io.Pipe() // a keyboard that nobody touches
+	d := &Driver{t: t, screen: vt.NewEmulator(width, height), done: make(chan error, 1)}
+	go func() { _, _ = io.Copy(io.Discard, d.screen) }() // what a terminal would answer
+	silent, hold := io.Pipe()                            // a keyboard that nobody touches
 	options = append([]tea.ProgramOption{
 		tea.WithInput(silent), tea.WithOutput(d), tea.WithWindowSize(width, height),
 		tea.WithColorProfile(colorprofile.ANSI256), tea.WithoutSignals(),
@@ -48,7 +51,9 @@ func Drive(t *testing.T, model tea.Model, width, height int, options ...tea.Prog
 		for range d.done { // until the program has ended
 		}
 		_ = hold.Close()
-		_ = d.screen.Close()
+		if in, ok := d.screen.InputPipe().(io.Closer); ok { // Close of the emulator races with Read
+			_ = in.Close()
+		}
 	})
 	return d
 }
@@ -56,6 +61,8 @@ func Drive(t *testing.T, model tea.Model, width, height int, options ...tea.Prog
 // Write is the program's output.
 func (d *Driver) Write(p []byte) (int, error) {
 	d.written.Add(int64(len(p)))
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	// Without a terminal the program takes it that new lines are mapped.
 	if _, err := d.screen.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))); err != nil {
 		return 0, fmt.Errorf("writing to the emulator: %w", err)
@@ -87,13 +94,17 @@ func (d *Driver) Type(text string) *Driver {
 
 // Resize changes the terminal's size.
 func (d *Driver) Resize(width, height int) *Driver {
+	d.mu.Lock()
 	d.screen.Resize(width, height)
+	d.mu.Unlock()
 	d.program.Send(tea.WindowSizeMsg{Width: width, Height: height})
 	return d
 }
 
 // Text is what the terminal shows.
 func (d *Driver) Text() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var b strings.Builder
 	for y := range d.screen.Height() {
 		for x := range d.screen.Width() {
