@@ -35,7 +35,7 @@ func (m *Model) global() []keymap.Binding {
 		}
 		out = append(out, keymap.Binding{
 			Keys: []string{fmt.Sprint(p + 1)}, Name: placeNames[p], About: abouts[p], Group: keymap.Go, Off: off, Quiet: true,
-			Do: func() tea.Cmd { m.goTo(p); return nil },
+			Do: func() tea.Cmd { return m.goTo(p) },
 		})
 	}
 	return append(

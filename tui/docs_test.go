@@ -28,7 +28,7 @@ func TestKeysInTheDocumentation(t *testing.T) {
 	s.open(uitest.Searching)
 	want := string(text)
 	for p := range places {
-		want = between(t, want, strings.ToLower(placeNames[p]), keymap.Markdown(s.pages[p].Bindings()))
+		want = between(t, want, strings.ToLower(placeNames[p]), keymap.Markdown(s.everyBinding(p)))
 	}
 	want = between(t, want, "all", keymap.Markdown(s.global()))
 	if want == string(text) {
@@ -41,6 +41,28 @@ func TestKeysInTheDocumentation(t *testing.T) {
 		return
 	}
 	t.Errorf("%s does not have the keys as they are; write them with: go test ./tui -run Documentation -update", path)
+}
+
+// everyBinding are the bindings of a page in all of its views, each once.
+func (s *still) everyBinding(p place) []keymap.Binding {
+	s.t.Helper()
+	s.press(fmt.Sprint(p + 1))
+	var out []keymap.Binding
+	seen := map[string]bool{}
+	for _, key := range append([]string{""}, map[place][]string{
+		placeSearch: {"tab", "tab", "tab", "tab"}, placeSubnet: {"tab", "tab"}, placeConfig: {"f", "f"}, placeRun: {"tab", "tab", "tab", "tab", "tab"},
+	}[p]...) {
+		if key != "" {
+			s.press(key)
+		}
+		for _, b := range s.pages[p].Bindings() {
+			if id := fmt.Sprint(b.Keys, b.Name); !seen[id] {
+				seen[id] = true
+				out = append(out, b)
+			}
+		}
+	}
+	return out
 }
 
 // between puts a table between the marks of a page.

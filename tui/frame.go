@@ -61,7 +61,7 @@ func (m *Model) draw() string {
 
 // tooSmall says what is wanted, in what room there is.
 func (m *Model) tooSmall() string {
-	words := fmt.Sprintf("detnas needs at least %dx%d; this terminal is %dx%d. The run goes on; q leaves.",
+	words := fmt.Sprintf("detnas needs at least %dx%d; this terminal is %dx%d. What runs goes on; q leaves.",
 		leastWidth, leastHeight, m.width, m.height)
 	lines := strings.Split(ansi.Wrap(words, m.width, ""), "\n")
 	out := make([]string, m.height)
@@ -171,6 +171,9 @@ func (m *Model) status() string {
 func (m *Model) where(h *history.History, state string) []string {
 	st := &h.State
 	var parts []string
+	if err := m.run.Err; err != nil {
+		return []string{m.common.Styles.Bad.Render(oneLine(err.Error()))}
+	}
 	if h.Preparing != nil {
 		parts = append(parts, fmt.Sprintf("%s %d/%d", h.Preparing.What, h.Preparing.Done, h.Preparing.Total))
 	}

@@ -16,6 +16,9 @@ func (m *Model) standing() (state, words string, style lipgloss.Style) {
 			state = p.State() // it looks at the lock, too
 		}
 	}
+	if err := m.run.Err; err != nil {
+		return run.StateFailed, "unreadable", m.common.Styles.Bad
+	}
 	if words = state; words == "" {
 		words = "starting"
 	}

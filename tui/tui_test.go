@@ -250,3 +250,14 @@ func TestResizingNeverOverflows(t *testing.T) {
 	}
 	d.Until("end at 60x16", func() bool { return strings.Contains(d.Text(), "Runs") && strings.Count(d.Text(), "\n") == 16 })
 }
+
+// TestQuitAsksForUnsavedText wants text that was typed and not saved to be
+// asked for before it is lost.
+func TestQuitAsksForUnsavedText(t *testing.T) {
+	d := uitest.Drive(t, New(options(t, colourful)), 100, 30)
+	d.See("1 Runs").Press("enter").See("Losses").Press("5").See("line 1").Press("e").Type("# mine").Press("esc").See("5 Config*")
+	d.Press("q").See("not saved").Press("enter").Gone("not saved").See("# mine")
+	if err := d.Press("q").See("not saved").Press("d").Ended(); err != nil {
+		t.Error(err)
+	}
+}

@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -113,11 +115,11 @@ func (m *Model) answer(msg tea.Msg) (tea.Cmd, bool) {
 	case common.Prompt:
 		m.modal = modal.NewPrompt(m.common, msg)
 	case common.OpenRuns:
-		m.at = placeRuns
+		return m.goTo(placeRuns), true
 	case common.OpenRun:
 		return m.open(msg.Dir), true
 	case common.OpenSearch:
-		m.goTo(placeSearch)
+		return m.goTo(placeSearch), true
 	case common.OpenSubnet:
 		return m.openSubnet(msg), true
 	case common.OpenConfig:
@@ -125,6 +127,7 @@ func (m *Model) answer(msg tea.Msg) (tea.Cmd, bool) {
 	case common.StartRun:
 		return m.begin(func() (steer.Viewer, error) { return m.options.Start(msg) }), true
 	case common.ResumeRun:
+		m.notice, m.until = common.Notice{Text: "resuming " + filepath.Base(msg.Dir)}, m.options.Now().Add(noticeShown)
 		return m.begin(func() (steer.Viewer, error) { return m.options.Resume(msg.Dir) }), true
 	case common.DeleteRun:
 		return m.delete(msg.Dir), true
@@ -189,7 +192,7 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 	at := msg.Mouse()
 	if click, ok := msg.(tea.MouseClickMsg); ok && click.Y == 0 {
 		if p, hit := m.tabAt(click.X); hit {
-			m.goTo(p)
+			return m.goTo(p)
 		}
 		return nil
 	}
@@ -210,17 +213,17 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 }
 
 // goTo shows a page, or says why there is nothing to show.
-func (m *Model) goTo(to place) {
+func (m *Model) goTo(to place) tea.Cmd {
 	if m.pages[to] == nil {
-		m.notice, m.until = common.Notice{Text: "open a run first: Enter on the list of runs"}, m.options.Now().Add(noticeShown)
-		return
+		return common.Notify("open a run first: Enter on the list of runs")
 	}
 	m.at = to
+	return m.pages[to].Update(common.Tick{}) // it has rested while it was hidden
 }
 
 // open opens a run that stands in a folder.
 func (m *Model) open(dir string) tea.Cmd {
-	if m.run != nil && m.run.Dir() == dir {
+	if m.run != nil && m.run.Dir() == dir && m.run.Err == nil {
 		m.at = placeRun
 		return nil
 	}
@@ -335,15 +338,28 @@ func (m *Model) quit() tea.Cmd {
 	if m.options.Running != nil {
 		running = m.options.Running()
 	}
-	if running == "" {
+	unsaved := strings.HasSuffix(m.pages[placeConfig].Title(), "*")
+	switch {
+	case running == "" && !unsaved:
 		return m.quitBecause(Quit{Leaving: LeaveDone})
+	case running == "":
+		return common.Send(common.Ask{
+			Title: "Leave the screen", Text: "The config page holds text that is not saved.",
+			Choices: []common.Choice{
+				{Key: "b", Name: "go back to it", About: "nothing is lost", Do: common.Send(common.OpenConfig{})},
+				{Key: "d", Name: "discard it", About: "the text is lost", Do: common.Send(Quit{Leaving: LeaveDone})},
+			},
+		})
+	}
+	text := fmt.Sprintf("The engine of the run in %s is in this process.", running)
+	if unsaved {
+		text += " The config page holds text that is not saved; it is lost when you leave."
 	}
 	return common.Send(common.Ask{
-		Title: "Leave the screen",
-		Text:  fmt.Sprintf("The run in %s is training in this process.", running),
+		Title: "Leave the screen", Text: text,
 		Choices: []common.Choice{
 			{
-				Key: "k", Name: "keep it running", About: "the screen closes, the run goes on and prints its progress here",
+				Key: "k", Name: "keep it running", About: "the screen closes; the run stays as it is, training or paused, and prints its progress here",
 				Do: common.Send(Quit{Leaving: LeaveRunning}),
 			},
 			{

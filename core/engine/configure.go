@@ -81,14 +81,12 @@ func (e *engine) configure(c steer.Command, at place) error {
 	e.use(cfg)
 	if at.retune != nil {
 		if err := at.retune(); err != nil {
-			e.use(before)
-			return err
+			return e.takeBack(err, before, at)
 		}
 	}
 	if at.search != nil {
 		if err := e.resize(at, cfg); err != nil {
-			e.use(before)
-			return err
+			return e.takeBack(err, before, at)
 		}
 		ev.Planned = at.search.Planned()
 	}

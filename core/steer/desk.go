@@ -56,7 +56,7 @@ func NewDesk(folder *run.Folder) *Desk {
 
 // Viewer is a new viewer of the run in this process.
 func (d *Desk) Viewer() Viewer {
-	return &deskViewer{desk: d, journal: journal{path: d.folder.JournalPath()}}
+	return &deskViewer{desk: d, journal: journal{path: d.folder.JournalPath()}, later: fileViewer{folder: d.folder}}
 }
 
 // Open lets the desk take commands for an engine.
@@ -87,6 +87,13 @@ func (d *Desk) Close(why error) {
 	}
 	d.queue, d.stopped, d.paused = nil, nil, false
 	d.queued.Store(0)
+}
+
+// over reports whether the engine that worked at the desk has ended.
+func (d *Desk) over() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.open && d.engine.Journal != nil
 }
 
 // steerable is nil when the desk takes commands.

@@ -15,6 +15,7 @@ import (
 type deskViewer struct {
 	desk    *Desk
 	journal journal
+	later   fileViewer // when the engine has ended; only asked for things
 }
 
 // Folder is the run's folder.
@@ -23,11 +24,37 @@ func (v *deskViewer) Folder() *run.Folder { return v.desk.folder }
 // Next returns what is new in the journal.
 func (v *deskViewer) Next(limit int) ([]run.Entry, error) { return v.journal.next(limit) }
 
-// Do puts a command on the desk.
-func (v *deskViewer) Do(c Command) error { return v.desk.do(c) }
+// Do puts a command on the desk. Once the engine has ended, it goes to whoever
+// runs the run then.
+func (v *deskViewer) Do(c Command) error {
+	if !v.desk.over() {
+		return v.desk.do(c)
+	}
+	if err := v.Steerable(); err != nil && (c.Act != ActConfigure || !errors.Is(err, ErrIdle)) {
+		return err
+	}
+	return v.later.Do(c)
+}
 
-// Steerable is nil while the engine runs.
-func (v *deskViewer) Steerable() error { return v.desk.steerable() }
+// Steerable is nil while the engine runs, or another process does the run.
+func (v *deskViewer) Steerable() error {
+	if !v.desk.over() {
+		return v.desk.steerable()
+	}
+	switch err := v.later.Steerable(); {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrIdle):
+		return &ended{why: v.desk.steerable()}
+	}
+	return v.desk.steerable() // this process has yet to let go of it
+}
+
+// ended is ErrIdle with the reason why nothing runs the run any more.
+type ended struct{ why error }
+
+func (e *ended) Error() string        { return e.why.Error() }
+func (e *ended) Is(target error) bool { return target == ErrIdle }
 
 // Close ends the viewing.
 func (v *deskViewer) Close() error { return v.journal.close() }

@@ -36,6 +36,7 @@ type App struct {
 
 	noColour      bool
 	theme, glyphs string // of the screen; empty leaves it to the settings
+	runs          string // folder that the screen lists
 }
 
 // Compute is what the program computes with.
@@ -152,6 +153,7 @@ func (a *App) bare() *cobra.Command {
 		}),
 	}
 	root.PersistentFlags().BoolVar(&a.noColour, "no-color", false, "no colours, as with NO_COLOR")
+	root.Flags().StringVar(&a.runs, "runs", runsFolder, "folder of the runs that the screen lists")
 	a.looksFlags(root)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)

@@ -115,7 +115,7 @@ func (a *App) screen(ctx context.Context, j *job) error {
 
 // options are what the screen can ask of this process.
 func (a *App) options(ctx context.Context, h *host, taken *terminal.Terminal, j *job) tui.Options {
-	runs := runsFolder
+	runs := a.runs
 	if j != nil {
 		runs = filepath.Dir(j.folder.Dir())
 	}
@@ -157,6 +157,8 @@ func (a *App) afterScreen(h *host, left tui.Leaving, failed error) error {
 		a.warn("the screen has failed (%v); run %s goes on; Ctrl-C writes a checkpoint and stops it", failed, r.job.folder.Name())
 	case left == tui.LeaveStop && running:
 		r.cancel(errors.New("stopped from the screen"))
+	case running && paused(r.job.folder):
+		a.warn("run %s is paused; detnas resume %s lets it go on, Ctrl-C stops it with a checkpoint", r.job.folder.Name(), r.job.folder.Dir())
 	case running:
 		a.warn("run %s goes on; Ctrl-C writes a checkpoint and stops it", r.job.folder.Name())
 	}
@@ -165,6 +167,12 @@ func (a *App) afterScreen(h *host, left tui.Leaving, failed error) error {
 		return r.err
 	}
 	return a.summary(r.job, r.result)
+}
+
+// paused reports whether a run says that it is paused.
+func paused(f *run.Folder) bool {
+	s, err := f.Status()
+	return err == nil && s.State == run.StatePaused
 }
 
 // remove deletes the folder of a run that no process holds.

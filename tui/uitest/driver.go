@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a driver waits for something to be seen.
-const patience = 5 * time.Minute
+const patience = 2 * time.Minute
 
 // Driver runs a program in a terminal emulator that answers no query.
 type Driver struct {

@@ -21,6 +21,12 @@ func (p *Page) steering() []keymap.Binding {
 	if p.state() == run.StatePaused {
 		pause.Name, pause.Off, pause.Do = "resume", p.unsteerable(run.ActResume), act(run.ActResume)
 	}
+	if r, ok := p.history().State.Steering.Request(run.ActPause); ok && r.Phase == run.PhaseRequested {
+		pause.Name, pause.Off = "withdraw pause", p.away()
+		pause.Do = func() tea.Cmd {
+			return p.run.Do(steer.Command{Act: steer.ActWithdraw, Of: run.ActPause, Who: p.common.Who})
+		}
+	}
 	command, nothing := p.withdrawable()
 	return []keymap.Binding{
 		pause,

@@ -243,7 +243,7 @@ func TestAConstraintForbids(t *testing.T) {
 
 func TestLockAndUnlock(t *testing.T) {
 	s := open(t, uitest.Searching, false, styles.Braille)
-	s.press("shift+tab", "right", "down", "k")
+	s.press("shift+tab", "right", "down", "L")
 	want := steer.Command{Act: run.ActLock, Who: "ann", Block: 2, Choice: "1"}
 	if len(s.fake.did) != 1 || s.fake.did[0] != want {
 		t.Fatalf("did %+v, want %+v", s.fake.did, want)
@@ -251,17 +251,17 @@ func TestLockAndUnlock(t *testing.T) {
 	s.fake.tell(want.Control(run.PhaseRequested, 3, 27, ""))
 	s.poll()
 	s.see("requested: lock block 2 to 5x5, by ann")
-	if s.off("k") == "" {
+	if s.off("L") == "" {
 		t.Error("it can be asked for twice")
 	}
 	s.fake.tell(want.Control(run.PhaseDone, 3, 27, ""))
 	s.poll()
 	s.see("block 2 locked to 5x5", "locked to 5x5")
-	s.press("k")
+	s.press("L")
 	if got, want := s.fake.did[1], (steer.Command{Act: run.ActUnlock, Who: "ann", Block: 2}); got != want {
 		t.Errorf("did %+v, want %+v", got, want)
 	}
-	s.press("up", "k") // another choice in the same block
+	s.press("up", "L") // another choice in the same block
 	if got := s.fake.did[2]; got.Act != run.ActLock || got.Choice != "0" {
 		t.Errorf("did %+v", got)
 	}
@@ -301,7 +301,7 @@ func TestSteeringIsOffWithAReason(t *testing.T) {
 	s.fake.steerable = errors.New("another process runs it")
 	s.poll()
 	s.show(choicesPane)
-	for _, key := range []string{"P", "U", "T", "k", "W"} {
+	for _, key := range []string{"P", "U", "T", "L", "W"} {
 		if got := s.off(key); got != "another process runs it" {
 			t.Errorf("%s is off because %q", key, got)
 		}

@@ -37,7 +37,7 @@ func (p *Page) steerings() []keymap.Binding {
 func (p *Page) lock() keymap.Binding {
 	block, w := p.block+1, p.wheel()
 	locked, is := p.run.History.State.Steering.Locks[block]
-	b := keymap.Binding{Keys: []string{"k"}, Name: "lock", Group: keymap.Steer, About: "have all new candidates keep this choice in this block"}
+	b := keymap.Binding{Keys: []string{"L"}, Name: "lock", Group: keymap.Steer, About: "have all new candidates keep this choice in this block"}
 	none := steering.First(w.Deaf(), w.Over())
 	if p.space.Len() == 0 || p.row >= len(p.space.Choices) {
 		b.Off, b.Do = steering.First(none, "there are no blocks"), func() tea.Cmd { return nil }
