@@ -118,7 +118,7 @@ func (m *Model) keep() tea.Cmd {
 	return func() tea.Msg {
 		if store != nil {
 			if err := store(l); err != nil {
-				return common.Notice{Text: said + ", for now: " + err.Error(), Bad: true}
+				return common.Notice{Text: said + "; not kept for the next start: " + err.Error(), Bad: true}
 			}
 		}
 		return common.Notice{Text: said}

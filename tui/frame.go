@@ -189,6 +189,9 @@ func (m *Model) where(h *history.History, state string) []string {
 	if st.Error != "" {
 		parts = append(parts, m.common.Styles.Bad.Render(st.Error))
 	}
+	if m.run.ConfigErr != nil {
+		parts = append(parts, m.common.Styles.Bad.Render("config: "+oneLine(m.run.ConfigErr.Error())))
+	}
 	return parts
 }
 

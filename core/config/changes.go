@@ -65,23 +65,11 @@ func plainValue(v reflect.Value) any {
 // schemaOrder lists every key as the structs have them.
 func schemaOrder() []string {
 	var keys []string
-	var walk func(table string, t reflect.Type)
-	walk = func(table string, t reflect.Type) {
-		for i := range t.NumField() {
-			f := t.Field(i)
-			key := joinKey(table, f.Tag.Get("toml"))
-			switch {
-			case f.Anonymous:
-				walk(table, f.Type)
-			case !f.IsExported():
-			case f.Type.Kind() == reflect.Struct:
-				walk(key, f.Type)
-			default:
-				keys = append(keys, key)
-			}
+	eachField("", reflect.TypeFor[Config](), func(key string, _ reflect.Type, f reflect.StructField) {
+		if f.Type.Kind() != reflect.Struct {
+			keys = append(keys, key)
 		}
-	}
-	walk("", reflect.TypeFor[Config]())
+	})
 	return keys
 }
 

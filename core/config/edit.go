@@ -44,17 +44,6 @@ func SetInText(text, key, literal string) (string, error) {
 	return src.text, nil
 }
 
-// ValueInText is the value of a key as a text has it, and false where the text
-// leaves it out. The text has to be TOML.
-func ValueInText(text, key string) (string, bool) {
-	for _, e := range newSource("config", text).entries {
-		if e.path == key {
-			return text[e.start:e.end], true
-		}
-	}
-	return "", false
-}
-
 // TableAt is the table that the keys on a line of a text, counted from 1, belong
 // to.
 func TableAt(text string, line int) string {

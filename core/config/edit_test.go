@@ -74,7 +74,7 @@ func TestSetInTextKeepsEverythingElse(t *testing.T) {
 	for _, preset := range Presets() {
 		text := presetText(t, preset)
 		for _, k := range Keys() {
-			was, there := ValueInText(text, k.Path)
+			was, there := Values(text)[k.Path]
 			if !there {
 				continue
 			}
@@ -82,7 +82,7 @@ func TestSetInTextKeepsEverythingElse(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s, %s: %v", preset, k.Path, err)
 			}
-			if now, _ := ValueInText(edited, k.Path); now != k.Default {
+			if now := Values(edited)[k.Path]; now != k.Default {
 				t.Errorf("%s, %s is %s, not %s", preset, k.Path, now, k.Default)
 			}
 			if back, err := SetInText(edited, k.Path, was); err != nil || back != text {
@@ -152,7 +152,7 @@ func FuzzTokens(f *testing.F) {
 		}
 		TableAt(text, 3)
 		if edited, err := SetInText(text, "seed", "5"); err == nil {
-			if v, ok := ValueInText(edited, "seed"); !ok || v != "5" {
+			if v, ok := Values(edited)["seed"]; !ok || v != "5" {
 				t.Fatalf("%q becomes %q with seed %q", text, edited, v)
 			}
 		}

@@ -85,23 +85,9 @@ func fieldDocs() map[string]string {
 		})
 	}
 	out := map[string]string{}
-	var walk func(table string, t reflect.Type)
-	walk = func(table string, t reflect.Type) {
-		for i := range t.NumField() {
-			f := t.Field(i)
-			key := joinKey(table, f.Tag.Get("toml"))
-			switch {
-			case f.Anonymous:
-				walk(table, f.Type)
-			case !f.IsExported():
-			case f.Type.Kind() == reflect.Struct:
-				walk(key, f.Type)
-			default:
-				out[key] = inTOML(structs[t.Name()][f.Name], t)
-			}
-		}
-	}
-	walk("", reflect.TypeFor[Config]())
+	eachField("", reflect.TypeFor[Config](), func(key string, in reflect.Type, f reflect.StructField) {
+		out[key] = inTOML(structs[in.Name()][f.Name], in)
+	})
 	return out
 }
 

@@ -17,23 +17,28 @@ type schema map[string]reflect.Type
 // newSchema returns the schema, which nobody changes.
 var newSchema = sync.OnceValue(func() schema {
 	s := schema{}
-	s.addStruct("", reflect.TypeFor[Config]())
+	eachField("", reflect.TypeFor[Config](), func(key string, _ reflect.Type, f reflect.StructField) {
+		if s[key] = f.Type; f.Type.Kind() == reflect.Struct {
+			s[key] = nil
+		}
+	})
 	return s
 })
 
-func (s schema) addStruct(table string, t reflect.Type) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+// eachField visits the schema's fields in their order, tables before their keys,
+// each with its dotted key and the struct that it stands in.
+func eachField(table string, in reflect.Type, visit func(key string, in reflect.Type, f reflect.StructField)) {
+	for i := range in.NumField() {
+		f := in.Field(i)
 		switch {
 		case f.Anonymous:
-			s.addStruct(table, f.Type)
-		case !f.IsExported():
-		case f.Type.Kind() == reflect.Struct:
+			eachField(table, f.Type, visit)
+		case f.IsExported():
 			key := joinKey(table, f.Tag.Get("toml"))
-			s[key] = nil
-			s.addStruct(key, f.Type)
-		default:
-			s[joinKey(table, f.Tag.Get("toml"))] = f.Type
+			visit(key, in, f)
+			if f.Type.Kind() == reflect.Struct {
+				eachField(key, f.Type, visit)
+			}
 		}
 	}
 }

@@ -76,7 +76,7 @@ func FuzzTyped(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s %q is %s, which is refused: %v", key, typed, value, err)
 		}
-		if now, ok := ValueInText(edited, key); !ok || now != value {
+		if now, ok := Values(edited)[key]; !ok || now != value {
 			t.Fatalf("%s %q is %s and becomes %s", key, typed, value, now)
 		}
 		if again, err := Typed(key, Bare(key, value)); err != nil {

@@ -119,8 +119,10 @@ const about = `DetNAS: neural architecture search for the backbones of object de
 
 detnas trains a supernet, searches it for the subnet that detects best, and
 trains that subnet. One TOML file says all of an experiment; presets come with
-the program. With no command, on a terminal, it opens the screen. It exits with 0, with 1 if something went wrong or a run was
-stopped, and with 2 if the command line makes no sense.`
+the program. With no command, on a terminal, it opens the screen.
+
+It exits with 0, with 1 if something went wrong or a run was stopped, and with 2
+if the command line makes no sense.`
 
 // root is the command tree. Its help is fang's, its errors are not: fang asks
 // the terminal for its background before it prints one.

@@ -139,8 +139,11 @@ func (h *host) watch(dir string) (steer.Viewer, error) {
 	return steer.Watch(f)
 }
 
-// abandon gives up a job that never began.
+// abandon gives up a job that never began; nil is none.
 func (j *job) abandon() error {
+	if j == nil {
+		return nil
+	}
 	err := j.folder.Unlock()
 	j.sweep()
 	return err

@@ -52,42 +52,41 @@ func (a *App) interactive() bool {
 }
 
 // wear settles the screen's looks by the flags, the settings and the terminal.
-func (a *App) wear(path string) (looks.Looks, error) {
-	l, err := looks.Load(path, os.Getenv)
-	if err != nil {
-		return l, err
+// settings is their file; without a home there is none to keep them in.
+func (a *App) wear() (l looks.Looks, settings string, err error) {
+	l = looks.Guess(os.Getenv)
+	if settings, err = looks.Path(); err == nil {
+		if l, err = looks.Load(settings, os.Getenv); err != nil {
+			return l, settings, err
+		}
 	}
 	if a.theme != "" {
 		if _, ok := styles.ThemeNamed(a.theme); !ok {
-			return l, usage("--theme %s is not known; the themes are %s", a.theme, strings.Join(looks.ThemeNames(), ", "))
+			return l, settings, usage("--theme %s is not known; the themes are %s", a.theme, strings.Join(looks.ThemeNames(), ", "))
 		}
 		l.Theme = a.theme
 	}
 	if a.glyphs != "" {
 		if !slices.Contains(styles.Modes(), styles.Mode(a.glyphs)) {
-			return l, usage("--glyphs %s is not known; use braille, block or ascii", a.glyphs)
+			return l, settings, usage("--glyphs %s is not known; use braille, block or ascii", a.glyphs)
 		}
 		l.Mode = styles.Mode(a.glyphs)
 	}
-	return l, nil
+	return l, settings, nil
 }
 
 // screen opens the screen: on the run of a job, which it starts, or on the list
 // of runs. It returns when the user has left it and what runs here has ended.
 func (a *App) screen(ctx context.Context, j *job) error {
-	settings, err := looks.Path()
+	wear, settings, err := a.wear()
 	if err != nil {
-		return err
-	}
-	wear, err := a.wear(settings)
-	if err != nil {
-		return err
+		return errors.Join(err, j.abandon())
 	}
 	live := screenOf(a.Out) // before the terminal is taken
 	outlivePipes()
 	taken, err := terminal.Take()
 	if err != nil {
-		return err
+		return errors.Join(err, j.abandon())
 	}
 	defer taken.Give() //nolint:errcheck // given back below; this is for a panic
 	ctx, stop := gracefully(ctx, func() { _ = taken.Give() })
@@ -96,7 +95,9 @@ func (a *App) screen(ctx context.Context, j *job) error {
 	out := &gate{w: a.Out}
 	h := &host{app: a, out: out, live: live, log: func(path string) (io.WriteCloser, error) { return logBeside(taken, path) }}
 	o := a.options(ctx, h, taken, j)
-	o.Looks, o.Keep = wear, func(l looks.Looks) error { return looks.Save(settings, l) }
+	if o.Looks = wear; settings != "" {
+		o.Keep = func(l looks.Looks) error { return looks.Save(settings, l) }
+	}
 	if j != nil {
 		if o.Open, err = h.start(ctx, j); err != nil {
 			return errors.Join(err, taken.Give())
@@ -106,11 +107,9 @@ func (a *App) screen(ctx context.Context, j *job) error {
 	program := tea.NewProgram(model, tea.WithOutput(taken.Out), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	defer context.AfterFunc(ctx, func() { program.Send(tui.Quit{Leaving: tui.LeaveStop}) })()
 	_, failed := program.Run()
-	if err := taken.Give(); err != nil {
-		return err
-	}
+	given := taken.Give()
 	out.set(true)
-	return a.afterScreen(h, model.Left(), failed)
+	return errors.Join(a.afterScreen(h, model.Left(), failed), given)
 }
 
 // options are what the screen can ask of this process.

@@ -53,3 +53,20 @@ func TestSteerFromAnotherProcess(t *testing.T) {
 	}
 	detnas(t, nil, "resume", "r", "--runs", runs).fails(t, exitFailed, "nothing runs it")
 }
+
+// TestScreenThatDoesNotOpenLeavesNoRun wants a wrong flag of the screen to leave
+// the run's name free.
+func TestScreenThatDoesNotOpenLeavesNoRun(t *testing.T) {
+	runs := t.TempDir()
+	j, err := create(runArgs{config: "tiny", runs: runs, runsBy: true, name: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &App{Out: &bytes.Buffer{}, theme: "pink"}
+	if err := a.screen(t.Context(), j); err == nil || !strings.Contains(err.Error(), "--theme pink") {
+		t.Errorf("the screen opens in pink: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(runs, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

@@ -4,7 +4,6 @@ package follow
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"time"
 
@@ -29,7 +28,8 @@ type Run struct {
 	History   *history.History
 	Config    *config.Config // of the run's folder; nil where it cannot be read
 	Space     nas.Space      // of the config
-	Err       error          // of reading the journal or the config
+	Err       error          // of reading the journal
+	ConfigErr error          // of reading the config as it is now
 	Steerable error          // nil, or why the run takes no commands, as of the last poll
 
 	text    []byte // of the config
@@ -158,10 +158,7 @@ func readConfig(f *run.Folder) parsed {
 
 func (r *Run) take(p parsed) {
 	r.text, r.stamp = p.text, p.stamp
-	if p.err != nil {
-		if r.Err == nil && !errors.Is(p.err, os.ErrNotExist) {
-			r.Err = p.err
-		}
+	if r.ConfigErr = p.err; p.err != nil {
 		return
 	}
 	r.Config = p.cfg

@@ -2,7 +2,9 @@ package follow
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,8 +106,14 @@ func TestPollSeesAnotherConfig(t *testing.T) {
 	if err := os.WriteFile(path, []byte("seed = ["), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _ = r.Take(r.Poll()().(Polled)); r.Err == nil || r.Config == nil {
-		t.Errorf("a config that cannot be read: %v, the one before kept: %v", r.Err, r.Config != nil)
+	if _, _ = r.Take(r.Poll()().(Polled)); r.ConfigErr == nil || r.Err != nil || r.Config == nil {
+		t.Errorf("a config that cannot be read: %v, the journal: %v, the config before kept: %v", r.ConfigErr, r.Err, r.Config != nil)
+	}
+	if err := os.WriteFile(path, []byte("seed = 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _ = r.Take(r.Poll()().(Polled)); strings.Contains(fmt.Sprint(r.ConfigErr), "seed = [") {
+		t.Errorf("what was mended is still wrong: %v", r.ConfigErr)
 	}
 }
 

@@ -118,7 +118,7 @@ func TestEscapeLeavesTheText(t *testing.T) {
 
 func TestWordsTurn(t *testing.T) {
 	f := filled(t, uitest.Common(true, styles.Braille))
-	value := func() string { v, _ := config.ValueInText(f.Text(), f.Key()); return v }
+	value := func() string { return config.Values(f.Text())[f.Key()] }
 	f.Select("supernet-finetune.schedule")
 	shows(t, f, "takes constant, linear, poly, step, cosine")
 	var seen []string
@@ -156,7 +156,7 @@ func TestLists(t *testing.T) {
 	if !press(f, "enter") {
 		t.Fatal("a list without brackets is refused")
 	}
-	if v, _ := config.ValueInText(f.Text(), "data.detection.short"); v != "[96, 128]" {
+	if v := config.Values(f.Text())["data.detection.short"]; v != "[96, 128]" {
 		t.Error(v)
 	}
 }
