@@ -14,43 +14,9 @@ import (
 	"detnas/tui/uitest"
 )
 
-// fake is a viewer of made-up entries.
-type fake struct {
-	folder    *run.Folder
-	entries   []run.Entry
-	steerable error
-	err       error
-	did       []steer.Command
-}
-
-func (f *fake) Folder() *run.Folder { return f.folder }
-func (f *fake) Steerable() error    { return f.steerable }
-func (f *fake) Close() error        { return nil }
-
-func (f *fake) Next(limit int) ([]run.Entry, error) {
-	n := min(limit, len(f.entries))
-	out := f.entries[:n]
-	f.entries = f.entries[n:]
-	return out, f.err
-}
-
-func (f *fake) Do(c steer.Command) error {
-	f.did = append(f.did, c)
-	return f.steerable
-}
-
-func viewer(t *testing.T, place string) *fake {
-	t.Helper()
-	folder, err := run.Find("", uitest.Sample(t, place))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &fake{folder: folder, entries: uitest.SampleEntries(place)}
-}
-
 func TestReadTakesTheWholeJournalAndTheConfig(t *testing.T) {
-	v := viewer(t, uitest.Finished)
-	want := len(v.entries)
+	v := uitest.View(t, uitest.Finished)
+	want := len(v.Entries)
 	r := Read(v)
 	if r.Err != nil || int(r.History.Events) != want || r.Config == nil || len(r.Space.Blocks()) == 0 || r.Text() == "" {
 		t.Errorf("%d of %d events, config %v, space %v, %v", r.History.Events, want, r.Config != nil, r.Space, r.Err)
@@ -58,9 +24,9 @@ func TestReadTakesTheWholeJournalAndTheConfig(t *testing.T) {
 }
 
 func TestPollTakesWhatIsNew(t *testing.T) {
-	v := viewer(t, uitest.Training)
-	late := v.entries[len(v.entries)-5:]
-	v.entries = v.entries[:len(v.entries)-5]
+	v := uitest.View(t, uitest.Training)
+	late := v.Entries[len(v.Entries)-5:]
+	v.Entries = v.Entries[:len(v.Entries)-5]
 	r := Read(v)
 	poll := func() (news, more bool) {
 		t.Helper()
@@ -77,11 +43,11 @@ func TestPollTakesWhatIsNew(t *testing.T) {
 		t.Error("news without any")
 	}
 	before := r.History.Events
-	v.entries = late
+	v.Entries = late
 	if news, more := poll(); !news || more || r.History.Events != before+5 {
 		t.Errorf("news %v, more %v, %d events", news, more, r.History.Events-before)
 	}
-	v.steerable = errors.New("gone")
+	v.Away = errors.New("gone")
 	if news, _ := poll(); !news || r.Steerable == nil {
 		t.Error("it is not seen that the run takes no commands any more")
 	}
@@ -91,9 +57,9 @@ func TestPollTakesWhatIsNew(t *testing.T) {
 }
 
 func TestPollSeesAnotherConfig(t *testing.T) {
-	v := viewer(t, uitest.Training)
+	v := uitest.View(t, uitest.Training)
 	r := Read(v)
-	path := v.folder.Config()
+	path := v.At.Config()
 	if err := os.WriteFile(path, []byte(r.Text()+"\n# a comment\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -118,12 +84,12 @@ func TestPollSeesAnotherConfig(t *testing.T) {
 }
 
 func TestDoTellsOfARefusal(t *testing.T) {
-	v := viewer(t, uitest.Training)
+	v := uitest.View(t, uitest.Training)
 	r := Read(v)
-	if _, ok := r.Do(steer.Command{Act: run.ActPause})().(Done); !ok || len(v.did) != 1 {
-		t.Errorf("did %v", v.did)
+	if _, ok := r.Do(steer.Command{Act: run.ActPause})().(Done); !ok || len(v.Did) != 1 {
+		t.Errorf("did %v", v.Did)
 	}
-	v.steerable = errors.New("nobody listens")
+	v.Away = errors.New("nobody listens")
 	if n, ok := r.Do(steer.Command{Act: run.ActPause})().(common.Notice); !ok || !n.Bad || n.Text != "nobody listens" {
 		t.Errorf("%+v", n)
 	}

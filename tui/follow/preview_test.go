@@ -39,7 +39,7 @@ func load(t *testing.T, r *Run, subnet string) Preview {
 }
 
 func TestPreviewsAreReadSmall(t *testing.T) {
-	v := viewer(t, uitest.Finished)
+	v := uitest.View(t, uitest.Finished)
 	r := Read(v)
 	if p := load(t, r, "0-0-00-0"); !errors.Is(p.Err, os.ErrNotExist) || len(p.Pictures) != 0 {
 		t.Fatalf("of a run that keeps none: %+v", p)
@@ -51,7 +51,7 @@ func TestPreviewsAreReadSmall(t *testing.T) {
 		images.Images = append(images.Images, run.PreviewImage{ID: int64(i), Path: big, Width: 640, Height: 500})
 	}
 	images.Images[1].Path = gone
-	if err := v.folder.WritePreviewImages(images); err != nil {
+	if err := v.At.WritePreviewImages(images); err != nil {
 		t.Fatal(err)
 	}
 	p := load(t, r, "0-0-00-0")
@@ -69,7 +69,7 @@ func TestPreviewsAreReadSmall(t *testing.T) {
 	}
 	for _, step := range []int{3, 5} {
 		found := run.Preview{Subnet: "0-0-00-0", Step: step, Found: map[int64][]run.PreviewBox{0: {{Score: 0.5}}}}
-		if err := v.folder.WritePreview(found); err != nil {
+		if err := v.At.WritePreview(found); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,11 +79,11 @@ func TestPreviewsAreReadSmall(t *testing.T) {
 }
 
 func TestPicturesAreReadOnce(t *testing.T) {
-	v := viewer(t, uitest.Finished)
+	v := uitest.View(t, uitest.Finished)
 	r := Read(v)
 	path := filepath.Join(t.TempDir(), "a.png")
 	images := run.PreviewImages{Classes: []string{"ring"}, Images: []run.PreviewImage{{ID: 1, Path: path, Width: 40, Height: 30}}}
-	if err := v.folder.WritePreviewImages(images); err != nil {
+	if err := v.At.WritePreviewImages(images); err != nil {
 		t.Fatal(err)
 	}
 	r.Keep(load(t, r, "0")) // the file is not there yet
@@ -102,12 +102,12 @@ func TestPicturesAreReadOnce(t *testing.T) {
 }
 
 func TestABrokenPreviewIsSaid(t *testing.T) {
-	v := viewer(t, uitest.Finished)
+	v := uitest.View(t, uitest.Finished)
 	r := Read(v)
-	if err := v.folder.WritePreviewImages(run.PreviewImages{}); err != nil {
+	if err := v.At.WritePreviewImages(run.PreviewImages{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(v.folder.PreviewPath(3, "0"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(v.At.PreviewPath(3, "0"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if p := load(t, r, "0"); p.Err == nil || errors.Is(p.Err, os.ErrNotExist) {

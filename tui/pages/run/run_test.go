@@ -19,37 +19,10 @@ import (
 	"detnas/tui/uitest"
 )
 
-// viewer is a run that takes commands, and whose journal is made up.
-type viewer struct {
-	folder  *run.Folder
-	entries []run.Entry
-	away    error
-	did     []steer.Command
-}
-
-func (v *viewer) Folder() *run.Folder { return v.folder }
-func (v *viewer) Steerable() error    { return v.away }
-func (v *viewer) Close() error        { return nil }
-func (v *viewer) Do(c steer.Command) error {
-	v.did = append(v.did, c)
-	return v.away
-}
-
-func (v *viewer) Next(limit int) ([]run.Entry, error) {
-	n := min(limit, len(v.entries))
-	out := v.entries[:n]
-	v.entries = v.entries[n:]
-	return out, nil
-}
-
 // made is the page of a sample run, which takes commands where it goes on.
-func made(t testing.TB, place string, colour bool, mode styles.Mode) (*Page, *viewer) {
+func made(t testing.TB, place string, colour bool, mode styles.Mode) (*Page, *uitest.Viewer) {
 	t.Helper()
-	folder, err := run.Find("", uitest.Sample(t, place))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &viewer{folder: folder, entries: uitest.SampleEntries(place)}
+	v := uitest.View(t, place)
 	p := New(uitest.Common(colour, mode), follow.Read(v))
 	p.Resize(80, 20)
 	send(p, follow.Updated{})
@@ -299,7 +272,7 @@ func TestSteering(t *testing.T) {
 	p, v := made(t, uitest.Training, true, styles.Braille)
 	press(t, p, "p")
 	press(t, p, "K")
-	if got := fmt.Sprint(v.did); got != fmt.Sprint([]steer.Command{{Act: run.ActPause, Who: "ann"}, {Act: run.ActCheckpoint, Who: "ann"}}) {
+	if got := fmt.Sprint(v.Did); got != fmt.Sprint([]steer.Command{{Act: run.ActPause, Who: "ann"}, {Act: run.ActCheckpoint, Who: "ann"}}) {
 		t.Errorf("did %s", got)
 	}
 	if strings.Contains(shown(p), "requested") || strings.Contains(shown(p), "pausing") {
@@ -307,20 +280,20 @@ func TestSteering(t *testing.T) {
 	}
 	msgs := press(t, p, "S")
 	ask, ok := msgs[0].(common.Ask)
-	if !ok || len(v.did) != 2 || ask.Choices[0].Do != nil {
+	if !ok || len(v.Did) != 2 || ask.Choices[0].Do != nil {
 		t.Fatalf("S asks %+v", msgs)
 	}
 	ask.Choices[1].Do()
-	if v.did[2].Act != run.ActStop {
-		t.Errorf("did %+v", v.did)
+	if v.Did[2].Act != run.ActStop {
+		t.Errorf("did %+v", v.Did)
 	}
 }
 
 // take adds events to the journal and has the page take them in.
-func take(p *Page, v *viewer, events ...run.Event) {
+func take(p *Page, v *uitest.Viewer, events ...run.Event) {
 	for i, e := range events {
 		seq := p.run.History.State.Seq + int64(i) + 1
-		v.entries = append(v.entries, run.Entry{Header: run.Header{V: 1, Seq: seq, Time: uitest.Now, Type: e.Kind()}, Event: e})
+		v.Entries = append(v.Entries, run.Entry{Header: run.Header{V: 1, Seq: seq, Time: uitest.Now, Type: e.Kind()}, Event: e})
 	}
 	if polled, ok := p.run.Poll()().(follow.Polled); ok {
 		p.run.Take(polled)
@@ -336,8 +309,8 @@ func TestAPauseIsShownAsItGoes(t *testing.T) {
 	press(t, p, "p") // a second one takes the first back
 	press(t, p, "w")
 	for i := range 2 {
-		if len(v.did) != 2 || v.did[i].Act != steer.ActWithdraw || v.did[i].Of != run.ActPause {
-			t.Errorf("p and w do %+v", v.did)
+		if len(v.Did) != 2 || v.Did[i].Act != steer.ActWithdraw || v.Did[i].Of != run.ActPause {
+			t.Errorf("p and w do %+v", v.Did)
 		}
 	}
 	c.Phase = run.PhaseBegun
@@ -350,27 +323,27 @@ func TestAPauseIsShownAsItGoes(t *testing.T) {
 	take(p, v, c)
 	wants(t, p, "‖ paused at step 1, iteration 300; p goes on", "‖ 1 pretrain")
 	press(t, p, "p")
-	if v.did[len(v.did)-1].Act != run.ActResume {
-		t.Errorf("p does %+v", v.did)
+	if v.Did[len(v.Did)-1].Act != run.ActResume {
+		t.Errorf("p does %+v", v.Did)
 	}
 }
 
 func TestARunThatNobodyRuns(t *testing.T) {
 	p, v := made(t, uitest.Training, true, styles.Braille)
-	v.away = errors.New("nothing runs it; resume it first")
+	v.Away = errors.New("nothing runs it; resume it first")
 	take(p, v)
 	wants(t, p, "! interrupted: its process is gone", "! 1 pretrain")
 	if m := press(t, p, "p"); !strings.Contains(fmt.Sprint(m), "interrupted") {
 		t.Errorf("p says %v", m)
 	}
 	m, ok := press(t, p, "r")[0].(common.ResumeRun)
-	if !ok || m.Dir != v.folder.Dir() {
+	if !ok || m.Dir != v.At.Dir() {
 		t.Errorf("r asks for %+v", m)
 	}
-	if err := v.folder.Lock(); err != nil { // another process takes it up
+	if err := v.At.Lock(); err != nil { // another process takes it up
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = v.folder.Unlock() })
+	t.Cleanup(func() { _ = v.At.Unlock() })
 	send(p, common.Tick{})
 	if strings.Contains(shown(p), "interrupted") {
 		t.Errorf("a run that is held is interrupted:\n%s", shown(p))

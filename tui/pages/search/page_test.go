@@ -80,12 +80,12 @@ func TestUnchangedPageIsTheSame(t *testing.T) {
 	if s.View() != before {
 		t.Error("the page has changed with nothing new")
 	}
-	s.fake.tell(run.Train{Step: 3, Iteration: 1}, run.Usage{CPU: 1})
+	s.fake.Tell(run.Train{Step: 3, Iteration: 1}, run.Usage{CPU: 1})
 	s.poll()
 	if s.View() != before {
 		t.Error("the page has changed with what it does not show")
 	}
-	s.fake.tell(run.Candidate{Index: 27, Generation: 2, Origin: "mutation", Subnet: "0-0-00-0", Score: 0.9})
+	s.fake.Tell(run.Candidate{Index: 27, Generation: 2, Origin: "mutation", Subnet: "0-0-00-0", Score: 0.9})
 	s.poll()
 	s.see("0.9000", "28 candidates")
 }
@@ -162,39 +162,39 @@ func TestPinAndUnpin(t *testing.T) {
 	best := s.rows[0].Key
 	s.press("P")
 	want := steer.Command{Act: run.ActPin, Who: "ann", Subnet: best}
-	if len(s.fake.did) != 1 || s.fake.did[0] != want {
-		t.Fatalf("did %+v, want %+v", s.fake.did, want)
+	if len(s.fake.Did) != 1 || s.fake.Did[0] != want {
+		t.Fatalf("did %+v, want %+v", s.fake.Did, want)
 	}
 	ask := want.Control(run.PhaseRequested, 3, 27, "")
-	s.fake.tell(ask)
+	s.fake.Tell(ask)
 	s.poll()
 	s.see("requested: pin "+best+", by ann", "pin?")
 	if s.off("P") == "" || s.off("W") != "" {
 		t.Errorf("pin off %q, withdraw off %q", s.off("P"), s.off("W"))
 	}
 	s.press("W")
-	if got, want := s.fake.did[1], (steer.Command{Act: steer.ActWithdraw, Who: "ann", Of: run.ActPin, Subnet: best}); got != want {
+	if got, want := s.fake.Did[1], (steer.Command{Act: steer.ActWithdraw, Who: "ann", Of: run.ActPin, Subnet: best}); got != want {
 		t.Errorf("did %+v, want %+v", got, want)
 	}
 	ask.Phase = run.PhaseDone
-	s.fake.tell(ask)
+	s.fake.Tell(ask)
 	s.poll()
 	s.see("◆ pinned", "1 pinned")
 	s.press("U")
-	if got, want := s.fake.did[2], (steer.Command{Act: run.ActUnpin, Who: "ann", Subnet: best}); got != want {
+	if got, want := s.fake.Did[2], (steer.Command{Act: run.ActUnpin, Who: "ann", Subnet: best}); got != want {
 		t.Errorf("did %+v, want %+v", got, want)
 	}
 }
 
 func TestPinnedButNotEvaluatedWaitsInTheTable(t *testing.T) {
 	s := open(t, uitest.Searching, false, styles.Braille)
-	s.fake.tell(run.Control{What: run.ActPin, Who: "bob", Phase: run.PhaseDone, Step: 3, Subnet: "0-0-00-0"})
+	s.fake.Tell(run.Control{What: run.ActPin, Who: "bob", Phase: run.PhaseDone, Step: 3, Subnet: "0-0-00-0"})
 	s.poll()
 	s.see("waits")
 	if s.rows[0].Key != "0-0-00-0" {
 		t.Errorf("first is %s", s.rows[0].Key)
 	}
-	s.fake.tell(run.Candidate{Index: 27, Generation: 2, Origin: "pinned", Subnet: "0-0-00-0", Score: 0.01})
+	s.fake.Tell(run.Candidate{Index: 27, Generation: 2, Origin: "pinned", Subnet: "0-0-00-0", Score: 0.01})
 	s.poll()
 	if strings.Contains(s.text(), "waits") || len(s.rows) != 28 {
 		t.Errorf("it still waits:\n%s", s.text())
@@ -212,7 +212,7 @@ func TestBuildOnTheMap(t *testing.T) {
 	}
 	s.see("Built "+built, "conv_macs", "allowed", "not evaluated")
 	s.press("P")
-	if got := s.fake.did[0]; got.Subnet != built || got.Act != run.ActPin {
+	if got := s.fake.Did[0]; got.Subnet != built || got.Act != run.ActPin {
 		t.Errorf("did %+v", got)
 	}
 	s.press("o")
@@ -245,24 +245,24 @@ func TestLockAndUnlock(t *testing.T) {
 	s := open(t, uitest.Searching, false, styles.Braille)
 	s.press("shift+tab", "right", "down", "L")
 	want := steer.Command{Act: run.ActLock, Who: "ann", Block: 2, Choice: "1"}
-	if len(s.fake.did) != 1 || s.fake.did[0] != want {
-		t.Fatalf("did %+v, want %+v", s.fake.did, want)
+	if len(s.fake.Did) != 1 || s.fake.Did[0] != want {
+		t.Fatalf("did %+v, want %+v", s.fake.Did, want)
 	}
-	s.fake.tell(want.Control(run.PhaseRequested, 3, 27, ""))
+	s.fake.Tell(want.Control(run.PhaseRequested, 3, 27, ""))
 	s.poll()
 	s.see("requested: lock block 2 to 5x5, by ann")
 	if s.off("L") == "" {
 		t.Error("it can be asked for twice")
 	}
-	s.fake.tell(want.Control(run.PhaseDone, 3, 27, ""))
+	s.fake.Tell(want.Control(run.PhaseDone, 3, 27, ""))
 	s.poll()
 	s.see("block 2 locked to 5x5", "locked to 5x5")
 	s.press("L")
-	if got, want := s.fake.did[1], (steer.Command{Act: run.ActUnlock, Who: "ann", Block: 2}); got != want {
+	if got, want := s.fake.Did[1], (steer.Command{Act: run.ActUnlock, Who: "ann", Block: 2}); got != want {
 		t.Errorf("did %+v, want %+v", got, want)
 	}
 	s.press("up", "L") // another choice in the same block
-	if got := s.fake.did[2]; got.Act != run.ActLock || got.Choice != "0" {
+	if got := s.fake.Did[2]; got.Act != run.ActLock || got.Choice != "0" {
 		t.Errorf("did %+v", got)
 	}
 }
@@ -275,16 +275,16 @@ func TestChooseAsks(t *testing.T) {
 		t.Fatalf("asked %+v", s.last)
 	}
 	ask.Choices[0].Do()
-	if got, want := s.fake.did[0], (steer.Command{Act: run.ActChoose, Who: "ann", Subnet: s.rows[0].Key}); got != want {
+	if got, want := s.fake.Did[0], (steer.Command{Act: run.ActChoose, Who: "ann", Subnet: s.rows[0].Key}); got != want {
 		t.Errorf("did %+v, want %+v", got, want)
 	}
-	s.fake.tell(s.fake.did[0].Control(run.PhaseDone, 3, 27, ""))
+	s.fake.Tell(s.fake.Did[0].Control(run.PhaseDone, 3, 27, ""))
 	s.poll()
 	s.see("chosen " + s.rows[0].Key)
 	s.press("T")
 	ask, _ = s.last.(common.Ask)
 	ask.Choices[len(ask.Choices)-1].Do()
-	if got := s.fake.did[1]; got.Act != run.ActChoose || got.Subnet != "" {
+	if got := s.fake.Did[1]; got.Act != run.ActChoose || got.Subnet != "" {
 		t.Errorf("it is not left to the search: %+v", got)
 	}
 }
@@ -298,7 +298,7 @@ func TestSteeringIsOffWithAReason(t *testing.T) {
 	}
 	s.see("found")
 	s = open(t, uitest.Searching, false, styles.Braille)
-	s.fake.steerable = errors.New("another process runs it")
+	s.fake.Away = errors.New("another process runs it")
 	s.poll()
 	s.show(choicesPane)
 	for _, key := range []string{"P", "U", "T", "L", "W"} {
@@ -383,7 +383,7 @@ func TestMouse(t *testing.T) {
 
 func TestAResumedSearchBeginsAnew(t *testing.T) {
 	s := open(t, uitest.Searching, false, styles.Braille)
-	s.fake.tell(
+	s.fake.Tell(
 		run.StepStarted{Step: 3, Name: "search", Iteration: 2, Iterations: 40},
 		run.Candidate{Index: 2, Generation: 0, Origin: "random", Subnet: "0-0-00-0", Score: 0.8},
 	)
@@ -425,9 +425,9 @@ func filled(t testing.TB, space nas.Space, n int) *screen {
 	s := open(t, uitest.Training, true, styles.Braille)
 	s.run.Space = space
 	rng := rand.New(rand.NewPCG(3, 4))
-	s.fake.tell(run.StepStarted{Step: 3, Name: "search", Iterations: n})
+	s.fake.Tell(run.StepStarted{Step: 3, Name: "search", Iterations: n})
 	for i := range n {
-		s.fake.tell(made(space, rng, i))
+		s.fake.Tell(made(space, rng, i))
 	}
 	s.poll()
 	return s

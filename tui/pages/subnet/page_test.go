@@ -24,41 +24,17 @@ import (
 	"detnas/tui/uitest"
 )
 
-// fake is a viewer of made-up entries that keeps what it is told to do.
-type fake struct {
-	folder    *run.Folder
-	entries   []run.Entry
-	steerable error
-	did       []steer.Command
-}
-
-func (f *fake) Folder() *run.Folder      { return f.folder }
-func (f *fake) Steerable() error         { return f.steerable }
-func (f *fake) Close() error             { return nil }
-func (f *fake) Do(c steer.Command) error { f.did = append(f.did, c); return nil }
-
-func (f *fake) Next(limit int) ([]run.Entry, error) {
-	n := min(limit, len(f.entries))
-	out := f.entries[:n]
-	f.entries = f.entries[n:]
-	return out, nil
-}
-
 // screen is a page with the run that it shows.
 type screen struct {
 	*Page
 	t    testing.TB
-	fake *fake
+	fake *uitest.Viewer
 	last []tea.Msg // what the last key brought
 }
 
 func open(t testing.TB, place string, colour bool, mode styles.Mode) *screen {
 	t.Helper()
-	folder, err := run.Find("", uitest.Sample(t, place))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fake{folder: folder, entries: uitest.SampleEntries(place)}
+	f := uitest.View(t, place)
 	r := follow.Read(f)
 	if r.Err != nil {
 		t.Fatal(r.Err)
@@ -94,9 +70,7 @@ func (s *screen) run(cmd tea.Cmd) {
 
 func (s *screen) tell(events ...run.Event) {
 	s.t.Helper()
-	for _, e := range events {
-		s.fake.entries = append(s.fake.entries, run.Entry{Header: run.Header{Time: uitest.Now, Type: e.Kind()}, Event: e})
-	}
+	s.fake.Tell(events...)
 	p, ok := s.Page.run.Poll()().(follow.Polled)
 	if !ok {
 		s.t.Fatal("no poll")
@@ -121,14 +95,7 @@ func (s *screen) press(keys ...string) *screen {
 	return s
 }
 
-func (s *screen) off(key string) string {
-	s.t.Helper()
-	b, ok := keymap.Find(s.Bindings(), key)
-	if !ok {
-		s.t.Fatalf("%s is not bound", key)
-	}
-	return b.Off
-}
+func (s *screen) off(key string) string { s.t.Helper(); return uitest.Off(s.t, s.Bindings(), key) }
 
 func (s *screen) text() string {
 	text, _ := uitest.Cells(s.View(), s.width, s.height)
@@ -137,11 +104,7 @@ func (s *screen) text() string {
 
 func (s *screen) see(words ...string) {
 	s.t.Helper()
-	for _, w := range words {
-		if !strings.Contains(s.text(), w) {
-			s.t.Fatalf("no %q in\n%s", w, s.text())
-		}
-	}
+	uitest.See(s.t, s.View(), s.width, s.height, words...)
 }
 
 const bestOne = "2-3-21-2" // of the sample search, a mutation of an early candidate
@@ -169,7 +132,7 @@ func (s *screen) keepPreviews() {
 		{ID: 7, Path: path, Width: 64, Height: 48, Boxes: []run.PreviewBox{{Label: 0, Box: [4]float64{4, 4, 20, 20}}, {Label: 1, Box: [4]float64{40, 20, 20, 20}}}},
 		{ID: 8, Path: "/no/such/folder/000008.png", Width: 64, Height: 48},
 	}}
-	if err := s.fake.folder.WritePreviewImages(images); err != nil {
+	if err := s.fake.At.WritePreviewImages(images); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, step := range []int{3, 5} {
@@ -178,7 +141,7 @@ func (s *screen) keepPreviews() {
 			{Label: 1, Box: [4]float64{2, 30, 9, 9}, Score: 0.42},
 			{Label: 9, Box: [4]float64{30, 2, 9, 9}, Score: 0.12},
 		}}}
-		if err := s.fake.folder.WritePreview(found); err != nil {
+		if err := s.fake.At.WritePreview(found); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -347,7 +310,7 @@ func TestDetectionsComeWithTheCandidate(t *testing.T) {
 	s.see("kept from the search, step 3, on")
 	s.keepPreviews()
 	found := run.Preview{Subnet: "0-0-00-0", Step: 3, Found: map[int64][]run.PreviewBox{7: {{Score: 0.77, Box: [4]float64{4, 4, 20, 20}}}}}
-	if err := s.fake.folder.WritePreview(found); err != nil {
+	if err := s.fake.At.WritePreview(found); err != nil {
 		t.Fatal(err)
 	}
 	s.tell(run.StepStarted{Step: 3, Iterations: 4}, run.Candidate{Subnet: "0-0-00-0", Origin: "random", Score: 0.1})
@@ -376,10 +339,10 @@ func TestPairing(t *testing.T) {
 func TestSteering(t *testing.T) {
 	s := open(t, uitest.Searching, false, styles.Braille)
 	s.press("P")
-	if want := (steer.Command{Act: run.ActPin, Who: "ann", Subnet: bestOne}); len(s.fake.did) != 1 || s.fake.did[0] != want {
-		t.Fatalf("did %+v", s.fake.did)
+	if want := (steer.Command{Act: run.ActPin, Who: "ann", Subnet: bestOne}); len(s.fake.Did) != 1 || s.fake.Did[0] != want {
+		t.Fatalf("did %+v", s.fake.Did)
 	}
-	s.tell(s.fake.did[0].Control(run.PhaseDone, 3, 27, ""))
+	s.tell(s.fake.Did[0].Control(run.PhaseDone, 3, 27, ""))
 	s.see("◆ pinned")
 	s.press("T")
 	ask, ok := s.last[0].(common.Ask)
@@ -387,7 +350,7 @@ func TestSteering(t *testing.T) {
 		t.Fatalf("asked %v", s.last)
 	}
 	ask.Choices[0].Do()
-	if got := s.fake.did[1]; got.Act != run.ActChoose || got.Subnet != bestOne {
+	if got := s.fake.Did[1]; got.Act != run.ActChoose || got.Subnet != bestOne {
 		t.Errorf("did %+v", got)
 	}
 	cfg := *s.Page.run.Config
@@ -398,7 +361,7 @@ func TestSteering(t *testing.T) {
 	if got := s.off("P"); !strings.Contains(got, "constraint") {
 		t.Errorf("pin is off because %q", got)
 	}
-	s.fake.steerable = errors.New("nobody runs it")
+	s.fake.Away = errors.New("nobody runs it")
 	s.tell()
 	if got := s.off("T"); got != "nobody runs it" {
 		t.Errorf("choose is off because %q", got)
