@@ -63,13 +63,11 @@ func TestSteerARunFromTheScreen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	viewer, err := s.start(common.StartRun{Config: "tiny", Text: cfg.Resolved(), Name: "evening"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := filepath.Join(s.runs, "evening")
 	d := uitest.Drive(t, tui.New(tui.Options{
-		Runs: s.runs, Who: "ann", Looks: looks.Looks{Theme: "dark", Mode: styles.Braille, Colour: true}, Open: viewer,
+		Runs: s.runs, Who: "ann", Looks: looks.Looks{Theme: "dark", Mode: styles.Braille, Colour: true}, Open: func() (steer.Viewer, error) {
+			return s.start(common.StartRun{Config: "tiny", Text: cfg.Resolved(), Name: "evening"})
+		},
 		Watch: func(string) (steer.Viewer, error) { return s.desk.Viewer(), nil },
 	}), 160, 50)
 

@@ -60,7 +60,7 @@ func (m *Model) global() []keymap.Binding {
 			Do: m.nextTheme,
 		},
 		keymap.Binding{
-			Keys: []string{"q", "ctrl+c"}, Name: "quit", About: "leave the screen; a run in this process goes on or stops, as you say", Group: keymap.Go,
+			Keys: []string{"q", "ctrl+c"}, Name: "quit", About: "leave the screen; the open run goes on, pauses or stops, as you say", Group: keymap.Go,
 			Do: m.quit,
 		},
 	)

@@ -34,11 +34,8 @@ func watched(t *testing.T, dir string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := steer.Watch(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Options{Runs: filepath.Dir(dir), Who: "ann", Looks: colourful, Watch: watch, Open: v, Delete: os.RemoveAll}
+	open := func() (steer.Viewer, error) { return steer.Watch(f) }
+	return Options{Runs: filepath.Dir(dir), Who: "ann", Looks: colourful, Watch: watch, Open: open, Delete: os.RemoveAll}
 }
 
 // TestNothingIsWrittenWhenNothingChanges counts on every page of a run that is

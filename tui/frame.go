@@ -158,13 +158,7 @@ func (m *Model) status() string {
 	for _, part := range m.where(h, state) {
 		left += s.Faint.Render("  ") + part
 	}
-	right := ""
-	if m.strays > 0 {
-		right = fmt.Sprintf("log +%d ", m.strays)
-	}
-	room := m.width - ansi.StringWidth(right) - 1
-	left = ansi.Truncate(left, room, g.Ellipsis)
-	return m.fit(left + strings.Repeat(" ", max(0, room-ansi.StringWidth(left)+1)) + s.Faint.Render(right))
+	return m.fit(ansi.Truncate(left, m.width-1, g.Ellipsis))
 }
 
 // where are the parts that say how far the run is.

@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/tui/common"
 	"detnas/tui/follow"
@@ -31,35 +32,30 @@ type Options struct {
 	Runs string // folder of the runs
 	Who  string // who steers, for the journal
 	looks.Looks
-	// Open is the run to begin with; nil begins with the list of runs.
-	Open steer.Viewer
-	// Watch opens a run for viewing: this process's own engine's viewer when it
-	// runs that run, else one that follows its journal.
+	// Open opens the run to begin with; where it fails, the screen closes. Nil
+	// begins with the list of runs.
+	Open func() (steer.Viewer, error)
+	// Watch opens a run for viewing.
 	Watch func(dir string) (steer.Viewer, error)
-	// Start starts a run in this process, and Resume goes on with one. They
-	// return before it has begun in earnest.
+	// Start starts a run that outlives the screen, and Resume goes on with one.
+	// They return when it is in its journal.
 	Start  func(common.StartRun) (steer.Viewer, error)
 	Resume func(dir string) (steer.Viewer, error)
 	// Delete removes a run's folder.
 	Delete func(dir string) error
-	// Running is the folder of the run whose engine is in this process, or "".
-	Running func() string
-	// Strays counts the lines that libraries have printed into the log since the
-	// screen began.
-	Strays func() int
 	// Keep stores the looks that the user chose.
 	Keep func(looks.Looks) error
 	Now  func() time.Time // the clock; nil is the real one
 }
 
-// Leaving is how the user left the screen.
+// Leaving is what the user wanted of the open run when leaving the screen.
 type Leaving int
 
 // The ways to leave.
 const (
-	LeaveDone    Leaving = iota // nothing runs in this process
-	LeaveRunning                // what runs here goes on without the screen
-	LeaveStop                   // what runs here is to stop
+	LeaveAlone   Leaving = iota // it stays as it is
+	LeavePaused                 // it was told to pause
+	LeaveStopped                // it was told to stop
 )
 
 // place is one of the pages.
@@ -91,9 +87,9 @@ type Model struct {
 	modal   cover
 	notice  common.Notice
 	until   time.Time // when the notice goes
-	strays  int
 	leaving Leaving
-	still   bool // no ticks, for tests
+	failed  error // of opening the first run
+	still   bool  // no ticks, for tests
 
 	frame string // the last view; empty when it has to be drawn anew
 }
@@ -117,8 +113,17 @@ func New(o Options) *Model {
 	return m
 }
 
-// Left is how the user left the screen.
-func (m *Model) Left() Leaving { return m.leaving }
+// Left is how the user left the screen, and the folder of the run that was open
+// on it; nil where none was.
+func (m *Model) Left() (Leaving, *run.Folder) {
+	if m.run == nil {
+		return m.leaving, nil
+	}
+	return m.leaving, m.run.Viewer.Folder()
+}
+
+// Err is why the screen closed by itself; nil where the user left it.
+func (m *Model) Err() error { return m.failed }
 
 // dress puts looks on.
 func (m *Model) dress(l looks.Looks) {
@@ -151,7 +156,7 @@ func (m *Model) Init() tea.Cmd {
 		cmds = append(cmds, poll(), second())
 	}
 	if m.options.Open != nil {
-		cmds = append(cmds, m.follow(m.options.Open))
+		cmds = append(cmds, m.first())
 	}
 	return tea.Batch(cmds...)
 }

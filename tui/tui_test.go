@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -203,34 +204,71 @@ func TestThemesAndGlyphsFromThePalette(t *testing.T) {
 
 func TestQuitAsksWhatIsToBecomeOfTheRun(t *testing.T) {
 	for name, tt := range map[string]struct {
-		running string
-		keys    []string
-		want    Leaving
-		quits   bool
+		place string // of the run that is open
+		keys  []string
+		want  Leaving
+		acts  []string // that the run is asked for
+		quits bool
 	}{
-		"nothing runs":    {"", []string{"q"}, LeaveDone, true},
-		"goes on":         {"runs/a", []string{"q", "enter"}, LeaveRunning, true},
-		"is stopped":      {"runs/a", []string{"q", "s"}, LeaveStop, true},
-		"stays":           {"runs/a", []string{"q", "esc"}, LeaveDone, false},
-		"ctrl+c asks too": {"runs/a", []string{"ctrl+c", "enter"}, LeaveRunning, true},
+		"nothing open":    {"", []string{"q"}, LeaveAlone, nil, true},
+		"over":            {uitest.Finished, []string{"q"}, LeaveAlone, nil, true},
+		"goes on":         {uitest.Training, []string{"q", "enter"}, LeaveAlone, nil, true},
+		"detached":        {uitest.Training, []string{"q", "d"}, LeaveAlone, nil, true},
+		"is paused":       {uitest.Training, []string{"q", "p"}, LeavePaused, []string{run.ActPause}, true},
+		"is stopped":      {uitest.Training, []string{"q", "s"}, LeaveStopped, []string{run.ActStop}, true},
+		"stays":           {uitest.Training, []string{"q", "esc"}, LeaveAlone, nil, false},
+		"paused already":  {uitest.Paused, []string{"q", "p"}, LeaveAlone, nil, false},
+		"ctrl+c asks too": {uitest.Training, []string{"ctrl+c", "enter"}, LeaveAlone, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, colourful)
-			o.Running = func() string { return tt.running }
+			var v *uitest.Viewer
+			if tt.place != "" {
+				v = uitest.View(t, tt.place)
+				o.Open = func() (steer.Viewer, error) { return v, nil }
+			}
 			m := New(o)
 			d := uitest.Drive(t, m, 80, 24)
-			d.See("1 Runs").Press(tt.keys[:1]...)
-			if tt.running != "" {
+			d.See("1 Runs")
+			if tt.place != "" {
+				d.See("Losses")
+			}
+			d.Press(tt.keys[:1]...)
+			if len(tt.keys) > 1 {
 				d.See("Leave the screen").Press(tt.keys[1:]...)
 			}
 			if !tt.quits {
-				d.Gone("Leave the screen")
+				d.Press("esc").Gone("Leave the screen")
 				return
 			}
-			if err := d.Ended(); err != nil || m.Left() != tt.want {
-				t.Errorf("left %v, %v", m.Left(), err)
+			if err := d.Ended(); err != nil {
+				t.Error(err)
+			}
+			left, f := m.Left()
+			if left != tt.want || (f != nil) != (tt.place != "") {
+				t.Errorf("left %v, folder %v", left, f)
+			}
+			var acts []string
+			if v != nil {
+				for _, c := range v.Did {
+					acts = append(acts, c.Act)
+				}
+			}
+			if !slices.Equal(acts, tt.acts) {
+				t.Errorf("the run was asked for %v, want %v", acts, tt.acts)
 			}
 		})
+	}
+}
+
+// TestARunThatDoesNotOpenClosesTheScreen wants the error of the run that the
+// screen was opened for to reach the command line.
+func TestARunThatDoesNotOpenClosesTheScreen(t *testing.T) {
+	o := options(t, colourful)
+	o.Open = func() (steer.Viewer, error) { return nil, errors.New("no such device") }
+	m := New(o)
+	if err := uitest.Drive(t, m, 80, 24).Ended(); err != nil || m.Err() == nil || m.Err().Error() != "no such device" {
+		t.Errorf("the screen says %v, ended with %v", m.Err(), err)
 	}
 }
 

@@ -1,9 +1,7 @@
 package tui
 
 import (
-	"fmt"
 	"path/filepath"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -38,8 +36,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.input(msg)
 	case tea.MouseMsg:
 		return m, m.mouse(msg)
-	case Quit:
-		return m, m.quitBecause(msg)
+	case quitting:
+		return m, m.leave(msg)
 	}
 	if cmd, ok := m.answer(msg); ok {
 		return m, cmd
@@ -95,9 +93,6 @@ func (m *Model) second() tea.Cmd {
 	m.frame = ""
 	if m.notice.Text != "" && m.options.Now().After(m.until) {
 		m.notice = common.Notice{}
-	}
-	if m.options.Strays != nil {
-		m.strays = m.options.Strays()
 	}
 	if p := m.page(); p != nil {
 		return p.Update(common.Tick{})
@@ -283,7 +278,7 @@ func (m *Model) openConfig(o common.OpenConfig) tea.Cmd {
 	return nil
 }
 
-// began says that a run was started in this process.
+// began says that a run was started.
 type began struct{ viewer steer.Viewer }
 
 // begin starts or resumes a run without holding the screen up.
@@ -292,6 +287,18 @@ func (m *Model) begin(start func() (steer.Viewer, error)) tea.Cmd {
 		v, err := start()
 		if err != nil {
 			return common.Notice{Text: err.Error(), Bad: true}
+		}
+		return began{viewer: v}
+	}
+}
+
+// first opens the run that the screen begins with.
+func (m *Model) first() tea.Cmd {
+	open := m.options.Open
+	return func() tea.Msg {
+		v, err := open()
+		if err != nil {
+			return quitting{failed: err}
 		}
 		return began{viewer: v}
 	}
@@ -322,50 +329,4 @@ func (m *Model) compare(c common.Compare) tea.Cmd {
 	}
 	m.overlay = c.Dirs[1:]
 	return m.open(c.Dirs[0])
-}
-
-// Quit ends the screen from outside, for a signal.
-type Quit struct{ Leaving Leaving }
-
-func (m *Model) quitBecause(q Quit) tea.Cmd {
-	m.leaving = q.Leaving
-	return tea.Quit
-}
-
-// quit asks what is to become of a run in this process.
-func (m *Model) quit() tea.Cmd {
-	running := ""
-	if m.options.Running != nil {
-		running = m.options.Running()
-	}
-	unsaved := strings.HasSuffix(m.pages[placeConfig].Title(), "*")
-	switch {
-	case running == "" && !unsaved:
-		return m.quitBecause(Quit{Leaving: LeaveDone})
-	case running == "":
-		return common.Send(common.Ask{
-			Title: "Leave the screen", Text: "The config page holds text that is not saved.",
-			Choices: []common.Choice{
-				{Key: "b", Name: "go back to it", About: "nothing is lost", Do: common.Send(common.OpenConfig{})},
-				{Key: "d", Name: "discard it", About: "the text is lost", Do: common.Send(Quit{Leaving: LeaveDone})},
-			},
-		})
-	}
-	text := fmt.Sprintf("The engine of the run in %s is in this process.", running)
-	if unsaved {
-		text += " The config page holds text that is not saved; it is lost when you leave."
-	}
-	return common.Send(common.Ask{
-		Title: "Leave the screen", Text: text,
-		Choices: []common.Choice{
-			{
-				Key: "k", Name: "keep it running", About: "the screen closes; the run stays as it is, training or paused, and prints its progress here",
-				Do: common.Send(Quit{Leaving: LeaveRunning}),
-			},
-			{
-				Key: "s", Name: "stop it", About: "writes a checkpoint; detnas run --resume goes on from there",
-				Do: common.Send(Quit{Leaving: LeaveStop}),
-			},
-		},
-	})
 }

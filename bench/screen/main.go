@@ -9,9 +9,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"detnas/core/run"
+	"detnas/tui/uitest/pty"
 )
 
 const (
@@ -66,6 +70,11 @@ func measure(a args) error {
 	return nil
 }
 
+// open starts the program on a terminal.
+func open(name string, list ...string) (*pty.Terminal, error) {
+	return pty.Open(exec.Command(name, list...), width, height) //nolint:gosec // the program under test
+}
+
 // start times from the start of the process to its first frame.
 func start(a args) error {
 	var took []time.Duration
@@ -74,9 +83,9 @@ func start(a args) error {
 		if err != nil {
 			return err
 		}
-		_, err = t.see("1 Runs", patience)
-		took = append(took, time.Since(t.began))
-		t.close()
+		_, err = t.See("1 Runs", patience)
+		took = append(took, time.Since(t.Began))
+		t.Close()
 		if err != nil {
 			return err
 		}
@@ -91,14 +100,14 @@ func idleBytes(a args) error {
 	if err != nil {
 		return err
 	}
-	defer t.close()
-	if _, err := t.see("1 Runs", patience); err != nil {
+	defer t.Close()
+	if _, err := t.See("1 Runs", patience); err != nil {
 		return err
 	}
 	time.Sleep(3 * time.Second)
-	before := t.bytes()
+	before := t.Bytes()
 	time.Sleep(a.seconds)
-	fmt.Printf("bytes a second, nothing changes: %.0f\n", float64(t.bytes()-before)/a.seconds.Seconds())
+	fmt.Printf("bytes a second, nothing changes: %.0f\n", float64(t.Bytes()-before)/a.seconds.Seconds())
 	return nil
 }
 
@@ -109,11 +118,12 @@ func training(a args) error {
 	if err != nil {
 		return err
 	}
-	defer t.close()
-	if _, err := t.see("running", patience); err != nil {
+	defer stop(a, "keys") // which goes on without its screen
+	defer t.Close()
+	if _, err := t.See("running", patience); err != nil {
 		return err
 	}
-	if _, err := t.see("step 2/5", 10*time.Minute); err != nil {
+	if _, err := t.See("step 2/5", 10*time.Minute); err != nil {
 		return err
 	}
 	if err := keys(t, a.keys); err != nil {
@@ -122,41 +132,53 @@ func training(a args) error {
 	if err := count(t, a, "step 2, Run page"); err != nil {
 		return err
 	}
-	if _, err := t.see("step 3/5", 10*time.Minute); err != nil {
+	if _, err := t.See("step 3/5", 10*time.Minute); err != nil {
 		return err
 	}
-	if err := t.press("3"); err != nil {
+	if err := t.Press("3"); err != nil {
 		return err
 	}
 	return count(t, a, "step 3, Search page")
 }
 
+// stop stops a run and waits for its end.
+func stop(a args, name string) {
+	f, err := run.Find(a.runs, name)
+	if err != nil {
+		return
+	}
+	_ = exec.Command(a.binary, "stop", f.Dir()).Run() //nolint:gosec // the program under test; it may have ended by itself
+	for locked := true; locked && err == nil; locked, err = f.Locked() {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // count counts the bytes that are written while a run trains.
-func count(t *terminal, a args, where string) error {
+func count(t *pty.Terminal, a args, where string) error {
 	time.Sleep(time.Second)
-	before, began := t.bytes(), time.Now()
+	before, began := t.Bytes(), time.Now()
 	time.Sleep(a.seconds)
-	fmt.Printf("bytes a second, training, %s: %.0f\n", where, float64(t.bytes()-before)/time.Since(began).Seconds())
+	fmt.Printf("bytes a second, training, %s: %.0f\n", where, float64(t.Bytes()-before)/time.Since(began).Seconds())
 	return nil
 }
 
 // keys times how long it takes until a key's effect is on the screen: the help
 // opens and closes.
-func keys(t *terminal, n int) error {
+func keys(t *pty.Terminal, n int) error {
 	var took []time.Duration
 	for range n {
-		if err := t.press("?"); err != nil {
+		if err := t.Press("?"); err != nil {
 			return err
 		}
-		d, err := t.see("Keys:", patience)
+		d, err := t.See("Keys:", patience)
 		if err != nil {
 			return err
 		}
 		took = append(took, d)
-		if err := t.press("x"); err != nil {
+		if err := t.Press("x"); err != nil {
 			return err
 		}
-		for t.shows("Keys:") {
+		for t.Shows("Keys:") {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(137 * time.Millisecond) // out of step with the screen's own ticks
@@ -198,7 +220,7 @@ func trained(a args, name string, screen bool) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer t.close()
+	defer t.Close()
 	path := filepath.Join(a.runs, name, "events.jsonl")
 	for {
 		seconds, done, err := steps(path)
@@ -206,7 +228,7 @@ func trained(a args, name string, screen bool) (float64, error) {
 			return seconds, err
 		}
 		select {
-		case <-t.ended:
+		case <-t.Ended():
 			if seconds, done, err = steps(path); err == nil && !done {
 				err = errors.New("the run has ended before its steps")
 			}

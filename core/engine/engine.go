@@ -112,6 +112,9 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	if err := e.begin(); err != nil {
 		return run.Result{}, err
 	}
+	if tensor.Describe().Slow {
+		e.note(run.Warning{What: "matrix products run in the reference BLAS, some 30 times slower than OpenBLAS; cure: apt install libopenblas0"})
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	e.open(stop)

@@ -23,24 +23,14 @@ const (
 // one is none. It fails when another process, or another Folder of this one,
 // holds the lock, and names that process.
 func (f *Folder) Lock() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.lock != nil {
+	if f.held() {
 		return nil
 	}
 	file, err := os.OpenFile(f.lockPath(), os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // others may read who runs it
 	if err != nil {
 		return fmt.Errorf("locking run %s: %w", f.Name(), err)
 	}
-	if err := f.take(file); err != nil {
-		return errors.Join(err, closing(file))
-	}
-	f.lock = file
-	if err := f.sweep(); err != nil {
-		f.lock = nil
-		return errors.Join(err, closing(file))
-	}
-	return nil
+	return f.own(file)
 }
 
 func (f *Folder) take(file *os.File) error {

@@ -151,7 +151,7 @@ func (a *App) bare() *cobra.Command {
 			if !a.interactive() {
 				return cmd.Help() //nolint:wrapcheck // says what it is
 			}
-			return a.screen(cmd.Context(), nil)
+			return a.screenOfRuns(cmd.Context(), a.runs)
 		}),
 	}
 	root.PersistentFlags().BoolVar(&a.noColour, "no-color", false, "no colours, as with NO_COLOR")
@@ -161,7 +161,7 @@ func (a *App) bare() *cobra.Command {
 	root.SetErr(a.Err)
 	root.AddCommand(
 		a.runCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
-		a.dataCommand(), a.evalCommand(), a.versionCommand(),
+		a.dataCommand(), a.evalCommand(), a.versionCommand(), a.attachCommand(), a.worker(),
 	)
 	root.AddCommand(a.steerCommands()...)
 	return root

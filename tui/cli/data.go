@@ -90,7 +90,7 @@ func (c *checkArgs) settle(args []string) error {
 }
 
 func (a *App) check(ctx context.Context, c checkArgs) (*dataset.Report, error) {
-	ctx, stop := gracefully(ctx, nil)
+	ctx, stop := gracefully(ctx)
 	defer stop()
 	counter := a.counter("decoding images")
 	defer counter.Close()
@@ -121,7 +121,7 @@ func (a *App) dataShapes() *cobra.Command {
 			if err := c.Validate(); err != nil {
 				return usage("%v", err)
 			}
-			ctx, stop := gracefully(cmd.Context(), nil)
+			ctx, stop := gracefully(cmd.Context())
 			defer stop()
 			counter := a.counter("drawing images")
 			defer counter.Close()

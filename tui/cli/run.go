@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -21,7 +22,8 @@ type runArgs struct {
 	from, to         string // a step's name or number; empty when not given
 	set              []string
 	subnet, resume   string
-	headless, runsBy bool // runsBy: --runs was given
+	headless, detach bool
+	runsBy           bool // --runs was given
 }
 
 func (a *App) runCommand() *cobra.Command {
@@ -39,13 +41,16 @@ func (a *App) runCommand() *cobra.Command {
 CONFIG is the name of a preset (detnas presets) or a TOML file. The run's folder
 holds its config, journal, checkpoints, result and log.
 
-On a terminal this opens the screen on the run. With --headless, or where there
-is no terminal, it prints plain lines; Ctrl-C then writes a checkpoint and says
-how to go on, and a second one exits at once.`,
+On a terminal the run goes on in the background, with the screen open on it;
+leaving the screen or losing the terminal leaves the run alone. With --headless,
+or where there is no terminal, it runs in the foreground and prints plain lines;
+Ctrl-C then writes a checkpoint and says how to go on, and a second one exits at
+once.`,
 		Example: `  detnas run demo
   detnas run small --set data.detection.train=train.json --set data.detection.images=images
   detnas run --resume demo-20260102-150405
-  detnas run --resume demo-20260102-150405 --from search`,
+  detnas run --resume demo-20260102-150405 --from search
+  detnas run mine.toml --detach`,
 		Args: cobra.MaximumNArgs(1), ValidArgs: config.Presets(),
 		RunE: failing(func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -66,7 +71,8 @@ how to go on, and a second one exits at once.`,
 	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's; may be repeated")
 	f.StringVar(&r.subnet, "subnet", "", "train this subnet (short form or YAML file) and search none")
 	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
-	f.BoolVar(&r.headless, "headless", false, "plain lines and no screen, even on a terminal")
+	f.BoolVar(&r.headless, "headless", false, "in this process, with plain lines and no screen, even on a terminal")
+	f.BoolVar(&r.detach, "detach", false, "in the background, with no screen; detnas attach opens one on it")
 	a.looksFlags(cmd)
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(config.StepNames(), cobra.ShellCompDirectiveNoFileComp))
@@ -76,6 +82,9 @@ how to go on, and a second one exits at once.`,
 
 // check refuses arguments that do not go together.
 func (r *runArgs) check() error {
+	if r.detach && r.headless {
+		return usage("--detach does not go with --headless: one is in the background, the other in the foreground")
+	}
 	if r.resume == "" {
 		if r.config == "" {
 			return usage("detnas run wants a preset (%s) or a TOML file", strings.Join(config.Presets(), ", "))
@@ -127,7 +136,7 @@ type job struct {
 	folder *run.Folder // locked
 	opts   RunOptions
 	before run.State // what an earlier process had done
-	fresh  bool      // the folder was made for it
+	fresh  bool      // the run is not in its journal yet
 }
 
 func (a *App) runOrResume(ctx context.Context, r runArgs) error {
@@ -148,8 +157,11 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 		a.warn("run %s has finished these steps already; --from STEP does them again", j.folder.Name())
 		return a.summary(j, result)
 	}
+	if r.detach {
+		return a.detach(ctx, j)
+	}
 	if !r.headless && a.interactive() {
-		return a.screen(ctx, j)
+		return a.screenOfJob(ctx, j)
 	}
 	result, err := a.do(ctx, j, r.headless)
 	if err != nil {
@@ -191,7 +203,7 @@ func create(r runArgs) (*job, error) {
 	}
 	j := &job{cfg: cfg, folder: f, opts: RunOptions{From: first, To: last}, fresh: true}
 	if err := run.WriteFile(f.Config(), []byte(cfg.Resolved())); err != nil {
-		return nil, err
+		return nil, errors.Join(err, j.abandon())
 	}
 	return j, nil
 }
@@ -210,21 +222,39 @@ func reopen(r runArgs) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.Lock(); err != nil {
+		return nil, err
+	}
+	j, err := takeUp(f)
+	if err == nil {
+		// A later --to alone carries a run on; only --from asks for steps again.
+		j.opts.Redo = r.from != ""
+		j.opts.From, j.opts.To, err = r.steps(j.opts.From, j.opts.To)
+	}
+	if err == nil {
+		err = j.cfg.CheckPaths(j.opts.From, j.opts.To)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Unlock())
+	}
+	return j, nil
+}
+
+// takeUp reads what a folder that this process has locked says of its run; the
+// options are those of last time.
+func takeUp(f *run.Folder) (*job, error) {
 	cfg, err := config.Load(f.Config(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", f.Name(), err)
 	}
-	if err := f.Lock(); err != nil {
-		return nil, err
-	}
 	j := &job{cfg: cfg, folder: f, before: run.State{Name: f.Name()}}
-	from, to := config.StepSupernetPretrain, config.StepSubnetFinetune
+	j.opts = RunOptions{From: config.StepSupernetPretrain, To: config.StepSubnetFinetune}
 	err = run.ReadJournal(f.JournalPath(), func(entry run.Entry) error {
 		switch e := entry.Event.(type) {
 		case run.RunStarted:
-			from, to = e.From, e.To
+			j.opts.From, j.opts.To = e.From, e.To
 		case run.RunResumed:
-			from, to = e.From, e.To
+			j.opts.From, j.opts.To = e.From, e.To
 		}
 		j.before.Apply(entry)
 		return nil
@@ -232,12 +262,8 @@ func reopen(r runArgs) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A later --to alone carries a run on; only --from asks for steps again.
-	j.opts.Redo = r.from != ""
-	if j.opts.From, j.opts.To, err = r.steps(from, to); err != nil {
-		return nil, err
-	}
-	return j, cfg.CheckPaths(j.opts.From, j.opts.To)
+	j.fresh = j.before.Seq == 0
+	return j, nil
 }
 
 // nothingLeft reports whether every step that is asked for is done.
@@ -255,26 +281,6 @@ func (j *job) nothingLeft() bool {
 		}
 	}
 	return true
-}
-
-// do runs the engine and prints how it goes.
-func (a *App) do(ctx context.Context, j *job, headless bool) (run.Result, error) {
-	outlivePipes()
-	ctx, stop := gracefully(ctx, nil)
-	defer stop()
-	h := &host{app: a, out: a.Out, log: openLog}
-	if !headless {
-		h.live = screenOf(a.Out)
-	}
-	if _, err := h.start(ctx, j); err != nil {
-		return run.Result{}, err
-	}
-	defer context.AfterFunc(ctx, func() {
-		h.note("stopping: a checkpoint is written after this iteration; Ctrl-C again exits at once")
-	})()
-	r := h.last()
-	<-r.done
-	return r.result, r.err
 }
 
 // sweep removes the folder of a run that never began, so that its name is free

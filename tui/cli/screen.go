@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"os/signal"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/spf13/cobra"
@@ -21,7 +24,6 @@ import (
 	"detnas/tui/common"
 	"detnas/tui/looks"
 	"detnas/tui/styles"
-	"detnas/tui/terminal"
 )
 
 // framesPerSecond bounds how often the terminal is written to, and so how long a
@@ -75,134 +77,97 @@ func (a *App) wear() (l looks.Looks, settings string, err error) {
 	return l, settings, nil
 }
 
-// screen opens the screen: on the run of a job, which it starts, or on the list
-// of runs. It returns when the user has left it and what runs here has ended.
-func (a *App) screen(ctx context.Context, j *job) error {
+// screenOfRuns opens the screen on the list of runs.
+func (a *App) screenOfRuns(ctx context.Context, runs string) error {
+	o := a.options(ctx, runs)
+	left, f, err := a.screen(ctx, o)
+	return errors.Join(err, a.farewell(ctx, f, left))
+}
+
+// screenOfRun opens the screen on a run.
+func (a *App) screenOfRun(ctx context.Context, f *run.Folder) error {
+	o := a.options(ctx, filepath.Dir(f.Dir()))
+	o.Open = func() (steer.Viewer, error) { return steer.Watch(f) }
+	left, f, err := a.screen(ctx, o)
+	return errors.Join(err, a.farewell(ctx, f, left))
+}
+
+// screenOfJob starts a job in the background with the screen open on it. It
+// returns when the user has left the screen, with what the run came to if it has
+// ended by then.
+func (a *App) screenOfJob(ctx context.Context, j *job) error {
+	var asked atomic.Bool
+	start := sync.OnceValue(func() error { return launch(ctx, j) })
+	o := a.options(ctx, filepath.Dir(j.folder.Dir()))
+	o.Open = func() (steer.Viewer, error) {
+		asked.Store(true)
+		if err := start(); err != nil {
+			return nil, err
+		}
+		return steer.Watch(j.folder)
+	}
+	left, f, err := a.screen(ctx, o)
+	if !asked.Load() { // it did not open
+		return errors.Join(err, j.abandon())
+	}
+	if err := start(); err != nil { // waits for it, where the user did not
+		return err
+	}
+	if f != nil && f.Dir() != j.folder.Dir() { // another run was opened since
+		err = errors.Join(err, a.farewell(ctx, f, left))
+		left = tui.LeaveAlone
+	}
+	return errors.Join(err, a.ended(ctx, j, left))
+}
+
+// screen opens the screen and returns when the user has left it, or has lost the
+// terminal, with what was wanted of the run that was open. What runs goes on
+// without it.
+func (a *App) screen(ctx context.Context, o tui.Options) (tui.Leaving, *run.Folder, error) {
 	wear, settings, err := a.wear()
 	if err != nil {
-		return errors.Join(err, j.abandon())
+		return tui.LeaveAlone, nil, err
 	}
-	live := screenOf(a.Out) // before the terminal is taken
-	outlivePipes()
-	taken, err := terminal.Take()
-	if err != nil {
-		return errors.Join(err, j.abandon())
-	}
-	defer taken.Give() //nolint:errcheck // given back below; this is for a panic
-	ctx, stop := gracefully(ctx, func() { _ = taken.Give() })
-	defer stop()
-
-	out := &gate{w: a.Out}
-	h := &host{app: a, out: out, live: live, log: func(path string) (io.WriteCloser, error) { return logBeside(taken, path) }}
-	o := a.options(ctx, h, taken, j)
 	if o.Looks = wear; settings != "" {
 		o.Keep = func(l looks.Looks) error { return looks.Save(settings, l) }
 	}
-	if j != nil {
-		if o.Open, err = h.start(ctx, j); err != nil {
-			return errors.Join(err, taken.Give())
-		}
-	}
+	signal.Ignore(syscall.SIGPIPE)
+	seen, done := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer done()
 	model := tui.New(o)
-	program := tea.NewProgram(model, tea.WithOutput(taken.Out), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
-	defer context.AfterFunc(ctx, func() { program.Send(tui.Quit{Leaving: tui.LeaveStop}) })()
-	_, failed := program.Run()
-	given := taken.Give()
-	out.set(true)
-	return errors.Join(a.afterScreen(h, model.Left(), failed), given)
+	_, err = tea.NewProgram(model, tea.WithContext(seen), tea.WithOutput(a.Out), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)).Run()
+	left, f := model.Left()
+	if err != nil && seen.Err() == nil {
+		return left, f, fmt.Errorf("the screen has failed: %w; what runs goes on", err)
+	}
+	return left, f, model.Err()
 }
 
-// options are what the screen can ask of this process.
-func (a *App) options(ctx context.Context, h *host, taken *terminal.Terminal, j *job) tui.Options {
-	runs := a.runs
-	if j != nil {
-		runs = filepath.Dir(j.folder.Dir())
+// options are what a screen over a folder of runs can do.
+func (a *App) options(ctx context.Context, runs string) tui.Options {
+	begin := func(j *job, err error) (steer.Viewer, error) {
+		if err != nil {
+			return nil, err
+		}
+		if err := launch(ctx, j); err != nil {
+			return nil, err
+		}
+		return steer.Watch(j.folder)
 	}
 	return tui.Options{
-		Runs: runs, Who: whoami(), Watch: h.watch, Delete: h.remove, Running: h.folder, Strays: taken.Strays,
+		Runs: runs, Who: whoami(), Watch: watch, Delete: remove,
 		Start: func(s common.StartRun) (steer.Viewer, error) {
-			j, err := create(runArgs{config: s.Config, text: s.Text, name: s.Name, runs: runs, runsBy: true})
-			if err != nil {
-				return nil, err
-			}
-			return h.start(ctx, j)
+			return begin(create(runArgs{config: s.Config, text: s.Text, name: s.Name, runs: runs, runsBy: true}))
 		},
 		Resume: func(dir string) (steer.Viewer, error) {
 			j, err := reopen(runArgs{resume: dir})
-			if err != nil {
-				return nil, err
+			if err == nil && j.nothingLeft() {
+				err = errors.Join(fmt.Errorf("run %s has finished its steps; detnas run --resume %s --from STEP does them again",
+					j.folder.Name(), handle(j.folder)), j.folder.Unlock())
 			}
-			if j.nothingLeft() {
-				return nil, errors.Join(fmt.Errorf("run %s has finished its steps; detnas run --resume %s --from STEP does them again",
-					j.folder.Name(), j.folder.Dir()), j.folder.Unlock())
-			}
-			return h.start(ctx, j)
+			return begin(j, err)
 		},
 	}
-}
-
-// afterScreen brings what runs here to its end, in the terminal as it was.
-func (a *App) afterScreen(h *host, left tui.Leaving, failed error) error {
-	r := h.last()
-	if r == nil {
-		if failed != nil {
-			return fmt.Errorf("the screen has failed: %w", failed)
-		}
-		return nil
-	}
-	running := !r.ended()
-	switch {
-	case failed != nil && running:
-		a.warn("the screen has failed (%v); run %s goes on; Ctrl-C writes a checkpoint and stops it", failed, r.job.folder.Name())
-	case left == tui.LeaveStop && running:
-		r.cancel(errors.New("stopped from the screen"))
-	case running && paused(r.job.folder):
-		a.warn("run %s is paused; detnas resume %s lets it go on, Ctrl-C stops it with a checkpoint", r.job.folder.Name(), r.job.folder.Dir())
-	case running:
-		a.warn("run %s goes on; Ctrl-C writes a checkpoint and stops it", r.job.folder.Name())
-	}
-	<-r.done
-	if r.err != nil {
-		return r.err
-	}
-	return a.summary(r.job, r.result)
-}
-
-// paused reports whether a run says that it is paused.
-func paused(f *run.Folder) bool {
-	s, err := f.Status()
-	return err == nil && s.State == run.StatePaused
-}
-
-// remove deletes the folder of a run that no process holds.
-func (h *host) remove(dir string) error {
-	f, err := run.Find("", dir)
-	if err != nil {
-		return err
-	}
-	if err := f.Lock(); err != nil {
-		return fmt.Errorf("not deleted: %w", err)
-	}
-	if err := os.RemoveAll(f.Dir()); err != nil {
-		return errors.Join(fmt.Errorf("deleting the run: %w", err), f.Unlock())
-	}
-	return f.Unlock()
-}
-
-// logBeside opens a run's log for the engine's lines, and sends what libraries
-// print there too.
-func logBeside(taken *terminal.Terminal, path string) (io.WriteCloser, error) {
-	log, err := openLog(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := taken.To(path); err != nil {
-		return nil, errors.Join(err, log.Close())
-	}
-	return struct {
-		io.Writer
-		io.Closer
-	}{taken.Writer(log), log}, nil
 }
 
 // whoami is who steers, for the journal.

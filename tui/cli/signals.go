@@ -12,23 +12,19 @@ import (
 // SIGINT, as shells have it.
 const exitSignal = 130
 
-// gracefully returns a context that the first Ctrl-C, SIGTERM or lost terminal
-// cancels, so that work can be brought to an end. The second one exits at once,
-// after last, which may be nil. The function returned gives the signals their
-// usual meaning back.
-func gracefully(ctx context.Context, last func()) (context.Context, func()) {
+// gracefully returns a context that the first Ctrl-C or SIGTERM cancels, so that
+// work can be brought to an end. The second one exits at once. The function
+// returned gives the signals their usual meaning back.
+func gracefully(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {
 		for first := true; ; first = false {
 			select {
 			case s := <-signals:
 				if !first {
-					if last != nil {
-						last()
-					}
 					os.Exit(exitSignal)
 				}
 				cancel(errors.New(s.String()))

@@ -63,7 +63,7 @@ func TestScreenThatDoesNotOpenLeavesNoRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &App{Out: &bytes.Buffer{}, theme: "pink"}
-	if err := a.screen(t.Context(), j); err == nil || !strings.Contains(err.Error(), "--theme pink") {
+	if err := a.screenOfJob(t.Context(), j); err == nil || !strings.Contains(err.Error(), "--theme pink") {
 		t.Errorf("the screen opens in pink: %v", err)
 	}
 	if left, err := filepath.Glob(filepath.Join(runs, "*")); err != nil || len(left) > 0 {

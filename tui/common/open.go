@@ -20,14 +20,14 @@ type OpenSubnet struct{ Subnet, With string } // short forms
 // preset or file named, from which a run can be started.
 type OpenConfig struct{ Preset string }
 
-// StartRun starts a run in this process from a preset, a file, or text.
+// StartRun starts a run in the background from a preset, a file, or text.
 type StartRun struct {
 	Config string // a preset's name or a path
 	Text   string // TOML, in place of what Config names when not empty
 	Name   string // of the run; empty makes one
 }
 
-// ResumeRun goes on with a run in this process.
+// ResumeRun goes on with a run in the background.
 type ResumeRun struct{ Dir string }
 
 // DeleteRun removes a run's folder; the user has been asked.

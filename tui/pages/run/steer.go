@@ -43,7 +43,7 @@ func (p *Page) steering() []keymap.Binding {
 			Off: first(nothing, p.away()), Do: func() tea.Cmd { return p.run.Do(command) },
 		},
 		{
-			Keys: []string{"r"}, Name: "resume run", About: "go on with a run that was stopped or interrupted, in this process", Group: keymap.Steer, Quiet: true,
+			Keys: []string{"r"}, Name: "resume run", About: "go on with a run that was stopped or interrupted, in the background", Group: keymap.Steer, Quiet: true,
 			Off: p.unresumable(), Do: func() tea.Cmd { return common.Send(common.ResumeRun{Dir: p.run.Dir()}) },
 		},
 	}

@@ -31,7 +31,7 @@ func (p *Page) Bindings() []keymap.Binding {
 			Do: func() tea.Cmd { p.starts = newStarts(p); return nil },
 		},
 		{
-			Keys: []string{"r"}, Name: "resume", About: "go on with a run that was stopped or interrupted, in this process", Group: keymap.Steer,
+			Keys: []string{"r"}, Name: "resume", About: "go on with a run that was stopped or interrupted, in the background", Group: keymap.Steer,
 			Off: first(none, unresumable(l)),
 			Do:  func() tea.Cmd { return common.Send(common.ResumeRun{Dir: l.Folder.Dir()}) },
 		},

@@ -114,7 +114,7 @@ func (s *starts) bindings() []keymap.Binding {
 	}
 	out := []keymap.Binding{
 		{
-			Keys: []string{"enter"}, Name: "start", About: "start a run from the preset, in this process", Group: keymap.Go,
+			Keys: []string{"enter"}, Name: "start", About: "start a run from the preset, in the background", Group: keymap.Go,
 			Do: leave(common.Send(common.StartRun{Config: name})),
 		},
 		{
