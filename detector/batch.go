@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -45,10 +44,6 @@ type Losses struct {
 	// Accuracy is the share of the box head's samples whose class is right.
 	Accuracy float64
 }
-
-// ErrNotFinite is wrapped by the errors about a NaN or an infinity in what the
-// network computed.
-var ErrNotFinite = errors.New("not finite; the loss has diverged (lower the learning rate, warm up longer or clip gradients) or the checkpoint is broken")
 
 // check compares the batch with itself and, where train, its ground truth with
 // the classes.

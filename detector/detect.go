@@ -41,12 +41,12 @@ func (h *roiHead) detections(out headOutput, r *rois, lo, hi int, im Image, c Te
 				continue
 			}
 			if math.IsNaN(float64(prob)) {
-				return nil, fmt.Errorf("the class logits of box %d are %w", i, ErrNotFinite)
+				return nil, fmt.Errorf("the class logits of box %d are %w", i, nn.ErrNotFinite)
 			}
 			at := 4 * (i*out.classes + k)
 			b := h.coder.Decode(r.box(i), box.Delta(out.deltas[at:at+4]))
 			if !finite(b) {
-				return nil, fmt.Errorf("the deltas of box %d are %w", i, ErrNotFinite)
+				return nil, fmt.Errorf("the deltas of box %d are %w", i, nn.ErrNotFinite)
 			}
 			d.add(box.Clip(b, float32(im.W), float32(im.H)), prob, int32(k))
 		}

@@ -76,7 +76,7 @@ func (d *FasterRCNN) Config() Config { return d.cfg }
 // Loss runs a training pass over batch along subnet. The pass's mode decides
 // about BN alone: under nn.Calibrate, with autograd off, it gathers BN statistics
 // on the proposals that training samples. A result that is not finite is an error
-// that names the part and wraps ErrNotFinite.
+// that names the part and wraps nn.ErrNotFinite.
 func (d *FasterRCNN) Loss(p *nn.Pass, batch Batch, subnet nas.Subnet, rng RNG) (Losses, error) {
 	var out Losses
 	if err := batch.check(d.cfg.Classes, true); err != nil {
@@ -197,11 +197,11 @@ func (d *FasterRCNN) propose(p *nn.Pass, batch Batch, subnet nas.Subnet, c Propo
 // blame names the first part whose output is not finite, where err is about that.
 func (d *FasterRCNN) blame(err error, x *tensor.Tensor, levels []*tensor.Tensor) error {
 	if ok, e := x.AllFinite(); e == nil && !ok {
-		return fmt.Errorf("the images of the batch hold values that are %w (found in %w)", ErrNotFinite, err)
+		return fmt.Errorf("the images of the batch hold values that are %w (found in %w)", nn.ErrNotFinite, err)
 	}
 	for i, t := range levels {
 		if ok, e := t.AllFinite(); e == nil && !ok {
-			return fmt.Errorf("pyramid level %d (backbone or neck) is %w (found in %w)", i, ErrNotFinite, err)
+			return fmt.Errorf("pyramid level %d (backbone or neck) is %w (found in %w)", i, nn.ErrNotFinite, err)
 		}
 	}
 	return err
@@ -220,8 +220,8 @@ func (l Losses) check() error {
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("the %s is %w", part.name, ErrNotFinite)
+			return fmt.Errorf("the %s is %w", part.name, nn.ErrNotFinite)
 		}
 	}
-	return fmt.Errorf("the sum of the losses is %w", ErrNotFinite)
+	return fmt.Errorf("the sum of the losses is %w", nn.ErrNotFinite)
 }

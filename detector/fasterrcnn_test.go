@@ -229,7 +229,7 @@ func TestNotFinite(t *testing.T) {
 			}
 			check := func(err error, want string) {
 				t.Helper()
-				if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), want) {
+				if !errors.Is(err, nn.ErrNotFinite) || !strings.Contains(err.Error(), want) {
 					t.Errorf("error %v; want one about the %s", err, want)
 				}
 			}

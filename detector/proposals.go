@@ -41,7 +41,7 @@ func (r *rpn) proposals(p *nn.Pass, out rpnOutput, images []Image, c ProposalCon
 			anchor := out.anchors.Boxes[int(best.index[k])-first]
 			b := rpnCoder.Decode(anchor, box.Delta(deltas[4*k:4*k+4]))
 			if !finite(b) {
-				return nil, fmt.Errorf("rpn deltas: image %d, level %d: a box of %v is %w", i, best.levels[k], b, ErrNotFinite)
+				return nil, fmt.Errorf("rpn deltas: image %d, level %d: a box of %v is %w", i, best.levels[k], b, nn.ErrNotFinite)
 			}
 			d.add(box.Clip(b, float32(im.W), float32(im.H)), best.scores[k], best.levels[k])
 		}
@@ -73,7 +73,7 @@ func pick(logits []float32, start []int, images, perLevel int) (candidates, erro
 			level := logits[first+start[l] : first+start[l+1]]
 			top, err := box.TopK(level, perLevel)
 			if err != nil {
-				return c, fmt.Errorf("rpn objectness: image %d, level %d: %w: %w", i, l, err, ErrNotFinite)
+				return c, fmt.Errorf("rpn objectness: image %d, level %d: %w: %w", i, l, err, nn.ErrNotFinite)
 			}
 			for _, k := range top {
 				c.index = append(c.index, int64(first+start[l])+int64(k))

@@ -160,6 +160,9 @@ func NewClassEval(set *Classification, opts ClassEvalOptions) (*ClassEval, error
 // Iterations returns the number of batches that hold all images.
 func (s *ClassEval) Iterations() int64 { return batches(s.set.Len(), s.opts.Batch) }
 
+// File is the path of an image by its index in the set.
+func (s *ClassEval) File(index int) string { return s.set.Files[index] }
+
 // Batch makes batch iter, which counts from 0. Images that cannot be read are
 // left out under PolicySkip, so a batch may hold fewer images, even none.
 func (s *ClassEval) Batch(ctx context.Context, iter int64) (ClassBatch, error) {

@@ -44,8 +44,15 @@ func (p *progress) add(it train.Iteration) {
 }
 
 // save writes a checkpoint: within a step with the optimiser's state, at its end
-// without.
+// without. Weights that are not finite are refused: nothing good comes of them.
 func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last bool) error {
+	bad, err := st.NotFinite()
+	if err != nil {
+		return err
+	}
+	if bad != "" {
+		return fmt.Errorf("iteration %d: %w: %s holds NaN or infinity", p.Iteration, train.ErrNotFinite, bad)
+	}
 	arrays, err := st.Export()
 	if err != nil {
 		return err

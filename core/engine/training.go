@@ -231,7 +231,8 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		},
 	}
 	if err := train.Train(ctx, loop, task); err != nil {
-		if !errors.Is(err, train.ErrNotFinite) { // weights that have diverged are not worth keeping
+		var torn *train.TornError
+		if !errors.As(err, &torn) && !errors.Is(err, train.ErrNotFinite) {
 			if serr := save(); serr != nil {
 				return nil, errors.Join(err, fmt.Errorf("%w: %w", errNotSaved, serr))
 			}

@@ -112,6 +112,17 @@ func AllFinite(t Handle) (bool, error) {
 	return yes != 0, err
 }
 
+// NotFinite is the place of the first tensor, or with grads the first gradient of
+// one, that has an element which is NaN or infinite, and -1 where there is none.
+func NotFinite(tensors []Handle, grads bool) (int, error) {
+	if len(tensors) == 0 {
+		return -1, nil
+	}
+	var at C.int
+	err := failure(C.dn_not_finite(&tensors[0], C.int(len(tensors)), boolean(grads), &at))
+	return int(at), err
+}
+
 // Assign copies src into dst, which has the same shape, outside of autograd.
 func Assign(dst, src Handle) error { return failure(C.dn_assign(dst, src)) }
 

@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <algorithm>
+#include <atomic>
 #include <climits>
 #include <cmath>
 #include <cstring>
@@ -99,8 +101,43 @@ char *dn_item(void *t, double *value) {
   GUARD({ *value = T(t).item<double>(); })
 }
 
+static bool plain(const Tensor &t) {
+  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
+}
+
+// NaN and the infinities are the floats whose bits, without the sign, are at
+// least those of infinity.
+static bool all_finite(const Tensor &t) {
+  if (!plain(t))
+    return at::isfinite(t).all().item<bool>();
+  const float *values = t.data_ptr<float>();
+  std::atomic<bool> finite{true};
+  at::parallel_for(0, t.numel(), 1 << 15, [&](int64_t from, int64_t to) {
+    uint32_t greatest = 0;
+    for (int64_t j = from; j < to; j++) {
+      uint32_t bits;
+      std::memcpy(&bits, values + j, sizeof bits);
+      greatest = std::max(greatest, bits & 0x7fffffffu);
+    }
+    if (greatest >= 0x7f800000u)
+      finite = false;
+  });
+  return finite;
+}
+
 char *dn_all_finite(void *t, int *yes) {
-  GUARD({ *yes = at::isfinite(T(t)).all().item<bool>(); })
+  GUARD({ *yes = all_finite(T(t)); })
+}
+
+char *dn_not_finite(void **tensors, int n, int grads, int *place) {
+  GUARD({
+    *place = -1;
+    for (int i = 0; i < n && *place < 0; i++) {
+      const Tensor &t = grads ? T(tensors[i]).grad() : T(tensors[i]);
+      if (t.defined() && !all_finite(t))
+        *place = i;
+    }
+  })
 }
 
 char *dn_assign(void *dst, void *src) {
@@ -159,10 +196,6 @@ char *dn_clip_grads(void **params, int n, double max_norm, double *norm) {
           T(params[i]).mutable_grad().mul_(by);
     }
   })
-}
-
-static bool plain(const Tensor &t) {
-  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
 }
 
 // SGD with momentum as torch.optim.SGD does it (dampening 0, no Nesterov), over

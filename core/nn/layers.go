@@ -1,6 +1,14 @@
 package nn
 
-import "detnas/core/tensor"
+import (
+	"errors"
+
+	"detnas/core/tensor"
+)
+
+// ErrNotFinite is wrapped by the errors about a NaN or an infinity in what a
+// network computed.
+var ErrNotFinite = errors.New("not finite")
 
 // Mode is what a forward pass is for.
 type Mode int

@@ -196,6 +196,24 @@ func (p Path) fail(err error) {
 	}
 }
 
+// NotFinite is the name of the first parameter or buffer that holds a NaN or an
+// infinity, and empty where none does.
+func (st *Store) NotFinite() (string, error) {
+	var names []string
+	var ts []*tensor.Tensor
+	for _, p := range st.Params {
+		names, ts = append(names, p.Name), append(ts, p.T)
+	}
+	for _, b := range st.Buffers {
+		names, ts = append(names, b.Name), append(ts, b.T)
+	}
+	at, err := tensor.NotFinite(ts)
+	if err != nil || at < 0 {
+		return "", err
+	}
+	return names[at], nil
+}
+
 // Array is a tensor's content as a checkpoint holds it.
 type Array struct {
 	Name  string

@@ -52,6 +52,16 @@ func NoGrad(f func() error) error {
 // pass does not reach then has none, rather than one of zeros.
 func DropGrads(params []*Tensor) { native.DropGrads(handles(params)) }
 
+// GradNotFinite is the place of the first of params whose gradient holds a NaN or
+// an infinity, and -1 where none does.
+func GradNotFinite(params []*Tensor) (int, error) {
+	at, err := native.NotFinite(handles(params), true)
+	if err != nil {
+		return -1, fmt.Errorf("look for NaN among the gradients: %w", err)
+	}
+	return at, nil
+}
+
 // ClipGrads scales the gradients of params together to an L2 norm of at most
 // maxNorm (0: leaves them as they are) and returns the norm before.
 func ClipGrads(params []*Tensor, maxNorm float64) (float64, error) {

@@ -189,6 +189,16 @@ func (t *Tensor) AllFinite() (bool, error) {
 	return native.AllFinite(t.h())
 }
 
+// NotFinite is the place of the first of some tensors that holds a NaN or an
+// infinity, and -1 where none does.
+func NotFinite(ts []*Tensor) (int, error) {
+	at, err := native.NotFinite(handles(ts), false)
+	if err != nil {
+		return -1, fmt.Errorf("look for NaN: %w", err)
+	}
+	return at, nil
+}
+
 // Assign copies src, of the same shape, into t, outside of autograd.
 func (t *Tensor) Assign(src *Tensor) error {
 	if t.Empty() || src.Empty() {

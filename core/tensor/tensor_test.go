@@ -394,3 +394,46 @@ func residentKiB(t *testing.T) int64 {
 	t.Fatal("no VmRSS in /proc/self/status")
 	return 0
 }
+
+func TestNotFinite(t *testing.T) {
+	run(t, func(s *Scope) error {
+		good := s.Full(math.MaxFloat32, CPU, 3, 100_000)
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			values := make([]float32, 70_000)
+			values[69_999] = float32(bad)
+			w := s.FromFloats(values, CPU, 70_000)
+			for _, tt := range []struct {
+				ts   []*Tensor
+				want int
+			}{{[]*Tensor{good, w}, 1}, {[]*Tensor{s.Transpose(s.Reshape(w, 7, 10_000), 0, 1)}, 0}, {[]*Tensor{good}, -1}, {nil, -1}} {
+				if at, err := NotFinite(tt.ts); at != tt.want || err != nil {
+					t.Errorf("%v of %d tensors is at %d (%v), want %d", bad, len(tt.ts), at, err, tt.want)
+				}
+			}
+			if ok, err := w.AllFinite(); ok || err != nil {
+				t.Errorf("%v is finite (%v)", bad, err)
+			}
+		}
+		return nil
+	})
+}
+
+func TestGradNotFinite(t *testing.T) {
+	run(t, func(s *Scope) error {
+		a, b := s.Full(1, CPU, 2), s.Full(1, CPU, 2)
+		for _, p := range []*Tensor{a, b} {
+			if err := p.RequireGrad(true); err != nil {
+				return err
+			}
+		}
+		params := []*Tensor{a, b}
+		if at, err := GradNotFinite(params); at != -1 || err != nil {
+			t.Errorf("without gradients: %d (%v)", at, err)
+		}
+		s.Backward(s.Sum(s.Mul(b, s.FromFloats([]float32{3, float32(math.Inf(1))}, CPU, 2))))
+		if at, err := GradNotFinite(params); at != 1 || err != nil {
+			t.Errorf("at %d (%v), want 1", at, err)
+		}
+		return nil
+	})
+}

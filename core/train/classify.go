@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"detnas/core/dataset"
 	"detnas/core/nn"
@@ -64,7 +65,11 @@ func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.S
 				}
 				classes := len(logits) / b.N
 				for i, label := range b.Labels {
-					rank := rankOf(logits[i*classes:(i+1)*classes], int(label))
+					scores := logits[i*classes : (i+1)*classes]
+					if !finite(scores) { // they would rank first
+						return fmt.Errorf("the logits of %s are %w", data.File(b.Indices[i]), nn.ErrNotFinite)
+					}
+					rank := rankOf(scores, int(label))
 					if rank == 0 {
 						top1++
 					}
@@ -85,6 +90,16 @@ func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.S
 	}
 	acc.Top1, acc.Top5 = float64(top1)/float64(acc.Images), float64(top5)/float64(acc.Images)
 	return acc, nil
+}
+
+// finite reports whether no score is NaN or infinite.
+func finite(scores []float32) bool {
+	for _, v := range scores {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // rankOf is the number of classes that score better than label; ties go to the

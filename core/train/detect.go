@@ -2,6 +2,8 @@ package train
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 
 	"detnas/core/dataset"
@@ -30,6 +32,9 @@ func (d *Detect) Batch(ctx context.Context, iteration int64) (dataset.DetBatch, 
 func (d *Detect) Loss(p *nn.Pass, b dataset.DetBatch, iteration int64) (Losses, error) {
 	x := p.FromFloats(b.X, d.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 	l, err := d.Net.Loss(p, DetectorBatch(x, b), d.Path(iteration), Draws(d.Seed, d.Step, iteration))
+	if errors.Is(err, nn.ErrNotFinite) {
+		return Losses{}, fmt.Errorf("%w: %w", ErrNotFinite, err)
+	}
 	if err != nil {
 		return Losses{}, err
 	}

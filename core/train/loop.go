@@ -70,12 +70,28 @@ type Loop struct {
 	After func(Iteration) error
 }
 
-// ErrNotFinite is wrapped by the error of a loss or a gradient that is NaN or
-// infinite.
+// ErrNotFinite is wrapped by the error of a loss, a gradient or a weight that is
+// NaN or infinite.
 var ErrNotFinite = errors.New("training has diverged")
 
+// TornError is the error of an iteration that broke off under way. The forward
+// pass moves BN's statistics and the optimiser one weight after the other, so that
+// the network is that of no iteration, and nothing of it may be saved: what is
+// resumed from it would not be what an undisturbed run comes to.
+type TornError struct {
+	Iteration int64 // from 1, as the journal counts
+	Err       error
+}
+
+// Error implements error.
+func (e *TornError) Error() string { return fmt.Sprintf("iteration %d: %v", e.Iteration, e.Err) }
+
+// Unwrap returns the cause.
+func (e *TornError) Unwrap() error { return e.Err }
+
 // Train runs the loop. When ctx is cancelled it stops between two iterations
-// and returns the context's cause; the iterations made so far are complete.
+// and returns the context's cause. After any error but a TornError the network is
+// that of the iterations made so far, whole.
 func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 	workers := max(l.Workers, 1)
 	stream := dataset.Prefetch(ctx, l.From, l.To, workers, 2*workers, task.Batch)
@@ -87,12 +103,12 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 		began := time.Now()
 		batch, err := stream.Next()
 		if err != nil {
-			return fmt.Errorf("iteration %d: %w", i, err)
+			return fmt.Errorf("iteration %d: %w", i+1, err)
 		}
 		it := Iteration{Index: i, LR: l.LR(i), Data: time.Since(began)}
 		began = time.Now()
 		if err := step(l, task, batch, &it); err != nil {
-			return fmt.Errorf("iteration %d: %w", i, err)
+			return &TornError{Iteration: i + 1, Err: err}
 		}
 		it.Step = time.Since(began)
 		if err := l.After(it); err != nil {
@@ -134,7 +150,7 @@ func values(l Losses) (map[string]float64, error) {
 			return nil, fmt.Errorf("read %s: %w", p.Name, err)
 		}
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("%w: %s is %v; lower the rate, raise the warm-up or set clip_grad", ErrNotFinite, p.Name, v)
+			return nil, fmt.Errorf("%w: %s is %v", ErrNotFinite, p.Name, v)
 		}
 		out[p.Name] = v
 	}

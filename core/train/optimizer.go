@@ -73,7 +73,7 @@ func (o *SGD) Step(lr float64) (norm float64, moved int, err error) {
 			return 0, 0, err
 		}
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
-			return norm, 0, fmt.Errorf("%w: the gradients' norm is %v; lower the rate or raise the warm-up", ErrNotFinite, norm)
+			return norm, 0, fmt.Errorf("%w: the gradients' norm is %v", ErrNotFinite, norm)
 		}
 	}
 	moved, err = tensor.SGD(o.params, o.momenta, o.decay, lr, o.momentum)

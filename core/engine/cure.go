@@ -1,0 +1,25 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"detnas/core/config"
+	"detnas/core/nn"
+	"detnas/core/train"
+)
+
+// cured adds to the error of a step what helps against it, where that is known.
+func cured(step int, err error) error {
+	name := config.StepName(step)
+	switch {
+	case errors.Is(err, train.ErrNotFinite):
+		return fmt.Errorf("%w; lower %s.lr or set %s.clip_grad, which can be changed in this run, and resume it", err, name, name)
+	case errors.Is(err, nn.ErrNotFinite):
+		if step == config.StepSearch {
+			name = config.StepName(config.StepSupernetFinetune)
+		}
+		return fmt.Errorf("%w: its training has diverged; start a run with a lower %s.lr", err, name)
+	}
+	return err
+}
