@@ -59,6 +59,9 @@ func statusRows(f *run.Folder, s run.State) []progress.Row {
 			Value: fmt.Sprintf("%d (%s), %d of %d %s", s.Step, config.StepName(s.Step), s.Iteration, s.Iterations, unit),
 		})
 	}
+	if s.State == run.StateRunning || s.State == run.StatePaused {
+		rows = append(rows, progress.Row{Label: "run by", Value: f.Owner()})
+	}
 	for _, r := range s.Steering.Requests {
 		rows = append(rows, progress.Row{Label: r.Phase, Value: fmt.Sprintf("%s, by %s", r.What, r.Who)})
 	}

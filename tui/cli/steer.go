@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"detnas/core/run"
@@ -47,7 +50,9 @@ func (a *App) steerCommand(act, short, subnet string) *cobra.Command {
 				return err
 			}
 			defer v.Close()
-			if err := v.Do(c); err != nil {
+			if err := v.Do(c); errors.Is(err, steer.ErrIdle) {
+				return idle(f, act)
+			} else if err != nil {
 				return err
 			}
 			return a.status(f, asJSON)
@@ -56,4 +61,17 @@ func (a *App) steerCommand(act, short, subnet string) *cobra.Command {
 	cmd.Flags().StringVar(&runs, "runs", runsFolder, "folder that holds the runs")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// idle says why a run that no process runs takes no commands, and what would
+// help.
+func idle(f *run.Folder, act string) error {
+	s, err := f.Status()
+	if err != nil {
+		return err
+	}
+	if s.State == run.StateFinished {
+		return fmt.Errorf("%s: run %s has finished; detnas run --resume %s --from STEP does steps of it again", act, f.Name(), handle(f))
+	}
+	return fmt.Errorf("%s: run %s is %s and nothing runs it; go on with: detnas run --resume %s (--detach in the background)", act, f.Name(), s.State, handle(f))
 }
