@@ -7,7 +7,7 @@ SHELL := /bin/bash
 TOOLCHAIN := set -e; env=$$(core/native/toolchain.sh); eval "$$env";
 GO := $(TOOLCHAIN) go
 # Packages without cgo: they are tested under the race detector as well.
-PURE := ./core/seed/... ./core/config/... ./core/dataset/... ./core/run/... ./core/steer/... ./configs/... \
+PURE := ./core/input/... ./core/seed/... ./core/config/... ./core/dataset/... ./core/run/... ./core/steer/... ./configs/... \
 	./nas ./nas/evolution/... ./detector/box/... ./detector/cocoeval/... ./tui/...
 # Packages that compute use every core, so one is tested after the other.
 COMPUTING := . ./core/native ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...

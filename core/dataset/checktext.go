@@ -5,13 +5,15 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"detnas/core/input"
 )
 
 // Text puts the report in words, for a terminal: the counts, a line for each
 // class, and every problem under its kind.
 func (r *Report) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", r.Source, r.Format)
+	fmt.Fprintf(&b, "%s (%s)\n", input.Line(r.Source), r.Format)
 	var w strings.Builder
 	fmt.Fprintf(&w, "  images\t%d\n", r.Images)
 	fmt.Fprintf(&w, "  classes\t%d\n", r.Classes)
@@ -32,7 +34,7 @@ func (r *Report) Text() string {
 func (r *Report) writeClasses(b *strings.Builder) {
 	var w strings.Builder
 	for _, c := range r.PerClass {
-		fmt.Fprintf(&w, "  %d\t%s\t%d images", c.ID, c.Name, c.Images)
+		fmt.Fprintf(&w, "  %d\t%s\t%d images", c.ID, input.Line(c.Name), c.Images)
 		if r.Format == "coco" {
 			fmt.Fprintf(&w, "\t%d boxes", c.Boxes)
 		}
@@ -60,7 +62,7 @@ func (r *Report) writeProblems(b *strings.Builder) {
 		fmt.Fprintf(b, "%s: %d\n", kind, r.Counts[kind])
 		for _, p := range r.Problems {
 			if p.Kind == kind {
-				fmt.Fprintf(b, "  %s: %s; %s\n", p.Where, p.What, p.Cure)
+				fmt.Fprintf(b, "  %s: %s; %s\n", input.Line(p.Where), input.Line(p.What), p.Cure)
 			}
 		}
 	}

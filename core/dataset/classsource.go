@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"detnas/core/input"
 	"detnas/core/seed"
 )
 
@@ -91,7 +92,10 @@ func (s *ClassTrain) Batch(ctx context.Context, iter int64) (ClassBatch, error) 
 				return err
 			}
 			rng := seed.Rand(s.opts.Seed, s.opts.Step, "augment", iter, s.opts.Rank*len(indices)+k)
-			img = s.opts.Jitter.apply(s.crop(img, rng), rng)
+			if img, err = s.crop(img, rng); err != nil {
+				return fmt.Errorf("image %s: %w", input.Line(s.set.Files[i]), err)
+			}
+			img = s.opts.Jitter.apply(img, rng)
 			s.reader.table.write(b.image(k), b.W, b.H, img, rng.Float64() < s.opts.Flip)
 			b.Labels[k], b.Indices[k] = int64(s.set.Labels[i]), i
 			return nil
@@ -104,12 +108,16 @@ func (s *ClassTrain) Batch(ctx context.Context, iter int64) (ClassBatch, error) 
 }
 
 // crop cuts a training crop of size by size pixels.
-func (s *ClassTrain) crop(img Image, rng *rand.Rand) Image {
+func (s *ClassTrain) crop(img Image, rng *rand.Rand) (Image, error) {
 	size := s.opts.Size
 	if s.opts.Crop == CropPad {
-		return paddedCrop(rng, shortSide(img, size), size, s.opts.Padding)
+		img, err := shortSide(img, size, s.opts.Decode.limit())
+		if err != nil {
+			return Image{}, err
+		}
+		return paddedCrop(rng, img, size, s.opts.Padding), nil
 	}
-	return ResizeAntialias(img, randomPart(rng, img.W, img.H, s.opts.MinShare), size, size)
+	return ResizeAntialias(img, randomPart(rng, img.W, img.H, s.opts.MinShare), size, size), nil
 }
 
 // classImage loads a whole image, from the cache where it is kept.
@@ -178,10 +186,14 @@ func (s *ClassEval) Batch(ctx context.Context, iter int64) (ClassBatch, error) {
 		}
 		ok, err := s.reader.attempt(i, func(i int) string { return s.set.Files[i] }, func(i int) error {
 			img, err := s.reader.classImage(s.set.Files[i])
-			if err == nil {
-				s.reader.table.write(b.image(n), b.W, b.H, centre(shortSide(img, s.opts.Short), s.opts.Size), false)
+			if err != nil {
+				return err
 			}
-			return err
+			if img, err = shortSide(img, s.opts.Short, s.opts.Decode.limit()); err != nil {
+				return fmt.Errorf("image %s: %w", input.Line(s.set.Files[i]), err)
+			}
+			s.reader.table.write(b.image(n), b.W, b.H, centre(img, s.opts.Size), false)
+			return nil
 		})
 		if err != nil {
 			return ClassBatch{}, fmt.Errorf("evaluation batch %d: %w", iter, err)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"detnas/core/input"
 )
 
 // COCOOptions says how a COCO set is opened. The zero value skips faults.
@@ -23,7 +25,9 @@ type COCOOptions struct {
 // Faults are returned as problems: under PolicySkip what is faulty is left out or
 // mended, as each problem says; under PolicyRefuse the first one is the error and
 // the set is nil. A file that is no COCO detection file, has ids that are no
-// integers, or finds none of its images, is an error under either.
+// integers, or finds none of its images, is an error under either. The first
+// 100,000 problems are listed and the others counted. It takes up to 500 bytes of
+// memory for each image and box, and time in proportion to the file.
 func OpenCOCO(jsonPath, imagesDir string, opts COCOOptions) (*Detection, []Problem, error) {
 	if err := opts.Policy.check(); err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", jsonPath, err)
@@ -42,22 +46,23 @@ func OpenCOCO(jsonPath, imagesDir string, opts COCOOptions) (*Detection, []Probl
 		return nil, b.problems, err
 	}
 	b.addObjects(raw.annotations)
-	if err := refuse(opts.Policy, b.problems); err != nil {
-		return nil, b.problems, err
+	problems := b.listed()
+	if err := refuse(opts.Policy, problems); err != nil {
+		return nil, problems, err
 	}
-	return b.set, b.problems, nil
+	return b.set, problems, nil
 }
 
 // readCOCO parses the file at path; errors name it.
 func readCOCO(path string) (*cocoFile, error) {
-	f, err := os.Open(path)
+	f, _, err := input.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open annotations: %w", err)
+		return nil, fmt.Errorf("read annotations: %w", err)
 	}
 	defer f.Close()
 	raw, err := parseCOCO(bufio.NewReaderSize(f, 1<<20))
 	if err != nil {
-		return nil, fmt.Errorf("read annotations %s: %w", path, err)
+		return nil, fmt.Errorf("read annotations %s: %w", input.Line(path), err)
 	}
 	return raw, nil
 }
@@ -83,12 +88,30 @@ type cocoBuilder struct {
 	dropped   map[int64]bool // ids of images left out, whose boxes go with them
 	set       *Detection
 	problems  []Problem
+	more      int // problems that are not listed
 }
+
+// mostProblems is how many problems of a file are listed.
+const mostProblems = 100_000
 
 // problem notes a fault of element i of a list.
 func (b *cocoBuilder) problem(kind, list string, i int, name, what, cure string) {
+	if len(b.problems) == mostProblems {
+		b.more++
+		return
+	}
 	b.problems = append(b.problems, Problem{
-		Kind: kind, Where: fmt.Sprintf("%s: %s[%d] (%s)", b.path, list, i, name), What: what, Cure: cure,
+		Kind: kind, Where: input.Line(fmt.Sprintf("%s: %s[%d] (%s)", b.path, list, i, name)), What: input.Line(what), Cure: cure,
+	})
+}
+
+// listed are the problems, the last one about those that are not listed.
+func (b *cocoBuilder) listed() []Problem {
+	if b.more == 0 {
+		return b.problems
+	}
+	return append(b.problems, Problem{
+		Kind: KindMore, Where: input.Line(b.path), What: fmt.Sprintf("it has %d more problems, which are not listed", b.more), Cure: "mend those that are",
 	})
 }
 
@@ -146,10 +169,10 @@ func (b *cocoBuilder) addImages(list []cocoImage) error {
 	}
 	if missing == len(list) {
 		return fmt.Errorf("%s: none of its %d images is in %s (the first would be %s); name the folder that holds them",
-			b.path, len(list), b.dir, firstMissing)
+			input.Line(b.path), len(list), input.Line(b.dir), input.Line(firstMissing))
 	}
 	if len(b.set.Images) == 0 {
-		return fmt.Errorf("%s: none of its %d images can be used; first: %s", b.path, len(list), b.problems[0])
+		return fmt.Errorf("%s: none of its %d images can be used; first: %s", input.Line(b.path), len(list), b.problems[0])
 	}
 	return nil
 }
@@ -258,7 +281,11 @@ const roundingSlack = 1
 // object checks one box against its image and bounds it to it.
 func (b *cocoBuilder) object(i int, name string, a cocoAnnotation, m ImageInfo) (Object, bool) {
 	if len(a.BBox) != 4 {
-		b.problem(KindBadBox, "annotations", i, name, fmt.Sprintf("bbox has %d numbers, not 4; left out", len(a.BBox)), "write bbox as [x, y, width, height]")
+		n := fmt.Sprint(len(a.BBox))
+		if len(a.BBox) > 4 {
+			n = "more"
+		}
+		b.problem(KindBadBox, "annotations", i, name, fmt.Sprintf("bbox has %s numbers, not 4; left out", n), "write bbox as [x, y, width, height]")
 		return Object{}, false
 	}
 	x, y, w, h := a.BBox[0], a.BBox[1], a.BBox[2], a.BBox[3]
@@ -276,10 +303,14 @@ func (b *cocoBuilder) object(i int, name string, a cocoAnnotation, m ImageInfo) 
 		b.problem(KindBoxOutside, "annotations", i, name, fmt.Sprintf("bbox %v lies outside its %dx%d image; left out", a.BBox, m.W, m.H), "correct or remove it")
 		return Object{}, false
 	}
+	area := w * h
+	if math.IsInf(area, 0) {
+		b.problem(KindBadBox, "annotations", i, name, fmt.Sprintf("bbox %v has numbers that no image has; left out", a.BBox), "correct or remove it")
+		return Object{}, false
+	}
 	if over > roundingSlack {
 		b.problem(KindBoxOutside, "annotations", i, name, fmt.Sprintf("bbox %v reaches %.4g px out of its %dx%d image; cut at the edge", a.BBox, over, m.W, m.H), "correct it")
 	}
-	area := w * h
 	if a.Area != nil {
 		area = *a.Area
 	}
@@ -294,7 +325,7 @@ func (m ImageInfo) decodeFor(opts DecodeOptions) (Image, error) {
 		return Image{}, err
 	}
 	if img.W != m.W || img.H != m.H {
-		return Image{}, fmt.Errorf("image %s: %w", m.File, &sizeError{img.W, img.H, m.W, m.H})
+		return Image{}, fmt.Errorf("image %s: %w", input.Line(m.File), &sizeError{img.W, img.H, m.W, m.H})
 	}
 	return img, nil
 }

@@ -1,12 +1,18 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"detnas/core/input"
+	"detnas/core/input/inputtest"
 )
 
 // cocoSet writes an annotation file and images of 40x30 px called 0.png and on.
@@ -106,6 +112,8 @@ func TestCOCOProblems(t *testing.T) {
 		{"unknown category", cocoWith("", box(1, `"image_id": 1, "category_id": 7, "bbox": [1, 1, 5, 5]`), ""), KindUnknownCategory, "annotations[0]", 1, 0},
 		{"no box", cocoWith("", box(1, `"image_id": 1, "category_id": 1`), ""), KindBadBox, "annotations[0]", 1, 0},
 		{"three numbers", cocoWith("", box(1, `"image_id": 1, "category_id": 1, "bbox": [1, 1, 5]`), ""), KindBadBox, "annotations[0]", 1, 0},
+		{"five numbers", cocoWith("", box(1, `"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5, 5]`), ""), KindBadBox, "annotations[0]", 1, 0},
+		{"numbers without end", cocoWith("", box(1, `"image_id": 1, "category_id": 1, "bbox": [1, 1, 1e308, 1e308]`), ""), KindBadBox, "annotations[0]", 1, 0},
 		{"no area", cocoWith("", box(1, `"image_id": 1, "category_id": 1, "bbox": [1, 1, 0, 5]`), ""), KindEmptyBox, "annotations[0]", 1, 0},
 		{"negative", cocoWith("", box(1, `"image_id": 1, "category_id": 1, "bbox": [9, 1, -5, 5]`), ""), KindEmptyBox, "annotations[0]", 1, 0},
 		{"partly outside", cocoWith("", box(1, `"image_id": 1, "category_id": 1, "bbox": [30, 1, 15, 5]`), ""), KindBoxOutside, "annotations[0]", 1, 1},
@@ -156,6 +164,10 @@ func TestCOCOErrors(t *testing.T) {
 		{"crowd of two", cocoWith("", box(1, `"image_id": 1, "iscrowd": 2`), ""), "iscrowd is 2"},
 		{"text box", cocoWith("", box(1, `"bbox": ["1", 2, 3, 4]`), ""), "annotations[0]"},
 		{"NaN", cocoWith("", box(1, `"bbox": [NaN, 2, 3, 4]`), ""), "invalid character 'N'"},
+		{"twice", `{"images": [{"id": 1}], "images": []}`, `"images" is there twice`},
+		{"more after it", cocoWith("", "", "") + "{}", "there is more after the end"},
+		{"odd words", "\"a\\n\\u001b[2J\"", `where "{" should be`},
+		{"a long number", cocoWith("", box(1, `"area": `+strings.Repeat("9", 5000)), ""), "near byte"},
 		{"none of the images", cocoWith(`{"id": 1, "file_name": "none.png"}`, "", ""), "none of its 1 images is in"},
 	}
 	for _, tt := range tests {
@@ -165,6 +177,7 @@ func TestCOCOErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v; want one with %q and the file", err, tt.want)
 			}
+			inputtest.Clear(t, err)
 		})
 	}
 	if _, _, err := OpenCOCO(filepath.Join(t.TempDir(), "none.json"), "", COCOOptions{}); err == nil {
@@ -235,14 +248,100 @@ func TestSharedSetsOpen(t *testing.T) {
 	}
 }
 
+// TestCOCOIsHeldByTheElement wants the memory that a file takes to be bounded by
+// its elements, whatever is in them, and values that never end to be refused.
+func TestCOCOIsHeldByTheElement(t *testing.T) {
+	const n = 50_000
+	for name, tt := range map[string]struct {
+		head, element string
+		n             int
+		most          int64 // bytes held
+		want          string
+	}{
+		"empty images":      {`{"images": [{}`, `,{}`, n, 250 * n, "too early"},
+		"empty annotations": {`{"annotations": [{}`, `,{}`, n, 250 * n, "too early"},
+		"whole annotations": {`{"annotations": [{}`, `,{"id":1,"image_id":2,"category_id":3,"bbox":[1,2,3,4],"area":5}`, n, 250 * n, "too early"},
+		"long boxes":        {`{"annotations": [{}`, `,{"bbox":[` + strings.Repeat("1,", 1000) + `1]}`, 2_000, 1 << 20, "too early"},
+		"keys":              {`{"a":1`, `,"b":2`, n, 1 << 20, "too early"},
+		"a section":         {`{"info": [1`, `,{"a": "b"}`, n, 1 << 20, "too early"},
+		"a long name":       {`{"images": [{"file_name": "`, "x", maxElement + 2<<20, 4 * maxElement, "images[0]: near byte 12: it is too large"},
+		"a long section":    {`{"info": "`, "x", maxElement + 2<<20, 4 * maxElement, `"info": near byte`},
+		"deep":              {`{"info": `, "[", n, 1 << 20, "deep"},
+	} {
+		if testing.Short() && tt.n > maxElement {
+			continue
+		}
+		var err error
+		held := inputtest.Held(strings.NewReader(tt.head+strings.Repeat(tt.element, tt.n)), 2<<20, func(r io.Reader) { _, err = parseCOCO(r) })
+		inputtest.Clear(t, err, tt.want)
+		if held > tt.most+1<<20 {
+			t.Errorf("%s: %d bytes are held, %d an element", name, held, held/int64(tt.n))
+		}
+	}
+}
+
+func TestListsOfCOCOEnd(t *testing.T) {
+	for most, want := range map[int]string{3: "", 2: `"images" has more than 2 elements`} {
+		var list []cocoImage
+		err := parseList(input.Decoder(strings.NewReader("[{}, {}, {}]"), maxElement), "images", most, &list)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("at most %d: %v", most, err)
+		}
+	}
+}
+
+// TestManyProblems wants a file of nothing but problems to be told in bounded
+// memory, and in time by its size.
+func TestManyProblems(t *testing.T) {
+	list := func(n int, element string) string { return strings.TrimSuffix(strings.Repeat(element+",", n), ",") }
+	long := strings.Repeat("x", 5000)
+	for name, body := range map[string]func(n int) string{
+		"unknown images": func(n int) string { return cocoWith("", list(n, `{"image_id": 7}`), "") },
+		"same id": func(n int) string {
+			return cocoWith("", list(n, `{"id":1,"image_id":1,"category_id":1,"bbox":[1,1,5,5]}`), "")
+		},
+		"categories": func(n int) string { return cocoWith("", "", list(n, `{"id": 1}`)) },
+		"long names": func(n int) string {
+			return cocoWith(`{"id": 1, "file_name": "0.png"},`+list(n/20, `{"file_name": "`+long+`"}`), "", "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inputtest.Linear(t, 4_000, func(n int) {
+				path := cocoSet(t, 1, body(n))
+				_, problems, err := OpenCOCO(path, "", COCOOptions{})
+				if err != nil || len(problems) < n/20 {
+					t.Errorf("%d problems, %v", len(problems), err)
+				}
+				for _, p := range problems[:10] {
+					inputtest.Clear(t, errors.New(p.String()))
+				}
+			})
+		})
+	}
+	b := &cocoBuilder{path: "f"}
+	for i := range mostProblems + 5 {
+		b.problem(KindBadBox, "annotations", i, "", "", "")
+	}
+	if got := b.listed(); len(got) != mostProblems+1 || got[mostProblems].Kind != KindMore || !strings.Contains(got[mostProblems].What, " 5 more") {
+		t.Errorf("%d problems, the last %v", len(got), got[len(got)-1])
+	}
+}
+
+// FuzzParseCOCO wants boxes that lie in their images, and problems that can be
+// shown, or one clear error.
 func FuzzParseCOCO(f *testing.F) {
 	f.Add(cocoGood)
 	f.Add(cocoWith("", "", ""))
 	f.Add(`{"images": [{"id": 1e3, "width": -1}], "annotations": [{"bbox": [1e308, 0, 1, 1], "iscrowd": true}], "categories": [{}]}`)
 	f.Add(`{"images": null}`)
+	f.Add(`{"a\n\u001b": [[[{}]]], "images": []}`)
+	f.Add(cocoWith(`{"id": 1, "file_name": "a\n\u001b[2J\u009b", "width": 4, "height": 3}`, `{"id":"\u202e"}`, `{"id": 1, "name": "\u0000"}`))
+	f.Add(cocoWith(`{"id": 1, "file_name": "a", "width": 1073741824, "height": 1}`, box(1, `"image_id": 1, "category_id": 1, "bbox": [0, 0, 1e308, 1e308]`), ""))
+	f.Add(cocoWith("", box(1, `"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1, 1, 1, 1]`), "") + "{}")
 	f.Fuzz(func(t *testing.T, body string) {
 		raw, err := parseCOCO(strings.NewReader(body))
 		if err != nil {
+			inputtest.Clear(t, err)
 			return
 		}
 		b := &cocoBuilder{labels: map[int64]int{}, places: map[int64]int{}, dropped: map[int64]bool{}, set: &Detection{}}
@@ -256,12 +355,15 @@ func FuzzParseCOCO(f *testing.F) {
 		for i, objects := range b.set.Objects {
 			m := b.set.Images[i]
 			for _, o := range objects {
-				if o.Label < 0 || o.Label >= len(b.set.Categories) ||
+				if o.Label < 0 || o.Label >= len(b.set.Categories) || math.IsInf(o.Area, 0) || math.IsNaN(o.Area) ||
 					!(o.Box[0] >= 0 && o.Box[0] < o.Box[2] && o.Box[2] <= float32(m.W)) ||
 					!(o.Box[1] >= 0 && o.Box[1] < o.Box[3] && o.Box[3] <= float32(m.H)) {
 					t.Errorf("%+v in %+v", o, m)
 				}
 			}
+		}
+		for _, p := range b.listed() {
+			inputtest.Clear(t, errors.New(p.String()))
 		}
 	})
 }

@@ -7,7 +7,18 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
+
+	"detnas/core/input"
+)
+
+// Bounds on an annotation file: the bytes of one element of a list, of which
+// COCO's longest has a hundredth, and the elements of a list, of which the
+// largest published set has two thirds.
+const (
+	maxElement  = 16 << 20
+	maxElements = 1 << 25
 )
 
 // cocoFile is what is read of a COCO detection file; all else is passed over.
@@ -15,7 +26,7 @@ type cocoFile struct {
 	images      []cocoImage
 	annotations []cocoAnnotation
 	categories  []cocoCategory
-	seen        map[string]bool // top-level keys that were there
+	seen        map[string]bool // lists that were there
 }
 
 type cocoImage struct {
@@ -26,12 +37,12 @@ type cocoImage struct {
 }
 
 type cocoAnnotation struct {
-	ID         cocoID    `json:"id"`
-	ImageID    cocoID    `json:"image_id"`
-	CategoryID cocoID    `json:"category_id"`
-	BBox       []float64 `json:"bbox"`
-	Area       *float64  `json:"area"`
-	Crowd      cocoFlag  `json:"iscrowd"`
+	ID         cocoID   `json:"id"`
+	ImageID    cocoID   `json:"image_id"`
+	CategoryID cocoID   `json:"category_id"`
+	BBox       cocoBox  `json:"bbox"`
+	Area       *float64 `json:"area"`
+	Crowd      cocoFlag `json:"iscrowd"`
 }
 
 type cocoCategory struct {
@@ -63,6 +74,22 @@ func (id *cocoID) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// cocoBox is a bbox, as many numbers as it has up to five.
+type cocoBox []float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (x *cocoBox) UnmarshalJSON(b []byte) error {
+	var all []float64
+	if err := json.Unmarshal(b, &all); err != nil {
+		return fmt.Errorf("bbox: %w", err)
+	}
+	if len(all) > 5 { // more say no more
+		all = slices.Clone(all[:5])
+	}
+	*x = all
+	return nil
+}
+
 // cocoFlag is iscrowd, which files write as 0 and 1 or as false and true.
 type cocoFlag bool
 
@@ -80,10 +107,12 @@ func (f *cocoFlag) UnmarshalJSON(b []byte) error {
 }
 
 // parseCOCO reads a COCO detection file element by element, so that a large one
-// is never in memory as a whole. Errors name the list, the place in it and the
+// is never in memory as a whole: an element may have 16 MiB and a list 2^25 of
+// them, each of which is kept in up to 250 bytes and its file's name. What else
+// the file has is passed over. Errors name the list, the place in it and the
 // byte.
 func parseCOCO(r io.Reader) (*cocoFile, error) {
-	dec := json.NewDecoder(r)
+	dec := input.Decoder(r, maxElement)
 	if err := expect(dec, '{'); err != nil {
 		return nil, err
 	}
@@ -94,28 +123,40 @@ func parseCOCO(r io.Reader) (*cocoFile, error) {
 			return nil, placed(dec, err)
 		}
 		key, _ := t.(string)
-		f.seen[key] = true
-		switch key {
-		case "images":
-			err = parseList(dec, key, &f.images)
-		case "annotations":
-			err = parseList(dec, key, &f.annotations)
-		case "categories":
-			err = parseList(dec, key, &f.categories)
-		default:
-			var skipped json.RawMessage
-			if err = dec.Decode(&skipped); err != nil {
-				err = placed(dec, err)
-			}
-		}
-		if err != nil {
+		if err := f.parseKey(dec, key); err != nil {
 			return nil, err
 		}
 	}
 	if err := expect(dec, '}'); err != nil {
 		return nil, err
 	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("byte %d: there is more after the end of the object; the file is not as it was written", dec.InputOffset())
+	}
 	return f, f.complete()
+}
+
+// parseKey reads the value of a top-level key.
+func (f *cocoFile) parseKey(dec *json.Decoder, key string) error {
+	switch key {
+	case "images", "annotations", "categories":
+		if f.seen[key] {
+			return fmt.Errorf("byte %d: %q is there twice", dec.InputOffset(), key)
+		}
+		f.seen[key] = true
+	}
+	switch key {
+	case "images":
+		return parseList(dec, key, maxElements, &f.images)
+	case "annotations":
+		return parseList(dec, key, maxElements, &f.annotations)
+	case "categories":
+		return parseList(dec, key, maxElements, &f.categories)
+	}
+	if err := input.Skip(dec); err != nil {
+		return fmt.Errorf("%.40q: %w", key, placed(dec, err))
+	}
+	return nil
 }
 
 // complete refuses a file that lacks one of the three lists.
@@ -134,12 +175,15 @@ func (f *cocoFile) complete() error {
 	return nil
 }
 
-// parseList appends the elements of one JSON array to list.
-func parseList[T any](dec *json.Decoder, key string, list *[]T) error {
+// parseList appends the elements of one JSON array to list, most of them at most.
+func parseList[T any](dec *json.Decoder, key string, most int, list *[]T) error {
 	if err := expect(dec, '['); err != nil {
 		return fmt.Errorf("%q: %w", key, err)
 	}
 	for dec.More() {
+		if len(*list) == most {
+			return fmt.Errorf("%q has more than %d elements, which are too many for one file; part it", key, most)
+		}
 		var v T
 		if err := dec.Decode(&v); err != nil {
 			return fmt.Errorf("%s[%d]: %w", key, len(*list), placed(dec, err))
@@ -156,7 +200,7 @@ func expect(dec *json.Decoder, want json.Delim) error {
 		return placed(dec, err)
 	}
 	if d, ok := t.(json.Delim); !ok || d != want {
-		return fmt.Errorf("byte %d: %v where %q should be; is this COCO detection JSON?", dec.InputOffset(), t, want.String())
+		return fmt.Errorf("byte %d: %.40q where %q should be; is this COCO detection JSON?", dec.InputOffset(), fmt.Sprint(t), want.String())
 	}
 	return nil
 }
@@ -166,5 +210,5 @@ func placed(dec *json.Decoder, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the file ends too early; it may be cut short")
 	}
-	return fmt.Errorf("near byte %d: %w", dec.InputOffset(), err)
+	return fmt.Errorf("near byte %d: %w", dec.InputOffset(), input.Plain(err))
 }

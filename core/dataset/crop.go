@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 )
@@ -52,15 +53,19 @@ func randomPart(rng *rand.Rand, w, h int, minShare float64) Rect {
 }
 
 // shortSide scales m, antialiased, so that its shorter side has short pixels;
-// the longer one is cut to whole pixels, as torchvision's Resize does.
-func shortSide(m Image, short int) Image {
+// the longer one is cut to whole pixels, as torchvision's Resize does. A long and
+// thin image that would become one of more than limit pixels is refused.
+func shortSide(m Image, short, limit int) (Image, error) {
 	w, h := short, short
 	if m.W < m.H {
 		h = max(short*m.H/m.W, 1)
 	} else {
 		w = max(short*m.W/m.H, 1)
 	}
-	return ResizeAntialias(m, m.bounds(), w, h)
+	if h > limit/w {
+		return Image{}, fmt.Errorf("%dx%d px scaled to a short side of %d px is over the limit of %d pixels; cut the image", m.W, m.H, short, limit)
+	}
+	return ResizeAntialias(m, m.bounds(), w, h), nil
 }
 
 // centre cuts size by size pixels from the middle, black where m is smaller.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"detnas/core/input/inputtest"
 	"detnas/core/seed"
 )
 
@@ -84,9 +85,17 @@ func TestShortSideAndCentre(t *testing.T) {
 	for _, tt := range []struct{ w, h, short, wantW, wantH int }{
 		{640, 480, 256, 341, 256}, {480, 640, 256, 256, 341}, {100, 100, 36, 36, 36}, {3, 900, 2, 2, 600},
 	} {
-		m := shortSide(NewImage(tt.w, tt.h), tt.short)
-		if m.W != tt.wantW || m.H != tt.wantH {
-			t.Errorf("%dx%d to a short side of %d: %dx%d, want %dx%d", tt.w, tt.h, tt.short, m.W, m.H, tt.wantW, tt.wantH)
+		m, err := shortSide(NewImage(tt.w, tt.h), tt.short, DefaultMaxPixels)
+		if err != nil || m.W != tt.wantW || m.H != tt.wantH {
+			t.Errorf("%dx%d to a short side of %d: %dx%d, %v; want %dx%d", tt.w, tt.h, tt.short, m.W, m.H, err, tt.wantW, tt.wantH)
+		}
+	}
+	for _, side := range [][2]int{{1, maxSide}, {maxSide, 1}} {
+		var err error
+		took := inputtest.Allocated(func() { _, err = shortSide(NewImage(side[0], side[1]), 256, DefaultMaxPixels) })
+		inputtest.Clear(t, err, "over the limit of 100000000 pixels")
+		if took > 1<<20 {
+			t.Errorf("%d bytes were allocated", took)
 		}
 	}
 	m := pattern(10, 7)

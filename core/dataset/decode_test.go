@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"image"
 	"image/color"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"detnas/core/input/inputtest"
 )
 
 // Pillow's pixels are the reference. A JPEG's inverse transform may round
@@ -113,6 +116,23 @@ func TestYCbCrMatchesStandardLibrary(t *testing.T) {
 	}
 }
 
+func TestRGBA64MatchesStandardLibrary(t *testing.T) {
+	src := image.NewRGBA64(image.Rect(0, 0, 300, 1))
+	for x := range 300 {
+		a := uint16(x * 218)
+		src.SetRGBA64(x, 0, color.RGBA64{R: a, G: a / 2, B: a / 7, A: a})
+	}
+	fast, err := fromImage(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := NewImage(300, 1)
+	fromAny(slow, src)
+	if !slices.Equal(fast.Pix, slow.Pix) {
+		t.Error("the pixels differ")
+	}
+}
+
 func TestEXIFOrientation(t *testing.T) {
 	path := filepath.Join("testdata", "turned.jpg")
 	stored, err := Decode(path, DecodeOptions{})
@@ -210,11 +230,13 @@ func TestDecodeErrorsNameTheFile(t *testing.T) {
 	binary.BigEndian.PutUint32(huge[16:], 1<<20) // width, whose checksum is wrong now too
 	tests := []struct {
 		name, file, want string
+		shown            string // of the file's name; empty for all of it
 		data             []byte
 		opts             DecodeOptions
 	}{
 		{name: "absent", file: "absent.jpg", want: "no such file"},
 		{name: "empty", file: "empty.jpg", data: []byte{}, want: "empty"},
+		{name: "odd name", file: "a\n\x1b[2J.jpg", data: []byte("hello"), want: "not a JPEG", shown: `a\n\x1b[2J.jpg`},
 		{name: "text", file: "text.jpg", data: []byte("hello"), want: "not a JPEG"},
 		{name: "cut short", file: "cut.jpg", data: whole[:len(whole)/2], want: "cut short"},
 		{name: "header only", file: "head.png", data: huge[:20], want: "header"},
@@ -227,13 +249,16 @@ func TestDecodeErrorsNameTheFile(t *testing.T) {
 				write(t, path, tt.data)
 			}
 			_, err := Decode(path, tt.opts)
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.file) {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), cmp.Or(tt.shown, tt.file)) {
 				t.Errorf("error %v; want one with %q and %q", err, tt.want, tt.file)
 			}
+			inputtest.Clear(t, err)
 		})
 	}
 }
 
+// FuzzDecode wants an image that is whole, as its header says it, or one clear
+// error, and memory within what is stated.
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"cmyk.jpg", "turned.jpg", "palette.png", "lossless.webp", "packed.tif", "plain.bmp"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -243,10 +268,36 @@ func FuzzDecode(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte{})
+	for _, header := range headers() {
+		f.Add(header(7, 5))
+		f.Add(header(40_000, 40_000))
+	}
+	f.Add(append(jpegHeader(0xc2, 4)(16, 8), append(jpegScan(4), "\xff\xd9"...)...))
+	opts := DecodeOptions{ApplyEXIF: true, MaxPixels: 1 << 16}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := DecodeBytes(data, DecodeOptions{ApplyEXIF: true, MaxPixels: 1 << 16})
-		if err == nil && (m.W < 1 || m.H < 1 || len(m.Pix) != m.W*m.H*3) {
+		var m Image
+		var err error
+		took := inputtest.Allocated(func() { m, err = DecodeBytes(data, opts) })
+		most := int64(len(data) + 48*opts.MaxPixels + 1<<20)
+		switch c, _, _ := sniff(data, opts); c.name {
+		case "WebP":
+			most += 150 << 20
+		case "TIFF":
+			most += 32 << 20
+		}
+		if took > most {
+			t.Errorf("%d bytes were allocated for %d", took, len(data))
+		}
+		if err != nil {
+			inputtest.Clear(t, err)
+			return
+		}
+		if m.W < 1 || m.H < 1 || m.W*m.H > opts.MaxPixels || len(m.Pix) != m.W*m.H*3 {
 			t.Errorf("%dx%d with %d bytes", m.W, m.H, len(m.Pix))
+		}
+		w, h, err := Size(write(t, filepath.Join(t.TempDir(), "image"), data), opts)
+		if err != nil || w != m.W || h != m.H {
+			t.Errorf("the header says %dx%d, %v; the image is %dx%d", w, h, err, m.W, m.H)
 		}
 	})
 }

@@ -8,26 +8,15 @@ import (
 // exifOrientation returns the orientation tag (0x0112, values 1 to 8) of a
 // JPEG's EXIF block, and 1, upright, where there is none or it is broken.
 func exifOrientation(jpg []byte) int {
-	for p := 2; p+4 <= len(jpg) && jpg[p] == 0xff; {
-		marker := jpg[p+1]
-		if marker == 0xff { // fill byte
-			p++
-			continue
+	orientation := 1
+	eachSegment(jpg, func(marker byte, body []byte) bool {
+		tiff, ok := bytes.CutPrefix(body, []byte("Exif\x00\x00"))
+		if ok = ok && marker == markerAPP1; ok {
+			orientation = tiffOrientation(tiff)
 		}
-		if marker == 0xda || marker == 0xd9 { // the picture's own data, or the end
-			break
-		}
-		size := int(binary.BigEndian.Uint16(jpg[p+2:]))
-		if size < 2 || p+2+size > len(jpg) {
-			break
-		}
-		body := jpg[p+4 : p+2+size]
-		if tiff, ok := bytes.CutPrefix(body, []byte("Exif\x00\x00")); ok && marker == 0xe1 {
-			return tiffOrientation(tiff)
-		}
-		p += 2 + size
-	}
-	return 1
+		return !ok && marker != markerSOS // the picture's own data follow
+	})
+	return orientation
 }
 
 // tiffOrientation looks the tag up in the first directory of a TIFF header.

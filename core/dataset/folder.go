@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+
+	"detnas/core/input"
 )
 
 // Classification is a set of labelled images.
@@ -23,8 +26,10 @@ func (c *Classification) Len() int { return len(c.Files) }
 
 // OpenFolder reads a class folder: every folder in dir is a class, and the images
 // in it, at any depth, are its examples. Classes are sorted by name as
-// torchvision's ImageFolder sorts them. A folder without classes, and classes
-// without images, are errors; no image is opened.
+// torchvision's ImageFolder sorts them. A folder without classes, classes without
+// images, and a link to a folder that is there anyway, are errors; no image is
+// opened. Every folder is listed once, down to 16 below its class, and memory is
+// that of the paths.
 func OpenFolder(dir string) (*Classification, error) {
 	set, problems, err := scanFolder(dir)
 	if err != nil {
@@ -38,7 +43,7 @@ func OpenFolder(dir string) (*Classification, error) {
 	}
 	if len(empty) > 0 {
 		return nil, fmt.Errorf("class folder %s: no images in %s; put images there or remove the folders",
-			dir, strings.Join(empty, ", "))
+			input.Line(dir), input.Line(strings.Join(empty, ", ")))
 	}
 	return set, nil
 }
@@ -47,21 +52,25 @@ func OpenFolder(dir string) (*Classification, error) {
 func scanFolder(dir string) (*Classification, []Problem, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open class folder: %w", err)
+		return nil, nil, fmt.Errorf("open class folder: %w", input.Plain(err))
 	}
 	set := &Classification{}
 	var problems []Problem
+	w := &walk{seen: map[place]entered{}}
+	if err := w.enter(dir, false); err != nil {
+		return nil, nil, err
+	}
 	for _, e := range entries { // ReadDir sorts by name
 		path := filepath.Join(dir, e.Name())
 		if hidden(e.Name()) || !isDir(path, e) {
 			continue
 		}
-		files, odd, err := imagesUnder(path, 0)
-		if err != nil {
-			return nil, nil, fmt.Errorf("class folder %s: %w", dir, err)
+		w.files, w.odd = nil, nil
+		if err := w.under(path, e, 0); err != nil {
+			return nil, nil, fmt.Errorf("class folder %s: %w", input.Line(dir), err)
 		}
-		problems = append(problems, odd...)
-		if len(files) == 0 {
+		problems = append(problems, w.odd...)
+		if len(w.files) == 0 {
 			problems = append(problems, Problem{
 				Kind: KindEmptyClass, Where: path,
 				What: "the class has no images", Cure: "put images there or remove the folder",
@@ -69,7 +78,7 @@ func scanFolder(dir string) (*Classification, []Problem, error) {
 		}
 		label := len(set.Classes)
 		set.Classes = append(set.Classes, e.Name())
-		for _, f := range files {
+		for _, f := range w.files {
 			set.Files = append(set.Files, f)
 			set.Labels = append(set.Labels, label)
 		}
@@ -83,7 +92,7 @@ func scanFolder(dir string) (*Classification, []Problem, error) {
 // checkClasses refuses a folder that has no classes, or splits in their place.
 func checkClasses(dir string, set *Classification) error {
 	if len(set.Classes) == 0 {
-		return fmt.Errorf("class folder %s: no folders in it; make one folder of images for each class", dir)
+		return fmt.Errorf("class folder %s: no folders in it; make one folder of images for each class", input.Line(dir))
 	}
 	splits := []string{"test", "train", "val", "valid", "validation"}
 	for _, c := range set.Classes {
@@ -92,44 +101,81 @@ func checkClasses(dir string, set *Classification) error {
 		}
 	}
 	return fmt.Errorf("class folder %s: it holds the splits %s and no classes; name one of them, as %s",
-		dir, strings.Join(set.Classes, ", "), filepath.Join(dir, set.Classes[0]))
+		input.Line(dir), strings.Join(set.Classes, ", "), input.Line(filepath.Join(dir, set.Classes[0])))
 }
 
-// maxFolderDepth bounds the walk below a class, so that a link that leads back
-// up ends in an error.
+// maxFolderDepth bounds the walk below a class.
 const maxFolderDepth = 16
 
-// imagesUnder lists the image files below dir in sorted order, and the files
-// that are not taken for images.
-func imagesUnder(dir string, depth int) (files []string, odd []Problem, err error) {
+// walk is the way through the folders of a class folder.
+type walk struct {
+	seen  map[place]entered
+	files []string  // images of the class, sorted
+	odd   []Problem // files of the class that are not taken for images
+}
+
+// entered is how a folder was reached.
+type entered struct {
+	path   string
+	linked bool
+}
+
+// place is what a folder is, whichever path leads to it.
+type place struct {
+	dev, ino uint64
+}
+
+// enter notes that a folder is listed. It must not be met again over a link:
+// links that lead back up never end, and others give images twice.
+func (w *walk) enter(dir string, linked bool) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("list images: %w", input.Plain(err))
+	}
+	at, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil // not a Unix
+	}
+	is := place{at.Dev, at.Ino}
+	if before, twice := w.seen[is]; twice && (linked || before.linked) {
+		return fmt.Errorf("%s and %s are the same folder; remove the link", input.Line(before.path), input.Line(dir))
+	}
+	w.seen[is] = entered{dir, linked}
+	return nil
+}
+
+// under lists the image files below dir, which the entry e of its parent is, and
+// the files that are not taken for images.
+func (w *walk) under(dir string, e os.DirEntry, depth int) error {
 	if depth > maxFolderDepth {
-		return nil, nil, fmt.Errorf("%s lies more than %d folders deep; is there a link that leads back up?", dir, maxFolderDepth)
+		return fmt.Errorf("%s lies more than %d folders deep; put the images closer to their class", input.Line(dir), maxFolderDepth)
+	}
+	if err := w.enter(dir, e.Type()&os.ModeSymlink != 0); err != nil {
+		return err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("list images: %w", err)
+		return fmt.Errorf("list images: %w", input.Plain(err))
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		switch {
 		case hidden(e.Name()):
 		case isDir(path, e):
-			f, o, err := imagesUnder(path, depth+1)
-			if err != nil {
-				return nil, nil, err
+			if err := w.under(path, e, depth+1); err != nil {
+				return err
 			}
-			files, odd = append(files, f...), append(odd, o...)
 		case imageExtension(e.Name()):
-			files = append(files, path)
+			w.files = append(w.files, path)
 		default:
-			odd = append(odd, Problem{
+			w.odd = append(w.odd, Problem{
 				Kind: KindUnknownExtension, Where: path,
 				What: "not taken for an image, left out",
 				Cure: "remove it, or name it .jpg, .jpeg, .png, .bmp, .webp, .tif or .tiff",
 			})
 		}
 	}
-	return files, odd, nil
+	return nil
 }
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }

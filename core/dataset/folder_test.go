@@ -1,11 +1,14 @@
 package dataset
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"detnas/core/input/inputtest"
 )
 
 // classFolder writes a class folder of n tiny images a class.
@@ -61,18 +64,60 @@ func TestOpenFolderErrors(t *testing.T) {
 	if err := os.Symlink(loop, filepath.Join(loop, "cat", "up")); err != nil {
 		t.Skip("links cannot be made here")
 	}
+	twice := classFolder(t, 1, "cat", "dog")
+	if err := os.Symlink(filepath.Join(twice, "dog"), filepath.Join(twice, "cat", "a link")); err != nil {
+		t.Fatal(err)
+	}
+	deep := classFolder(t, 1, "cat")
+	writePNG(t, filepath.Join(deep, "cat", strings.Repeat("d/", maxFolderDepth+1), "a.png"), toRGBA(pattern(3, 3)))
+	odd := t.TempDir()
+	if err := os.Mkdir(filepath.Join(odd, "a\n\x1b[2J\xff"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct{ dir, want string }{
+		"linked twice":  {twice, "are the same folder; remove the link"},
+		"deep":          {deep, "folders deep"},
+		"odd name":      {odd, `no images in a\n\x1b[2J\xff; put`},
 		"absent":        {filepath.Join(empty, "nowhere"), "no such file"},
 		"no classes":    {t.TempDir(), "no folders in it"},
 		"empty classes": {empty, "no images in eel, fox"},
 		"splits":        {classFolder(t, 1, "train", "val"), "holds the splits train, val"},
-		"link loop":     {loop, "folders deep"},
+		"link loop":     {loop, "are the same folder; remove the link"},
 	}
 	for name, tt := range tests {
-		if _, err := OpenFolder(tt.dir); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.dir) {
+		_, err := OpenFolder(tt.dir)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.dir) {
 			t.Errorf("%s: error %v; want one with %q and %q", name, err, tt.want, tt.dir)
 		}
+		inputtest.Clear(t, err)
 	}
+}
+
+// TestEveryFolderIsListedOnce links folders so that there are 2^40 ways through
+// them, none of which leads back.
+func TestEveryFolderIsListedOnce(t *testing.T) {
+	dir := t.TempDir()
+	at := func(i int) string { return filepath.Join(dir, "elsewhere", fmt.Sprint(i)) }
+	for i := range 10 {
+		writePNG(t, filepath.Join(at(i), "a.png"), toRGBA(pattern(3, 3)))
+		if i == 0 {
+			continue
+		}
+		for k := range 16 {
+			if err := os.Symlink(at(i-1), filepath.Join(at(i), fmt.Sprint(k))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	class := filepath.Join(dir, "set", "cat")
+	if err := os.MkdirAll(class, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(at(9), filepath.Join(class, "all")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := OpenFolder(filepath.Dir(class))
+	inputtest.Clear(t, err, "same folder")
 }
 
 func TestClassificationRelabel(t *testing.T) {

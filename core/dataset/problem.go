@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"sync"
+
+	"detnas/core/input"
 )
 
 // Policy says what becomes of a fault in a dataset.
@@ -38,6 +40,7 @@ const (
 	KindNoName           = "no-name"           // a category without a name
 	KindEmptyClass       = "empty-class"       // a class folder without images
 	KindUnknownExtension = "unknown-extension" // a file in a class folder that is not read
+	KindMore             = "more-problems"     // those that are too many to be listed
 )
 
 // Problem is one fault found in a dataset.
@@ -54,7 +57,7 @@ type Problem struct {
 
 // String puts the problem on one line.
 func (p Problem) String() string {
-	return fmt.Sprintf("%s: %s (%s); %s", p.Where, p.What, p.Kind, p.Cure)
+	return fmt.Sprintf("%s: %s (%s); %s", input.Line(p.Where), input.Line(p.What), p.Kind, p.Cure)
 }
 
 // refuse turns problems into one error that names the first and the count, and

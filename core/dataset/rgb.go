@@ -27,6 +27,8 @@ func fromImage(src image.Image) (Image, error) {
 		eachRow(out, m.Pix, m.Stride, rgbaRow)
 	case *image.NRGBA:
 		eachRow(out, m.Pix, m.Stride, nrgbaRow)
+	case *image.RGBA64:
+		eachRow(out, m.Pix, m.Stride, rgba64Row)
 	case *image.NRGBA64:
 		eachRow(out, m.Pix, m.Stride, nrgba64Row)
 	case *image.CMYK:
@@ -83,6 +85,20 @@ func rgbaRow(dst, src []uint8) {
 		if a := int(s[3]); a != 255 && a != 0 {
 			for c := range d {
 				d[c] = uint8(min(int(s[c])*255/a, 255))
+			}
+		}
+	}
+}
+
+// rgba64Row is rgbaRow of 16 bits.
+func rgba64Row(dst, src []uint8) {
+	for i := range len(dst) / 3 {
+		s, d := src[i*8:i*8+8:i*8+8], dst[i*3:i*3+3:i*3+3]
+		d[0], d[1], d[2] = s[0], s[2], s[4]
+		if a := int(s[6])<<8 | int(s[7]); a != 0xffff && a != 0 {
+			for c := range d {
+				v := int(s[2*c])<<8 | int(s[2*c+1])
+				d[c] = uint8(min(v*0xffff/a, 0xffff) >> 8)
 			}
 		}
 	}

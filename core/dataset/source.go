@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"detnas/core/input"
 )
 
 // SourceOptions are what every source of batches needs to know. The zero value
@@ -74,7 +76,7 @@ func (r *reader) orNext(ctx context.Context, index, n int, file func(int) string
 			return err
 		}
 	}
-	return fmt.Errorf("none of the %d images can be read; first: %s", n, file(0))
+	return fmt.Errorf("none of the %d images can be read; first: %s", n, input.Line(file(0)))
 }
 
 // attempt calls load with index. It reports a failure and returns false when the

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"detnas/core/input"
 )
 
 // Paths says where the parts of a set lie.
@@ -35,7 +37,10 @@ func PathsIn(dir string) Paths {
 	}
 }
 
-const recordName = "shapes.json"
+const (
+	recordName = "shapes.json"
+	maxRecord  = 64 << 10 // bytes; a record has a few hundred
+)
 
 // record is shapes.json: what a finished set was drawn from.
 type record struct {
@@ -87,7 +92,7 @@ func (c Config) batches() []batch {
 // complete reports whether dir holds a finished set of this config: its record,
 // its annotation files and as many files in every folder as there should be.
 func complete(dir string, cfg Config) bool {
-	text, err := os.ReadFile(filepath.Join(dir, recordName))
+	text, err := input.File(filepath.Join(dir, recordName), maxRecord)
 	if err != nil {
 		return false
 	}
