@@ -31,86 +31,97 @@ type curves struct {
 	recall [len(maxDets)][numThresholds]float64
 }
 
-// scored is a detection of a category: its outcome, its place among its image's
-// detections, and its score.
+// scored is a detection of a category: its score, its place among its image's
+// detections and among the category's, and what it came to.
 type scored struct {
-	outcome *outcome
-	rank    int
-	score   float64
+	score       float64
+	rank, place int32
+	verdicts    verdicts
 }
 
 // ordered lists a category's detections from the highest score down, ties in
 // the order of images and, within one, of rank.
-func ordered(groups []group, outcomes []outcome) []scored {
-	var all []scored
-	for g := range groups {
-		for rank, d := range groups[g].dts {
-			all = append(all, scored{&outcomes[g], rank, d.Score})
+func ordered(groups []group) []scored {
+	n := 0
+	for i := range groups {
+		n += len(groups[i].dts)
+	}
+	all := make([]scored, 0, n)
+	for i := range groups {
+		for rank, d := range groups[i].dts {
+			all = append(all, scored{d.Score, int32(rank), int32(len(all)), groups[i].verdicts[rank]})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	slices.SortFunc(all, func(a, b scored) int {
+		if a.score != b.score {
+			return cmp.Compare(b.score, a.score)
+		}
+		return cmp.Compare(a.place, b.place)
+	})
 	return all
 }
 
-// accumulate turns the outcomes of a category into its curves in range a.
-func accumulate(detections []scored, outcomes []outcome, a int) curves {
+// accumulate turns a category's detections, in order, into its curves in range a.
+func accumulate(detections []scored, groups []group, a int) curves {
 	objects := 0
-	for i := range outcomes {
-		objects += outcomes[i].objects[a]
+	for i := range groups {
+		objects += groups[i].objects[a]
 	}
 	if objects == 0 {
 		return curves{}
 	}
 	c := curves{defined: true}
-	precision, recall := make([]float64, 0, len(detections)), make([]float64, 0, len(detections))
+	var precision []float64
 	for t := range thresholds {
+		precision = trace(detections, a, t, precision[:0])
+		c.precision[t] = meanPrecision(precision, objects)
 		for m, limit := range maxDets {
-			precision, recall = trace(detections, a, t, limit, objects, precision[:0], recall[:0])
-			if n := len(recall); n > 0 {
-				c.recall[m][t] = recall[n-1]
-			}
+			c.recall[m][t] = float64(hits(detections, a, t, limit)) / float64(objects)
 		}
-		c.precision[t] = meanPrecision(precision, recall)
 	}
 	return c
 }
 
-// trace appends a point of precision and recall for each of the detections of
-// rank below limit.
-func trace(detections []scored, a, t, limit, objects int, precision, recall []float64) (p, r []float64) {
+// trace appends the precision at each right detection. In between recall stays
+// and precision falls, so that those are all the points that matter.
+func trace(detections []scored, a, t int, precision []float64) []float64 {
 	// spacing is NumPy's spacing(1), which keeps pycocotools from dividing 0 by 0.
 	const spacing = 0x1p-52
-	var right, wrong float64
-	for _, d := range detections {
-		if d.rank >= limit {
-			continue
-		}
-		v := d.outcome.verdicts[a][d.rank]
-		switch {
-		case v.ignored>>t&1 == 1:
-		case v.matched>>t&1 == 1:
+	right, wrong := 0, 0
+	for i := range detections {
+		v := detections[i].verdicts[a]
+		wrong += int(v.wrong >> t & 1)
+		if v.right>>t&1 == 1 {
 			right++
-		default:
-			wrong++
+			precision = append(precision, float64(right)/(float64(wrong+right)+spacing))
 		}
-		precision = append(precision, right/(wrong+right+spacing))
-		recall = append(recall, right/float64(objects))
 	}
-	return precision, recall
+	return precision
+}
+
+// hits counts the right detections among the first of each image.
+func hits(detections []scored, a, t, limit int) (n int) {
+	for i := range detections {
+		if int(detections[i].rank) < limit {
+			n += int(detections[i].verdicts[a].right >> t & 1)
+		}
+	}
+	return n
 }
 
 // meanPrecision is the mean over the recall levels of the best precision at that
-// recall or beyond, 0 where the curve does not reach. It overwrites precision.
-func meanPrecision(precision, recall []float64) float64 {
+// recall or beyond, 0 where the curve does not reach. precision is given at each
+// object found; it is overwritten.
+func meanPrecision(precision []float64, objects int) float64 {
 	for i := len(precision) - 1; i > 0; i-- {
 		precision[i-1] = max(precision[i-1], precision[i])
 	}
 	sum, at := 0.0, 0
 	for _, level := range recalls {
-		for at < len(recall) && recall[at] < level {
+		for at < len(precision) && float64(at+1)/float64(objects) < level {
 			at++
 		}
-		if at == len(recall) {
+		if at == len(precision) {
 			break
 		}
 		sum += precision[at]

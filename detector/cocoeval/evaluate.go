@@ -8,9 +8,9 @@ import (
 
 // Evaluate measures dts against gt. Detections of categories that gt does not
 // have are left out, as in pycocotools; one on an image that gt does not have,
-// a NaN score and a box that is not finite are errors, which give the place in
-// dts. Of the detections of a category on an image the 100 with the highest
-// scores count; equal scores keep the order of dts.
+// a score or a box that is not finite are errors, which give the place in dts.
+// Of the detections of a category on an image the 100 with the highest scores
+// count; equal scores keep the order of dts.
 func Evaluate(gt *GroundTruth, dts []Detection, opts Options) (*Result, error) {
 	x, err := newIndex(gt, dts)
 	if err != nil {
@@ -20,31 +20,34 @@ func Evaluate(gt *GroundTruth, dts []Detection, opts Options) (*Result, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	outcomes := make([]outcome, len(x.groups))
-	parallel(workers, len(x.groups), 64, func(i int) {
-		outcomes[i] = x.groups[i].evaluate(opts.ZeroIDUnmatched)
+	parallel(workers, len(x.groups), 64, func() func(int) {
+		m := matcher{zeroIDUnmatched: opts.ZeroIDUnmatched}
+		return func(i int) { m.evaluate(&x.groups[i]) }
 	})
 	detections := make([][]scored, len(x.categories))
-	parallel(workers, len(x.categories), 1, func(c int) {
-		lo, hi := x.first[c], x.first[c+1]
-		detections[c] = ordered(x.groups[lo:hi], outcomes[lo:hi])
+	of := func(c int) []group { return x.groups[x.first[c]:x.first[c+1]] }
+	parallel(workers, len(detections), 1, func() func(int) {
+		return func(c int) { detections[c] = ordered(of(c)) }
 	})
 	all := make([][numAreas]curves, len(x.categories))
-	parallel(workers, len(all)*numAreas, 1, func(i int) {
-		c, a := i/numAreas, i%numAreas
-		all[c][a] = accumulate(detections[c], outcomes[x.first[c]:x.first[c+1]], a)
+	parallel(workers, len(all)*numAreas, 1, func() func(int) {
+		return func(i int) {
+			c, a := i/numAreas, i%numAreas
+			all[c][a] = accumulate(detections[c], of(c), a)
+		}
 	})
 	return summarize(x.categories, all), nil
 }
 
-// parallel calls do for 0 to n-1 on the given number of goroutines, a chunk of
-// neighbours at a time. Each call writes to its own place, so that the order in
-// which they run does not matter.
-func parallel(workers, n, chunk int, do func(i int)) {
+// parallel calls a do for 0 to n-1 on the given number of goroutines, a chunk of
+// neighbours at a time; each goroutine has a do of its own. A call writes to its
+// own place, so that the order in which they run does not matter.
+func parallel(workers, n, chunk int, newDo func() func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(workers, (n+chunk-1)/chunk) {
 		wg.Go(func() {
+			do := newDo()
 			for {
 				hi := int(next.Add(int64(chunk)))
 				for i := hi - chunk; i < min(hi, n); i++ {

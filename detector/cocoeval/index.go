@@ -3,7 +3,6 @@ package cocoeval
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -15,151 +14,192 @@ type index struct {
 	first      []int // category c has groups[first[c]:first[c+1]]
 }
 
-// group is one category on one image: the ground truth in input order and the
-// best detections from the highest score down.
+// group is one category on one image, and what its detections came to.
 type group struct {
-	gts []*Annotation
-	dts []*Detection
+	gts      []*Annotation // in input order
+	dts      []*Detection  // in input order; once evaluated, the best from the highest score down
+	verdicts []verdicts    // by detection
+	objects  [numAreas]int // ground truths that count
 }
 
 // maxDetections is how many detections count per image and category.
 const maxDetections = 100
 
-// place is a detection's or an annotation's group and its place in the input.
-type place struct {
-	category, image, input int
-	score                  float64
-}
-
 // newIndex checks the input and arranges it.
 func newIndex(gt *GroundTruth, dts []Detection) (*index, error) {
-	images := ranks(gt.ImageIDs)
 	ids := make([]int, len(gt.Categories))
 	for i, c := range gt.Categories {
 		ids[i] = c.ID
 	}
-	categories := ranks(ids)
-	gtPlaces, err := placeAnnotations(gt, images, categories)
+	images, categories := newRanks(gt.ImageIDs), newRanks(ids)
+	gtKeys, err := annotationKeys(gt, images, categories)
 	if err != nil {
 		return nil, err
 	}
-	dtPlaces, err := placeDetections(dts, images, categories)
+	dtKeys, err := detectionKeys(dts, images, categories)
 	if err != nil {
 		return nil, err
 	}
-	x := &index{categories: sortedUnique(ids), first: make([]int, len(categories)+1)}
-	x.fill(gt, dts, gtPlaces, dtPlaces)
+	x := &index{categories: categories.ids, first: make([]int, len(categories.ids)+1)}
+	x.fill(
+		arranged(gt.Annotations, gtKeys, len(images.ids), len(categories.ids)),
+		arranged(dts, dtKeys, len(images.ids), len(categories.ids)),
+	)
 	return x, nil
 }
 
-// placeAnnotations finds the group of each annotation of the images and
-// categories to evaluate on.
-func placeAnnotations(gt *GroundTruth, images, categories map[int]int) ([]place, error) {
-	places := make([]place, 0, len(gt.Annotations))
+// key is the group of an annotation or a detection: the ranks of its category
+// and of its image, or -1 and 0 where it is left out.
+type key struct{ category, image int32 }
+
+func (k key) compare(other key) int {
+	return cmp.Or(cmp.Compare(k.category, other.category), cmp.Compare(k.image, other.image))
+}
+
+var leftOut = key{category: -1}
+
+// annotationKeys finds the group of each annotation. Those of other images and
+// categories are left out.
+func annotationKeys(gt *GroundTruth, images, categories *ranks) ([]key, error) {
+	keys := make([]key, len(gt.Annotations))
 	for i := range gt.Annotations {
 		a := &gt.Annotations[i]
 		if !finite(a.Box[:]...) || !finite(a.Area) {
 			return nil, fmt.Errorf("annotation %d (id %d): box %v and area %v must be finite numbers", i, a.ID, a.Box, a.Area)
 		}
-		image, known := images[a.ImageID]
-		category, wanted := categories[a.CategoryID]
+		image, known := images.of(a.ImageID)
+		category, wanted := categories.of(a.CategoryID)
+		keys[i] = leftOut
 		if known && wanted {
-			places = append(places, place{category: category, image: image, input: i})
+			keys[i] = key{category, image}
 		}
 	}
-	slices.SortFunc(places, comparePlaces)
-	return places, nil
+	return keys, nil
 }
 
-// placeDetections finds the group of each detection of the categories to
-// evaluate on. An unknown image is an error, as in pycocotools.
-func placeDetections(dts []Detection, images, categories map[int]int) ([]place, error) {
-	places := make([]place, 0, len(dts))
+// detectionKeys finds the group of each detection. Those of other categories
+// are left out. An unknown image is an error, as in pycocotools.
+func detectionKeys(dts []Detection, images, categories *ranks) ([]key, error) {
+	keys := make([]key, len(dts))
 	for i := range dts {
 		d := &dts[i]
-		if math.IsNaN(d.Score) {
-			return nil, fmt.Errorf("detection %d (image %d, category %d): the score is NaN; look for a diverged training", i, d.ImageID, d.CategoryID)
+		if !finite(d.Score) {
+			return nil, fmt.Errorf("detection %d (image %d, category %d): the score is %v; look for a diverged training", i, d.ImageID, d.CategoryID, d.Score)
 		}
 		if !finite(d.Box[:]...) {
 			return nil, fmt.Errorf("detection %d (image %d, category %d): box %v must be of finite numbers", i, d.ImageID, d.CategoryID, d.Box)
 		}
-		image, known := images[d.ImageID]
+		image, known := images.of(d.ImageID)
 		if !known {
 			return nil, fmt.Errorf("detection %d: image id %d is not in the ground truth; evaluate against the split that the detections were made on", i, d.ImageID)
 		}
-		if category, wanted := categories[d.CategoryID]; wanted {
-			places = append(places, place{category: category, image: image, input: i, score: d.Score})
+		category, wanted := categories.of(d.CategoryID)
+		keys[i] = leftOut
+		if wanted {
+			keys[i] = key{category, image}
 		}
 	}
-	slices.SortFunc(places, comparePlaces)
-	return places, nil
+	return keys, nil
 }
 
-// comparePlaces orders by category, image, falling score and place in the
-// input: pycocotools' stable sort of each group.
-func comparePlaces(a, b place) int {
-	if c := cmp.Compare(a.category, b.category); c != 0 {
-		return c
-	}
-	if c := cmp.Compare(a.image, b.image); c != 0 {
-		return c
-	}
-	if a.score != b.score {
-		return cmp.Compare(b.score, a.score)
-	}
-	return cmp.Compare(a.input, b.input)
+// member is an annotation or a detection and its group.
+type member[T any] struct {
+	key
+	of *T
 }
 
-// fill merges the two sorted lists into groups.
-func (x *index) fill(gt *GroundTruth, dts []Detection, gtPlaces, dtPlaces []place) {
-	category := 0
-	for len(gtPlaces) > 0 || len(dtPlaces) > 0 {
-		next := nextGroup(gtPlaces, dtPlaces)
-		for ; category < next.category; category++ {
-			x.first[category+1] = len(x.groups)
+// arranged puts items, less those left out, in the order of their groups, and
+// those of a group in the order of the input. It sorts by counting: by image,
+// then by category.
+func arranged[T any](items []T, keys []key, images, categories int) []member[T] {
+	all := make([]member[T], 0, len(items))
+	for i, k := range keys {
+		if k != leftOut {
+			all = append(all, member[T]{k, &items[i]})
 		}
-		var g group
-		for ; len(gtPlaces) > 0 && sameGroup(gtPlaces[0], next); gtPlaces = gtPlaces[1:] {
-			g.gts = append(g.gts, &gt.Annotations[gtPlaces[0].input])
-		}
-		for ; len(dtPlaces) > 0 && sameGroup(dtPlaces[0], next); dtPlaces = dtPlaces[1:] {
-			if len(g.dts) < maxDetections {
-				g.dts = append(g.dts, &dts[dtPlaces[0].input])
-			}
-		}
-		x.groups = append(x.groups, g)
 	}
-	for ; category < len(x.categories); category++ {
-		x.first[category+1] = len(x.groups)
+	all = counted(all, images, func(m *member[T]) int32 { return m.image })
+	return counted(all, categories, func(m *member[T]) int32 { return m.category })
+}
+
+// counted sorts all by rank, which is below n, and keeps the order of equals.
+func counted[T any](all []T, n int, rank func(*T) int32) []T {
+	next := make([]int, n+1)
+	for i := range all {
+		next[rank(&all[i])+1]++
+	}
+	for i := range n {
+		next[i+1] += next[i]
+	}
+	sorted := make([]T, len(all))
+	for i := range all {
+		r := rank(&all[i])
+		sorted[next[r]] = all[i]
+		next[r]++
+	}
+	return sorted
+}
+
+// fill merges the two arranged lists into groups.
+func (x *index) fill(gts []member[Annotation], dts []member[Detection]) {
+	gtList, dtList := pointers(gts), pointers(dts)
+	all := make([]verdicts, len(dts))
+	for len(gts) > 0 || len(dts) > 0 {
+		next := firstKey(gts, dts)
+		g, d := run(gts, next), run(dts, next)
+		x.groups = append(x.groups, group{gts: gtList[:g:g], dts: dtList[:d:d], verdicts: all[:d:d]})
+		gts, gtList = gts[g:], gtList[g:]
+		dts, dtList, all = dts[d:], dtList[d:], all[d:]
+		x.first[next.category+1] = len(x.groups)
+	}
+	for c := range x.categories { // one without groups ends where it begins
+		x.first[c+1] = max(x.first[c+1], x.first[c])
 	}
 }
 
-// nextGroup is whichever head of the two lists, not both empty, comes first.
-func nextGroup(a, b []place) place {
+func pointers[T any](all []member[T]) []*T {
+	list := make([]*T, len(all))
+	for i, m := range all {
+		list[i] = m.of
+	}
+	return list
+}
+
+// firstKey is the group that comes first in two lists, not both empty.
+func firstKey[A, B any](a []member[A], b []member[B]) key {
 	switch {
 	case len(a) == 0:
-		return b[0]
-	case len(b) == 0:
-		return a[0]
+		return b[0].key
+	case len(b) == 0 || a[0].compare(b[0].key) < 0:
+		return a[0].key
 	}
-	p, q := a[0], b[0]
-	if p.category < q.category || p.category == q.category && p.image < q.image {
-		return p
-	}
-	return q
+	return b[0].key
 }
 
-func sameGroup(a, b place) bool { return a.category == b.category && a.image == b.image }
-
-// ranks maps each id to its place among the ids in ascending order.
-func ranks(ids []int) map[int]int {
-	rank := make(map[int]int, len(ids))
-	for i, id := range sortedUnique(ids) {
-		rank[id] = i
+// run counts how many of all, from the first on, are of the group k.
+func run[T any](all []member[T], k key) int {
+	n := 0
+	for n < len(all) && all[n].key == k {
+		n++
 	}
-	return rank
+	return n
 }
 
-func sortedUnique(ids []int) []int {
-	return slices.Compact(slices.Sorted(slices.Values(ids)))
+// ranks gives ids their places in ascending order.
+type ranks struct {
+	ids  []int // ascending, each once
+	rank map[int]int32
+}
+
+func newRanks(ids []int) *ranks {
+	r := &ranks{ids: slices.Compact(slices.Sorted(slices.Values(ids))), rank: make(map[int]int32, len(ids))}
+	for i, id := range r.ids {
+		r.rank[id] = int32(i)
+	}
+	return r
+}
+
+func (r *ranks) of(id int) (rank int32, known bool) {
+	rank, known = r.rank[id]
+	return rank, known
 }

@@ -1,5 +1,10 @@
 package cocoeval
 
+import (
+	"cmp"
+	"slices"
+)
+
 const (
 	numThresholds = 10
 	numAreas      = 4
@@ -31,103 +36,119 @@ const (
 	areaLarge
 )
 
-// verdict is what one detection came to: bit t of matched is set where it took
-// an object at threshold t, of ignored where it counts neither way.
-type verdict struct{ matched, ignored uint16 }
+// verdict is what a detection came to in a range of area: bit t of right is set
+// where it took an object at threshold t, of wrong where it took nothing and
+// should have. Where neither is, it does not count.
+type verdict struct{ right, wrong uint16 }
 
-// outcome is what a group came to in each range of area.
-type outcome struct {
-	verdicts [numAreas][]verdict // by detection
-	objects  [numAreas]int       // ground truths that count
+// verdicts of a detection, by range of area.
+type verdicts [numAreas]verdict
+
+// allThresholds has a bit for each of them.
+const allThresholds = 1<<numThresholds - 1
+
+// near is a pair that overlaps by the lowest threshold or more.
+type near struct {
+	dt, gt int
+	iou    float64
 }
 
-// overlapping is a ground truth that a detection overlaps by at least the
-// lowest threshold.
-type overlapping struct {
-	gt  int
-	iou float64
+// matcher evaluates groups one after the other. It has no state but scratch.
+type matcher struct {
+	zeroIDUnmatched bool
+	pairs           []near
+	ignored, taken  []bool // by ground truth
 }
 
-// evaluate matches the detections of g to its ground truth at every threshold
-// and area.
-func (g *group) evaluate(zeroIDUnmatched bool) outcome {
-	near := g.overlaps()
-	var o outcome
-	ignored, taken := make([]bool, len(g.gts)), make([]bool, len(g.gts))
-	verdicts := make([]verdict, numAreas*len(g.dts))
+// evaluate puts the detections of g in order, leaves the best, and matches them
+// to the ground truths at every threshold and area.
+func (m *matcher) evaluate(g *group) {
+	slices.SortStableFunc(g.dts, func(a, b *Detection) int { return cmp.Compare(b.Score, a.Score) })
+	if len(g.dts) > maxDetections {
+		g.dts, g.verdicts = g.dts[:maxDetections], g.verdicts[:maxDetections]
+	}
+	m.pair(g)
+	m.ignored = slices.Grow(m.ignored[:0], len(g.gts))[:len(g.gts)]
+	m.taken = slices.Grow(m.taken[:0], len(g.gts))[:len(g.gts)]
 	for a, area := range areas {
 		for i, gt := range g.gts {
-			ignored[i] = gt.Crowd || outside(gt.Area, area)
-			if !ignored[i] {
-				o.objects[a]++
+			m.ignored[i] = gt.Crowd || outside(gt.Area, area)
+			if !m.ignored[i] {
+				g.objects[a]++
 			}
-		}
-		o.verdicts[a] = verdicts[a*len(g.dts):][:len(g.dts)]
-		for t := 0; t < numThresholds && near != nil; t++ {
-			clear(taken)
-			g.match(t, near, ignored, taken, zeroIDUnmatched, o.verdicts[a])
 		}
 		for i, d := range g.dts {
+			g.verdicts[i][a].wrong = allThresholds
 			if outside(d.Box[2]*d.Box[3], area) {
-				o.verdicts[a][i].ignored |= ^o.verdicts[a][i].matched
+				g.verdicts[i][a].wrong = 0
 			}
 		}
+		for t := 0; t < numThresholds && len(m.pairs) > 0; t++ {
+			clear(m.taken)
+			m.match(g, a, t)
+		}
 	}
-	return o
 }
 
-// overlaps lists, for each detection, the ground truths it can match: nil where
-// no detection has any.
-func (g *group) overlaps() [][]overlapping {
-	var near [][]overlapping
+// pair lists the pairs of g that may match, by detection.
+func (m *matcher) pair(g *group) {
+	m.pairs = m.pairs[:0]
 	for i, d := range g.dts {
 		for j, gt := range g.gts {
-			if v := overlap(d.Box, gt.Box, gt.Crowd); v >= thresholds[0] {
-				if near == nil {
-					near = make([][]overlapping, len(g.dts))
-				}
-				near[i] = append(near[i], overlapping{j, v})
+			if v := overlap(&d.Box, &gt.Box, gt.Crowd); !(v < thresholds[0]) {
+				m.pairs = append(m.pairs, near{i, j, v})
 			}
 		}
 	}
-	return near
 }
 
 // match gives each detection, in turn, the ground truth it overlaps most among
 // those that are free and count, and failing that among those that are ignored.
-// Of equal overlaps the last is taken. A crowd can be taken again and again.
-// taken, a flag for each ground truth, is all false at first.
-func (g *group) match(t int, near [][]overlapping, ignored, taken []bool, zeroIDUnmatched bool, verdicts []verdict) {
-	for i := range g.dts {
-		m := -1
-		for _, wantIgnored := range []bool{false, true} {
-			best := min(thresholds[t], 1-tolerance)
-			for _, o := range near[i] {
-				if ignored[o.gt] != wantIgnored || o.iou < best || taken[o.gt] && !g.gts[o.gt].Crowd {
-					continue
-				}
-				best, m = o.iou, o.gt
-			}
-			if m >= 0 {
-				break
-			}
+func (m *matcher) match(g *group, a, t int) {
+	for rest := m.pairs; len(rest) > 0; {
+		d, n := rest[0].dt, 1
+		for n < len(rest) && rest[n].dt == d {
+			n++
 		}
-		if m < 0 {
+		got := m.best(g, rest[:n], t, false)
+		if got < 0 {
+			got = m.best(g, rest[:n], t, true)
+		}
+		rest = rest[n:]
+		if got < 0 {
 			continue
 		}
-		taken[m] = true
-		if !zeroIDUnmatched || g.gts[m].ID != 0 {
-			verdicts[i].matched |= 1 << t
-		}
-		if ignored[m] {
-			verdicts[i].ignored |= 1 << t
+		m.taken[got] = true
+		v, bit := &g.verdicts[d][a], uint16(1)<<t
+		switch {
+		case m.ignored[got]:
+			v.wrong &^= bit
+		case m.zeroIDUnmatched && g.gts[got].ID == 0: // stays as it is
+		default:
+			v.right |= bit
+			v.wrong &^= bit
 		}
 	}
 }
 
+// best is the ground truth of the largest overlap, of equal ones the last, or -1
+// where none can be taken. A crowd can be taken again and again.
+func (m *matcher) best(g *group, pairs []near, t int, ignored bool) int {
+	got, best := -1, min(thresholds[t], 1-tolerance)
+	for _, p := range pairs {
+		if m.ignored[p.gt] != ignored || p.iou < best || m.taken[p.gt] && !g.gts[p.gt].Crowd {
+			continue
+		}
+		got, best = p.gt, p.iou
+	}
+	return got
+}
+
 // overlap is the intersection of two boxes over their union, or over d's area
-// where gt is a crowd, worked out as pycocotools' bbIou does.
-func overlap(d, gt [4]float64, crowd bool) float64 {
+// where gt is a crowd, with the roundings of pycocotools' bbIou. It is NaN where
+// both areas are too small or too large for a float64, and such a pair matches,
+// as there.
+func overlap(d, gt *[4]float64, crowd bool) float64 {
 	w := min(d[2]+d[0], gt[2]+gt[0]) - max(d[0], gt[0])
 	if w <= 0 {
 		return 0

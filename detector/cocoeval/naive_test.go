@@ -55,7 +55,7 @@ func (n naive) image(image, category, limit int, lo, hi, thr float64) (marks []n
 			if m >= 0 && !n.ignore(gts[m], lo, hi) && n.ignore(a, lo, hi) {
 				break
 			}
-			if v := overlap(d.Box, a.Box, a.Crowd); v >= best {
+			if v := naiveOverlap(d.Box, a.Box, a.Crowd); v >= best || math.IsNaN(v) || math.IsNaN(best) {
 				best, m = v, g
 			}
 		}
@@ -71,6 +71,23 @@ func (n naive) image(image, category, limit int, lo, hi, thr float64) (marks []n
 		marks = append(marks, mark)
 	}
 	return marks, objects
+}
+
+// naiveOverlap is the intersection over the union, or over the detection where g
+// is a crowd.
+func naiveOverlap(d, g [4]float64, crowd bool) float64 {
+	dRight, dBottom, gRight, gBottom := d[0]+d[2], d[1]+d[3], g[0]+g[2], g[1]+g[3]
+	width := math.Min(dRight, gRight) - math.Max(d[0], g[0])
+	height := math.Min(dBottom, gBottom) - math.Max(d[1], g[1])
+	if width <= 0 || height <= 0 {
+		return 0
+	}
+	shared, of := float64(width*height), float64(d[2]*d[3])
+	if !crowd {
+		of += float64(g[2] * g[3])
+		of -= shared
+	}
+	return shared / of
 }
 
 func (n naive) ignore(a Annotation, lo, hi float64) bool {
@@ -115,6 +132,19 @@ func (n naive) category(category, limit int, lo, hi, thr float64) (precision, re
 	return precision, recall
 }
 
+// numpyThresholds is what numpy.linspace(0.5, 0.95, 10) gave, by NumPy 1.24.2:
+// the ninth is not the literal 0.9.
+var numpyThresholds = []float64{
+	0x1p-1, 0x1.199999999999ap-1, 0x1.3333333333333p-1, 0x1.4cccccccccccdp-1, 0x1.6666666666666p-1,
+	0x1.8p-1, 0x1.999999999999ap-1, 0x1.b333333333333p-1, 0x1.cccccccccccccp-1, 0x1.e666666666666p-1,
+}
+
+func TestThresholdsAreNumPys(t *testing.T) {
+	if diff := cmp.Diff(numpyThresholds, thresholds[:]); diff != "" { // to the bit
+		t.Errorf("(-NumPy +got):\n%s", diff)
+	}
+}
+
 // mean averages over categories and thresholds what is not -1.
 func (n naive) mean(categories []Category, limit int, lo, hi float64, thrs []float64) (ap, ar float64) {
 	count := 0.0
@@ -132,7 +162,7 @@ func (n naive) mean(categories []Category, limit int, lo, hi float64, thrs []flo
 }
 
 func (n naive) evaluate() *Result {
-	thrs := []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95}
+	thrs := numpyThresholds
 	all := n.gt.Categories
 	r := &Result{PerCategory: map[int]CategoryResult{}}
 	r.AP, r.AR100 = n.mean(all, 100, 0, 1e10, thrs)

@@ -3,6 +3,7 @@ package cocoeval
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,8 +16,8 @@ const sampleGT = `{"info":{"year":[1,{"a":null}]},
 "images":[{"id":0,"file_name":"a.jpg"},{"id":12}],
 "annotations":[{"id":5,"image_id":12,"category_id":3,"bbox":[1,2,3,4],"area":10.5,"iscrowd":1,"segmentation":[[1,2]]},
 {"id":6,"image_id":0,"category_id":3,"bbox":[1.5,2,3,4]},
-{"id":7,"image_id":0,"category_id":3,"bbox":[0,0,1,1],"iscrowd":false}],
-"categories":[{"id":3,"name":"cat"}]}`
+{"id":7.0,"image_id":0,"category_id":3,"bbox":[0,0,1,1],"iscrowd":false,"area":null}],
+"categories":[{"id":3,"name":"c\u0061t"}]}`
 
 const sampleDT = `[{"image_id":12,"category_id":3,"bbox":[1,2,3,4],"score":0.25},
 {"score":1e-3,"bbox":[0,0,1,1],"category_id":3,"image_id":0,"extra":{}}]`
@@ -86,11 +87,19 @@ func TestReadErrorsNameThePlace(t *testing.T) {
 		{name: "annotation without image", gt: gt(good + `,{"id":9}`), want: "annotation 1 (id 9): no image_id; no category_id; bbox has 0 numbers"},
 		{name: "short box", gt: gt(`{"id":4,"image_id":1,"category_id":1,"bbox":[0,0,1]}`), want: "annotation 0 (id 4): bbox has 3 numbers"},
 		{name: "id twice", gt: gt(good + "," + good), want: "annotation 1 (id 4): annotation 0 has the same id"},
-		{name: "odd crowd", gt: gt(`{"id":4,"iscrowd":"yes"}`), want: `annotation 0: iscrowd is "yes"`},
+		{name: "endless area", gt: gt(`{"id":4,"image_id":1,"category_id":1,"bbox":[0,0,1,1],"area":1e999}`), want: "annotation 0 (id 4): 1e999 is more than a float64 holds, at byte 121"},
+		{name: "broken id", gt: gt(`{"id":4.5}`), want: "annotation 0: 4.5 is not a whole number"},
+		{name: "keys in another case", gt: gt(`{"ID":4,"Image_Id":1,"category_id":1,"bbox":[0,0,1,1]}`), want: "annotation 0: no id; no image_id"},
+		{name: "wrong crowd", gt: gt(`{"id":4,"iscrowd":2}`), want: "annotation 0 (id 4): iscrowd is 2, want 0 or 1, at byte 78"},
+		{name: "odd crowd", gt: gt(`{"id":4,"iscrowd":"yes"}`), want: `annotation 0 (id 4): iscrowd is "yes"`},
 		{name: "more data", gt: gt(good) + "{}", want: "more data"},
 		{name: "an object", dt: "{}", want: "want [, found {"},
 		{name: "NaN", dt: `[{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":NaN}]`, want: "detection 0: NaN or Infinity"},
 		{name: "no score", dt: `[{"image_id":1,"category_id":1,"bbox":[0,0,1,1]}]`, want: "detection 0: no score"},
+		{name: "endless score", dt: `[{"score":1e400}]`, want: "detection 0: 1e400 is more than a float64 holds, at byte 10"},
+		{name: "endless box", dt: `[{"bbox":[0,0,-Infinity,1]}]`, want: "detection 0: NaN or Infinity for a number, at byte 15"},
+		{name: "null", dt: `[null]`, want: "detection 0: want {, found n, at byte 1"},
+		{name: "long box", dt: `[{"image_id":1,"category_id":1,"bbox":[0,0,1,1,9],"score":1}]`, want: "detection 0: bbox has 5 numbers"},
 		{name: "null score", dt: `[{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":null}]`, want: "detection 0: no score"},
 		{name: "no leftovers", dt: `[` + sampleDT[1:strings.Index(sampleDT, ",\n")] + `,{}]`, want: "detection 1: no image_id; no category_id; bbox has 0 numbers"},
 		{name: "text id", dt: `[{"image_id":"a"}]`, want: "detection 0: "},
@@ -120,6 +129,22 @@ func TestReadMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.json")
 	if _, err := ReadGroundTruth(path); err == nil || strings.Count(err.Error(), path) != 1 {
 		t.Errorf("error %v, want one that names the path once", err)
+	}
+}
+
+func TestReadFiles(t *testing.T) {
+	gtPath, dtPath := writeFile(t, sampleGT), writeFile(t, sampleDT)
+	gt, dts, err := ReadFiles(gtPath, dtPath)
+	if err != nil || len(gt.Annotations) != 3 || len(dts) != 2 {
+		t.Errorf("%v, %v, %v", gt, dts, err)
+	}
+	for _, paths := range [][2]string{{dtPath, gtPath}, {dtPath, dtPath}} { // two wrong ones: the first is told
+		if _, _, err := ReadFiles(paths[0], paths[1]); err == nil || !strings.HasPrefix(err.Error(), "ground truth "+dtPath) {
+			t.Errorf("error %v", err)
+		}
+	}
+	if _, _, err := ReadFiles(gtPath, gtPath); err == nil || !strings.HasPrefix(err.Error(), "detections "+gtPath) {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -159,9 +184,19 @@ func FuzzReadDetections(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var whole []json.RawMessage
+		var whole []map[string]json.RawMessage // a struct's keys would match in any case
 		if err := json.Unmarshal(data, &whole); err != nil || len(whole) != len(dts) {
-			t.Errorf("%d detections read from %d elements, %v", len(dts), len(whole), err)
+			t.Fatalf("%d detections read from %d elements, %v", len(dts), len(whole), err)
+		}
+		for i, e := range whole {
+			var ids [2]float64
+			var want Detection
+			err := errors.Join(json.Unmarshal(e["image_id"], &ids[0]), json.Unmarshal(e["category_id"], &ids[1]),
+				json.Unmarshal(e["bbox"], &want.Box), json.Unmarshal(e["score"], &want.Score))
+			want.ImageID, want.CategoryID = dts[i].ImageID, dts[i].CategoryID
+			if err != nil || dts[i] != want || float64(want.ImageID) != ids[0] || float64(want.CategoryID) != ids[1] {
+				t.Errorf("detection %d is %v, want %v and ids %v, %v", i, dts[i], want, ids, err)
+			}
 		}
 	})
 }

@@ -19,11 +19,7 @@ func (a *App) evalCommand() *cobra.Command {
 		Long: "Compute COCO's 12 figures, and AP of each category, for a file of detections.\nThey are those of pycocotools.",
 		Args: exactly(0, ""),
 		RunE: failing(func(*cobra.Command, []string) error {
-			gt, err := cocoeval.ReadGroundTruth(gtPath)
-			if err != nil {
-				return err
-			}
-			dts, err := cocoeval.ReadDetections(dtPath)
+			gt, dts, err := cocoeval.ReadFiles(gtPath, dtPath)
 			if err != nil {
 				return err
 			}
