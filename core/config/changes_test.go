@@ -48,6 +48,8 @@ func TestEffectOf(t *testing.T) {
 		{"supernet-pretrain.lr", training, NewRun},
 		{"supernet-finetune.lr", training, Now},
 		{"supernet-finetune.lr", stopped, NextStart},
+		{"supernet-finetune.on_nan", training, Now},
+		{"supernet-finetune.nan_lr_factor", stopped, NextStart},
 		{"supernet-finetune.batch", training, NewRun},
 		{"supernet-finetune.log_every", training, Now},
 		{"search.generations", training, NextStep},

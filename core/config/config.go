@@ -228,6 +228,14 @@ type Train struct {
 	LabelSmoothing float64 `toml:"label_smoothing"`
 	// ClipGrad is the greatest norm of all gradients; 0 does not clip.
 	ClipGrad float64 `toml:"clip_grad"`
+	// OnNaN says what becomes of an iteration whose losses or gradients are NaN or
+	// infinite: "stop" ends the run; "skip" leaves the iteration out as if it had
+	// not been, 10 in a row at most; "back" goes back to the step's newest
+	// checkpoint, or to the one before when it did so already, 5 times a step at
+	// most, and on from there with the rate times NaNLRFactor.
+	OnNaN string `toml:"on_nan"`
+	// NaNLRFactor is what the rate is multiplied by each time that OnNaN goes back.
+	NaNLRFactor float64 `toml:"nan_lr_factor"`
 	// BNMomentum is the weight of the newest batch in the running statistics.
 	BNMomentum float64 `toml:"bn_momentum"`
 	// LogEvery, CheckpointEvery and EvalEvery are in iterations; 0 is only at
@@ -292,6 +300,10 @@ const (
 
 	OnBadRefuse = "refuse"
 	OnBadSkip   = "skip"
+
+	OnNaNStop = "stop"
+	OnNaNSkip = "skip"
+	OnNaNBack = "back"
 
 	FormatFolder = "folder"
 	FormatCOCO   = "coco"

@@ -165,6 +165,8 @@ func TestProblems(t *testing.T) {
 		"word":              {"[data]\n\non_bad = \"skp\"\n", `f.toml:3: data.on_bad: "skp" is not one of refuse, skip; did you mean "skip"?`},
 		"range":             {"[search]\nmutate_prob = 1.5\n", "f.toml:2: search.mutate_prob: 1.5 is out of range; write a value from 0 to 1"},
 		"nan":               {"[subnet-retrain]\nlr = nan\n", "f.toml:2: subnet-retrain.lr: NaN is out of range"},
+		"on nan":            {"[subnet-retrain]\non_nan = \"skp\"\n", `f.toml:2: subnet-retrain.on_nan: "skp" is not one of stop, skip, back; did you mean "skip"?`},
+		"nan factor":        {"[subnet-retrain]\nnan_lr_factor = 1.0\n", "f.toml:2: subnet-retrain.nan_lr_factor: 1 is out of range; write a value from 0.001 to 0.99"},
 		"no length":         {"seed = 1\n[subnet-retrain]\nbatch = 2\n", "f.toml:2: subnet-retrain: has no length; write iterations or epochs"},
 		"two lengths":       {"[subnet-retrain]\nepochs = 2\niterations = 3\n", "f.toml:2: subnet-retrain.epochs: subnet-retrain.iterations is given too"},
 		"device":            {"device = \"gpu\"\n", "f.toml:1: device: \"gpu\" is no device; write auto, cpu or cuda:0"},
@@ -267,10 +269,13 @@ func TestHash(t *testing.T) {
 	if got := parse(t, minimal, same...).Hash(); got != base {
 		t.Error("an incidental key changed the hash")
 	}
+	if want := "6f6da948b69a3e43"; base != want {
+		t.Errorf("hash %s; runs that were begun before have %s and could not be resumed", base, want)
+	}
 	seen := map[string]string{base: "nothing"}
 	for _, set := range []string{
 		"seed=1", "detector.rpn.loss=smooth-l1", "detector.roi.loss=smooth-l1", "subnet-finetune.lr=0.5",
-		"search.constraint.max=5", "data.detection.test=b.json",
+		"search.constraint.max=5", "data.detection.test=b.json", "subnet-retrain.on_nan=skip", "subnet-retrain.on_nan=back", "subnet-retrain.nan_lr_factor=0.25",
 	} {
 		h := parse(t, minimal, set).Hash()
 		if seen[h] != "" {

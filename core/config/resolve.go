@@ -33,12 +33,14 @@ func (c *Config) Title() string {
 }
 
 // Hash is 16 hex digits over every value that bears on the result. Names,
-// devices, threads and how often something is logged or saved do not.
+// devices, threads and how often something is logged or saved do not. Keys that
+// the schema was given later count when they differ from their default, so that
+// runs from before have the hash that they had.
 func (c *Config) Hash() string {
-	values := c.leaves()
+	values, defaults := c.leaves(), Defaults().leaves()
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !incidental(key) {
+		if !incidental(key) && (!added(key) || !values[key].Equal(defaults[key])) {
 			fmt.Fprintf(&b, "%s=%#v\n", key, values[key].Interface())
 		}
 	}
@@ -54,6 +56,12 @@ func incidental(key string) bool {
 	}
 	_, name := cutLast(key)
 	return name == "log_every" || name == "checkpoint_every" || name == "eval_every"
+}
+
+// added reports whether a key came into the schema after runs were made.
+func added(key string) bool {
+	_, name := cutLast(key)
+	return name == "on_nan" || name == "nan_lr_factor"
 }
 
 // leaves maps every dotted key to its value.

@@ -22,7 +22,9 @@ func (v *validator) train(t trainingStep) {
 		v.add(key("label_smoothing"), "is for the classification steps; leave it out here")
 	}
 	within(v, key("clip_grad"), t.ClipGrad, 0, 1e6)
-	within(v, key("bn_momentum"), t.BNMomentum, 1e-6, 1) // 0 would never leave the initial statistics
+	v.oneOf(key("on_nan"), t.OnNaN, OnNaNStop, OnNaNSkip, OnNaNBack)
+	within(v, key("nan_lr_factor"), t.NaNLRFactor, 1e-3, 0.99) // with 1 the same would happen again
+	within(v, key("bn_momentum"), t.BNMomentum, 1e-6, 1)       // 0 would never leave the initial statistics
 	within(v, key("log_every"), t.LogEvery, 0, maxCount)
 	within(v, key("checkpoint_every"), t.CheckpointEvery, 0, maxCount)
 	within(v, key("eval_every"), t.EvalEvery, 0, maxCount)

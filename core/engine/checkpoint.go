@@ -25,6 +25,7 @@ type progress struct {
 	Iteration int64      `json:"iteration"` // done
 	Averages  run.Values `json:"averages"`  // moving averages of the losses
 	Seconds   float64    `json:"seconds"`   // spent on the step
+	bearing
 }
 
 // averageWeight is the weight of the newest iteration in the moving averages.
@@ -36,11 +37,11 @@ func (p *progress) add(it train.Iteration) {
 		p.Averages = run.Values{}
 	}
 	// A mean over the first iterations that turns into a moving average.
-	w := max(averageWeight, 1/float64(it.Index+1))
+	w := max(averageWeight, 1/float64(it.Index+1-p.Skipped))
 	for name, v := range it.Losses {
 		p.Averages[name] += w * (v - p.Averages[name])
 	}
-	p.Iteration = it.Index + 1
+	p.Iteration, p.InARow = it.Index+1, 0
 }
 
 // save writes a checkpoint: within a step with the optimiser's state, at its end
@@ -165,35 +166,50 @@ func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool,
 	if err != nil {
 		return p, false, err
 	}
-	for _, d := range damaged {
-		e.note(run.Warning{What: fmt.Sprintf("a damaged checkpoint was passed over: %v", d)})
-	}
+	e.passedOver(damaged)
 	if c == nil {
 		return p, false, nil
 	}
-	if have := c.Meta["config_hash"]; !slices.Contains(e.before.Steering.Hashes, have) {
-		return p, false, fmt.Errorf("%s was written with other settings (config %s, now %s); resume with the run's own config, or start a new run",
+	p, err = e.load(c, at, st, opt)
+	if err != nil {
+		return p, false, err
+	}
+	e.clock.carried = p.Seconds
+	return p, true, nil
+}
+
+// passedOver warns of damaged checkpoints.
+func (e *engine) passedOver(damaged []error) {
+	for _, d := range damaged {
+		e.note(run.Warning{What: fmt.Sprintf("a damaged checkpoint was passed over: %v", d)})
+	}
+}
+
+// load puts a checkpoint into the network and the optimiser.
+func (e *engine) load(c *run.Checkpoint, at run.Saved, st *nn.Store, opt *train.SGD) (progress, error) {
+	var p progress
+	if have := c.Meta["config_hash"]; !slices.Contains(e.standing().steering.Hashes, have) {
+		return p, fmt.Errorf("%s was written with other settings (config %s, now %s); resume with the run's own config, or start a new run",
 			at.Path, have, e.cfg.Hash())
 	}
 	if err := json.Unmarshal([]byte(c.Meta["progress"]), &p); err != nil {
-		return p, false, fmt.Errorf("%s: its progress cannot be read: %w", at.Path, err)
+		return p, fmt.Errorf("%s: its progress cannot be read: %w", at.Path, err)
 	}
 	arrays, err := arraysOf(c)
 	if err != nil {
-		return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)
+		return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 	}
 	done, err := st.Import(arrays, nil)
 	if err != nil {
-		return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)
+		return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 	}
 	if len(done.Missing) > 0 {
-		return p, false, fmt.Errorf("checkpoint %s: %s is missing", at.Path, done.Missing[0])
+		return p, fmt.Errorf("checkpoint %s: %s is missing", at.Path, done.Missing[0])
 	}
-	e.clock.carried = p.Seconds
 	if !at.Last {
 		if err := opt.Import(arrays); err != nil {
-			return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)
+			return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 		}
 	}
-	return p, true, nil
+	return p, nil
 }

@@ -14,7 +14,7 @@ func cured(step int, err error) error {
 	name := config.StepName(step)
 	switch {
 	case errors.Is(err, train.ErrNotFinite):
-		return fmt.Errorf("%w; lower %s.lr or set %s.clip_grad, which can be changed in this run, and resume it", err, name, name)
+		return fmt.Errorf("%w; lower %[2]s.lr, set %[2]s.clip_grad, or have %[2]s.on_nan skip or go back, and resume the run", err, name)
 	case errors.Is(err, nn.ErrNotFinite):
 		if step == config.StepSearch {
 			name = config.StepName(config.StepSupernetFinetune)

@@ -178,6 +178,9 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	}); err != nil {
 		return nil, err
 	}
+	if err := e.anchor(t, opt, p); err != nil {
+		return nil, err
+	}
 	schedule, saved := train.NewSchedule(settings, length), p.Iteration
 	save := func() error {
 		if p.Iteration == saved {
@@ -193,23 +196,31 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		if !e.asked() {
 			return nil
 		}
-		return e.attend(ctx, place{step: t.step, iteration: int(p.Iteration), save: save, retune: func() error {
+		if err := e.attend(ctx, place{step: t.step, iteration: int(p.Iteration), save: save, retune: func() error {
 			settings = e.cfg.Step(t.step)
 			schedule = train.NewSchedule(settings, length) // by the edited rate, whatever the checkpoint was trained with
 			opt.Set(t.store, settings)
 			return nil
-		}})
+		}}); err != nil {
+			return err
+		}
+		return e.anchor(t, opt, p)
 	}
 	if err := boundary(); err != nil {
 		return nil, err
 	}
 	log := &window{}
 	loop := train.Loop{
-		Store: t.store, Optimizer: opt, LR: func(i int64) float64 { return schedule.At(i) }, //nolint:gocritic // the schedule of that moment
+		Store: t.store, Optimizer: opt, LR: func(i int64) float64 { return p.scaled(schedule.At(i)) },
 		From: p.Iteration, To: int64(length), Workers: e.workers,
+		Skip: func() bool { return settings.OnNaN == config.OnNaNSkip },
 		After: func(it train.Iteration) error {
-			p.add(it)
 			log.add(it)
+			if it.Skipped == nil {
+				p.add(it)
+			} else if err := e.leaveOut(t.step, &p, it); err != nil {
+				return err
+			}
 			last := p.Iteration == int64(length)
 			if last || due(p.Iteration, settings.LogEvery) {
 				if err := e.emit(log.event(t.step)); err != nil {
@@ -230,16 +241,27 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 			return boundary()
 		},
 	}
-	if err := train.Train(ctx, loop, task); err != nil {
-		var torn *train.TornError
-		if !errors.As(err, &torn) && !errors.Is(err, train.ErrNotFinite) {
+	for {
+		err := train.Train(ctx, loop, task)
+		whole := err != nil && worthKeeping(err)
+		if err == nil {
+			err = e.save(t.step, t.store, opt, p, true)
+		}
+		if err == nil {
+			break
+		}
+		if errors.Is(err, train.ErrNotFinite) && settings.OnNaN == config.OnNaNBack {
+			if p, err = e.goBack(t, opt, p, length, err); err != nil {
+				return nil, err
+			}
+			loop.From, saved, log = p.Iteration, p.Iteration, &window{}
+			continue
+		}
+		if whole {
 			if serr := save(); serr != nil {
 				return nil, errors.Join(err, fmt.Errorf("%w: %w", errNotSaved, serr))
 			}
 		}
-		return nil, err
-	}
-	if err := e.save(t.step, t.store, opt, p, true); err != nil {
 		return nil, err
 	}
 	metrics, err := t.evaluate(ctx)
@@ -255,6 +277,13 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 	}
 	return metrics, nil
+}
+
+// worthKeeping reports whether a training that has ended with err left the network
+// of a whole iteration, and one that has not diverged.
+func worthKeeping(err error) bool {
+	var torn *train.TornError
+	return !errors.As(err, &torn) && !errors.Is(err, train.ErrNotFinite)
 }
 
 // start makes the network ready for its first iteration.
@@ -283,6 +312,9 @@ func (e *engine) redo(step int) bool {
 // evaluated evaluates within a step.
 func (e *engine) evaluated(ctx context.Context, t training, p progress) error {
 	metrics, err := t.evaluate(ctx)
+	if errors.Is(err, nn.ErrNotFinite) {
+		return fmt.Errorf("iteration %d: %w: %w", p.Iteration, train.ErrNotFinite, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -294,14 +326,18 @@ func due(iteration int64, n int) bool { return n > 0 && iteration%int64(n) == 0 
 
 // window gathers the iterations between two lines of the journal.
 type window struct {
-	iterations []run.Values
+	made       int
+	iterations []run.Values // losses, of those that were not left out
 	last       train.Iteration
 	images     int
 	data, step time.Duration
 }
 
 func (w *window) add(it train.Iteration) {
-	w.iterations = append(w.iterations, it.Losses)
+	w.made++
+	if it.Skipped == nil {
+		w.iterations = append(w.iterations, it.Losses)
+	}
 	w.last = it
 	w.images += it.Images
 	w.data += it.Data
@@ -309,7 +345,7 @@ func (w *window) add(it train.Iteration) {
 }
 
 func (w *window) event(step int) run.Train {
-	n := float64(max(len(w.iterations), 1))
+	n := float64(max(w.made, 1))
 	return run.Train{
 		Step: step, Iteration: int(w.last.Index + 1), LR: w.last.LR, Losses: mean(w.iterations),
 		ImagesPerS: float64(w.images) / max(w.step.Seconds(), 1e-9),

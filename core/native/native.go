@@ -126,6 +126,18 @@ func NotFinite(tensors []Handle, grads bool) (int, error) {
 // Assign copies src into dst, which has the same shape, outside of autograd.
 func Assign(dst, src Handle) error { return failure(C.dn_assign(dst, src)) }
 
+// Copy copies each of src into the tensor of the same shape at its place in dst,
+// outside of autograd.
+func Copy(dst, src []Handle) error {
+	if len(dst) != len(src) {
+		return fmt.Errorf("copy: %d tensors into %d", len(src), len(dst))
+	}
+	if len(dst) == 0 {
+		return nil
+	}
+	return failure(C.dn_copy(&dst[0], &src[0], C.int(len(dst))))
+}
+
 // Parameter makes t a leaf that gathers gradients, or no longer one.
 func Parameter(t Handle, requiresGrad bool) error {
 	return failure(C.dn_parameter(t, boolean(requiresGrad)))

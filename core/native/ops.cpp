@@ -149,6 +149,21 @@ char *dn_assign(void *dst, void *src) {
   })
 }
 
+char *dn_copy(void **dst, void **src, int n) {
+  GUARD({
+    at::NoGradGuard no_grad;
+    for (int i = 0; i < n; i++) {
+      Tensor &d = T(dst[i]);
+      const Tensor &s = T(src[i]);
+      TORCH_CHECK(d.sizes() == s.sizes(), "cannot copy shape ", s.sizes(), " to ", d.sizes());
+      if (plain(d) && plain(s))
+        std::memcpy(d.data_ptr(), s.data_ptr(), s.nbytes());
+      else
+        d.copy_(s);
+    }
+  })
+}
+
 char *dn_parameter(void *t, int requires_grad) {
   GUARD({ T(t).set_requires_grad(requires_grad != 0); })
 }

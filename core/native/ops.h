@@ -29,6 +29,7 @@ char *dn_item(void *t, double *value);
 char *dn_all_finite(void *t, int *yes);
 char *dn_not_finite(void **tensors, int n, int grads, int *place); // *place = -1 when all are
 char *dn_assign(void *dst, void *src);
+char *dn_copy(void **dst, void **src, int n);
 char *dn_parameter(void *t, int requires_grad);
 char *dn_grad(void **out, void *t); // *out = NULL when there is none
 char *dn_backward(void *loss);

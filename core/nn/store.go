@@ -199,19 +199,31 @@ func (p Path) fail(err error) {
 // NotFinite is the name of the first parameter or buffer that holds a NaN or an
 // infinity, and empty where none does.
 func (st *Store) NotFinite() (string, error) {
-	var names []string
-	var ts []*tensor.Tensor
-	for _, p := range st.Params {
-		names, ts = append(names, p.Name), append(ts, p.T)
+	params := make([]*tensor.Tensor, len(st.Params))
+	for i, p := range st.Params {
+		params[i] = p.T
 	}
-	for _, b := range st.Buffers {
-		names, ts = append(names, b.Name), append(ts, b.T)
+	at, err := tensor.NotFinite(params)
+	switch {
+	case err != nil:
+		return "", err
+	case at >= 0:
+		return st.Params[at].Name, nil
 	}
-	at, err := tensor.NotFinite(ts)
+	return st.BufferNotFinite()
+}
+
+// BufferNotFinite is NotFinite of the buffers alone.
+func (st *Store) BufferNotFinite() (string, error) {
+	buffers := make([]*tensor.Tensor, len(st.Buffers))
+	for i, b := range st.Buffers {
+		buffers[i] = b.T
+	}
+	at, err := tensor.NotFinite(buffers)
 	if err != nil || at < 0 {
 		return "", err
 	}
-	return names[at], nil
+	return st.Buffers[at].Name, nil
 }
 
 // Array is a tensor's content as a checkpoint holds it.

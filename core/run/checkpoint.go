@@ -116,11 +116,25 @@ func parseSaved(name string) (Saved, bool) {
 // passed over, each with an error in damaged. Without any, the checkpoint is
 // nil.
 func (f *Folder) Newest(step int) (c *Checkpoint, at Saved, damaged []error, err error) {
+	return f.newest(step, func(Saved) bool { return true })
+}
+
+// NewestBefore is Newest among the checkpoints from before an iteration of the
+// step.
+func (f *Folder) NewestBefore(step, iteration int) (c *Checkpoint, at Saved, damaged []error, err error) {
+	return f.newest(step, func(s Saved) bool { return !s.Last && s.Iteration < iteration })
+}
+
+// newest reads the newest whole one of a step's checkpoints that count.
+func (f *Folder) newest(step int, counts func(Saved) bool) (c *Checkpoint, at Saved, damaged []error, err error) {
 	all, err := f.Saved(step)
 	if err != nil {
 		return nil, Saved{}, nil, err
 	}
 	for _, s := range all {
+		if !counts(s) {
+			continue
+		}
 		c, err := ReadCheckpoint(s.Path)
 		if err == nil {
 			return c, s, damaged, nil
@@ -144,6 +158,24 @@ func (f *Folder) Prune(step, keep int) error {
 	for _, s := range within[min(max(keep, 0), len(within)):] {
 		if err := os.Remove(s.Path); err != nil {
 			return fmt.Errorf("removing an old checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// RemoveAfter removes a step's checkpoints from after an iteration that it goes
+// back to.
+func (f *Folder) RemoveAfter(step, iteration int) error {
+	all, err := f.Saved(step)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Last || s.Iteration <= iteration {
+			continue
+		}
+		if err := os.Remove(s.Path); err != nil {
+			return fmt.Errorf("removing a checkpoint that was gone back from: %w", err)
 		}
 	}
 	return nil

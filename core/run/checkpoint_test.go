@@ -174,6 +174,43 @@ func TestNewestPassesOverDamage(t *testing.T) {
 	}
 }
 
+// A step that goes back reads the newest checkpoint from before an iteration, and
+// removes those from after one.
+func TestGoingBack(t *testing.T) {
+	f := create(t)
+	paths := []string{f.LastPath(1), f.CheckpointPath(2, 30)}
+	for _, at := range []int{0, 10, 20, 30} {
+		paths = append(paths, f.CheckpointPath(1, at))
+	}
+	for _, path := range paths {
+		if err := sample().Write(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Truncate(f.CheckpointPath(1, 20), 300); err != nil {
+		t.Fatal(err)
+	}
+	for before, want := range map[int]int{31: 30, 30: 10, 10: 0} {
+		if c, at, _, err := f.NewestBefore(1, before); c == nil || at.Iteration != want || at.Last || err != nil {
+			t.Errorf("before %d: %+v, %v; want %d", before, at, err, want)
+		}
+	}
+	if c, _, _, err := f.NewestBefore(1, 0); c != nil || err != nil {
+		t.Errorf("before the first: %v, %v", c, err)
+	}
+	if err := f.RemoveAfter(1, 10); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{f.LastPath(1), f.CheckpointPath(2, 30), f.CheckpointPath(1, 10), f.CheckpointPath(1, 0)} {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if all, err := f.Saved(1); err != nil || len(all) != 3 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
 func TestPruneKeepsTheNewest(t *testing.T) {
 	f := create(t)
 	for _, at := range []int{1, 2, 10, 20} {

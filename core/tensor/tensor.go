@@ -207,6 +207,20 @@ func (t *Tensor) Assign(src *Tensor) error {
 	return native.Assign(t.h(), src.h())
 }
 
+// Copy copies each of src into the tensor of the same shape at its place in dst,
+// outside of autograd and in one call.
+func Copy(dst, src []*Tensor) error {
+	for _, t := range append(dst[:len(dst):len(dst)], src...) {
+		if t.Empty() {
+			return fmt.Errorf("copy: a tensor is empty or was freed")
+		}
+	}
+	if err := native.Copy(handles(dst), handles(src)); err != nil {
+		return fmt.Errorf("copy: %w", err)
+	}
+	return nil
+}
+
 // Fill sets every element to value, outside of autograd.
 func (t *Tensor) Fill(value float64) error {
 	if t.Empty() {

@@ -54,6 +54,10 @@ type Iteration struct {
 	Images int
 	Data   time.Duration // waited for the loader
 	Step   time.Duration // computed
+
+	// Skipped is what was not finite in an iteration that was left out, which has
+	// neither losses nor an effect; nil for all others.
+	Skipped error
 }
 
 // Loop is a training step's loop.
@@ -63,6 +67,11 @@ type Loop struct {
 	LR        func(iteration int64) float64 // the rate, asked for just before each iteration
 	From, To  int64                         // iterations, To exclusive
 	Workers   int                           // that make batches ahead of the trainer
+
+	// Skip, when not nil, says before each iteration whether it is left out, and
+	// the network as before it, should it turn out not to be finite. Else that is
+	// an error.
+	Skip func() bool
 
 	// After is called with each iteration that was made, between it and the
 	// next, on the training thread; an error ends the loop. As long as it takes,
@@ -96,6 +105,8 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 	workers := max(l.Workers, 1)
 	stream := dataset.Prefetch(ctx, l.From, l.To, workers, 2*workers, task.Batch)
 	defer stream.Close()
+	undo := &undo{store: l.Store}
+	defer undo.free()
 	for i := l.From; i < l.To; i++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -107,7 +118,12 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 		}
 		it := Iteration{Index: i, LR: l.LR(i), Data: time.Since(began)}
 		began = time.Now()
-		if err := step(l, task, batch, &it); err != nil {
+		if l.Skip != nil && l.Skip() {
+			err = undo.around(&it, func() error { return step(l, task, batch, &it) })
+		} else {
+			err = step(l, task, batch, &it)
+		}
+		if err != nil {
 			return &TornError{Iteration: i + 1, Err: err}
 		}
 		it.Step = time.Since(began)
@@ -132,6 +148,15 @@ func step[B any](l Loop, task Task[B], batch B, it *Iteration) error {
 			return err
 		}
 		it.Images = losses.Images
+		if l.Optimizer.careful { // a variance may overflow where nothing else does
+			bad, err := l.Store.BufferNotFinite()
+			if err != nil {
+				return err
+			}
+			if bad != "" {
+				return fmt.Errorf("%w: %s holds NaN or infinity", ErrNotFinite, bad)
+			}
+		}
 		s.Backward(losses.Total)
 		if s.Err() != nil {
 			return nil

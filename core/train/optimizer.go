@@ -21,6 +21,7 @@ type SGD struct {
 	decay    []float64
 	momentum float64
 	clip     float64
+	careful  bool // looks for NaN where the losses do not tell
 }
 
 // NewSGD makes the optimiser of a step; Free frees its momenta.
@@ -43,10 +44,12 @@ func NewSGD(st *nn.Store, c *config.Train) (*SGD, error) {
 	return o, nil
 }
 
-// Set takes over the momentum, the weight decay and the clipping of settings for
-// the network st that the optimiser was made for. The momenta stay.
+// Set takes over the momentum, the weight decay, the clipping and the care for
+// NaN of settings for the network st that the optimiser was made for. The momenta
+// stay.
 func (o *SGD) Set(st *nn.Store, c *config.Train) {
 	o.momentum, o.clip = c.Momentum, c.ClipGrad
+	o.careful = c.OnNaN == config.OnNaNSkip || c.OnNaN == config.OnNaNBack
 	o.decay = o.decay[:0]
 	for _, p := range st.Params {
 		decay := c.WeightDecay
@@ -66,18 +69,29 @@ func (o *SGD) Free() {
 
 // Step moves the parameters by their gradients at the rate lr and forgets the
 // gradients. It returns the gradients' norm, before clipping, when the step
-// clips, and how many parameters moved.
+// clips, and how many parameters moved. Gradients that are found not to be finite
+// move nothing; what tells is their norm, or, where the settings do not just stop
+// at NaN, a look at each.
 func (o *SGD) Step(lr float64) (norm float64, moved int, err error) {
-	if o.clip > 0 {
+	defer tensor.DropGrads(o.params)
+	switch {
+	case o.clip > 0:
 		if norm, err = tensor.ClipGrads(o.params, o.clip); err != nil {
 			return 0, 0, err
 		}
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
 			return norm, 0, fmt.Errorf("%w: the gradients' norm is %v", ErrNotFinite, norm)
 		}
+	case o.careful:
+		at, err := tensor.GradNotFinite(o.params)
+		if err != nil {
+			return 0, 0, err
+		}
+		if at >= 0 {
+			return 0, 0, fmt.Errorf("%w: the gradient of %s holds NaN or infinity", ErrNotFinite, o.names[at])
+		}
 	}
 	moved, err = tensor.SGD(o.params, o.momenta, o.decay, lr, o.momentum)
-	tensor.DropGrads(o.params)
 	return norm, moved, err
 }
 

@@ -155,6 +155,20 @@ func (h *History) startStep(e run.StepStarted, at time.Time) {
 	if s.Began.IsZero() {
 		s.Began = at
 	}
+	s.cut(float64(e.Iteration))
+}
+
+// cut drops what curves have of iterations after one that the step goes on from:
+// they have been undone, or come again.
+func (s *Step) cut(x float64) {
+	for _, curves := range []map[string]*series.Series{s.Losses, s.Metrics} {
+		for _, c := range curves {
+			c.Cut(x)
+		}
+	}
+	for _, c := range []*series.Series{&s.LR, &s.Images, &s.Data} {
+		c.Cut(x)
+	}
 }
 
 func (h *History) train(e run.Train, at time.Time) {

@@ -9,6 +9,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/run"
+	"detnas/tui/series"
 	"detnas/tui/uitest"
 )
 
@@ -148,6 +149,25 @@ func TestResumeGoesOnFromTheCheckpoint(t *testing.T) {
 	s := &w.Steps[1]
 	if bins := s.Losses["loss"].Bins(0, 100, 1000); len(bins) != 51 || bins[50].Last != 2 || s.Iteration != 51 || s.Began != time.Unix(1000, 0).UTC() {
 		t.Errorf("%d bins at %d, began %v", len(bins), s.Iteration, s.Began)
+	}
+}
+
+// A step that goes back shows nothing of what it undid, from that moment on.
+func TestGoingBackDropsWhatWasUndone(t *testing.T) {
+	w := begin(run.RunStarted{}, run.StepStarted{Step: 1, Iterations: 100})
+	for i := 1; i <= 60; i++ {
+		w.add(1, train(1, i, 1, 1))
+	}
+	w.add(1, run.Eval{Step: 1, Iteration: 30, Metrics: run.Values{"top1": 0.5}}, run.Eval{Step: 1, Iteration: 60, Metrics: run.Values{"top1": 0.1}},
+		run.Warning{What: "back"}, run.StepStarted{Step: 1, Iteration: 40, Iterations: 100})
+	s := &w.Steps[1]
+	for name, c := range map[string]*series.Series{"loss": s.Losses["loss"], "rate": &s.LR, "images": &s.Images, "data": &s.Data, "top-1": s.Metrics["top1"]} {
+		if _, end, ok := c.Bounds(); !ok || end > 40 {
+			t.Errorf("the %s goes on to %v", name, end)
+		}
+	}
+	if s.Iteration != 40 || s.Losses["loss"].Len() != 40 || s.Metrics["top1"].Last() != 0.5 {
+		t.Errorf("at %d with %d losses and a top-1 of %v", s.Iteration, s.Losses["loss"].Len(), s.Metrics["top1"].Last())
 	}
 }
 

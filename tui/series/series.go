@@ -66,6 +66,13 @@ func (b *Bin) add(x, y float64) {
 	}
 }
 
+// Cut drops what lies after x: a run that goes back to there has undone it. A
+// merged bin that reaches past x goes whole.
+func (s *Series) Cut(x float64) {
+	n := sort.Search(len(s.bins), func(i int) bool { return s.bins[i].X1 > x })
+	s.bins = s.bins[:n]
+}
+
 // back drops what lies at x and after it. A merged bin that reaches past x goes
 // whole: its points can no longer be told apart.
 func (s *Series) back(x float64) {

@@ -114,6 +114,34 @@ func TestResumeTakesTheCurveBack(t *testing.T) {
 	}
 }
 
+func TestCut(t *testing.T) {
+	var s Series
+	s.Cut(3)
+	for i := range 50 {
+		s.Append(float64(i), 1)
+	}
+	s.Cut(49)
+	s.Cut(30)
+	if _, end, _ := s.Bounds(); s.Len() != 31 || end != 30 {
+		t.Errorf("%d points up to %v", s.Len(), end)
+	}
+	s.Append(31, 2)
+	if s.Len() != 32 || s.Last() != 2 {
+		t.Errorf("%d points, last %v", s.Len(), s.Last())
+	}
+	for i := 32; i < 3*most; i++ {
+		s.Append(float64(i), 1)
+	}
+	s.Cut(2 * most)
+	if _, end, _ := s.Bounds(); end > 2*most || end < float64(2*most-s.points) {
+		t.Errorf("merged bins of %d end at %v", s.points, end)
+	}
+	s.Cut(-1)
+	if s.Len() != 0 {
+		t.Errorf("%d points before the first", s.Len())
+	}
+}
+
 func TestSameX(t *testing.T) {
 	var s Series
 	s.Append(1, 5)

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"detnas/core/config"
+	"detnas/core/run"
+	"detnas/core/train"
+)
+
+// Bounds on what a step bears of NaN before it ends as with on_nan = "stop".
+const (
+	mostSkipped = 10 // iterations left out in a row
+	mostBacks   = 5  // times that the step goes back
+)
+
+// bearing is what a step has borne of NaN, as far as it bears on what is to come.
+type bearing struct {
+	Skipped int64   `json:"skipped,omitempty"` // iterations left out
+	InARow  int     `json:"skipped_in_a_row,omitempty"`
+	Backs   int     `json:"backs,omitempty"`    // times that the step went back
+	BackTo  int64   `json:"back_to,omitempty"`  // the iteration, the last time
+	LRScale float64 `json:"lr_scale,omitempty"` // what the rate is multiplied by since; 0 is 1
+}
+
+// scaled is the rate that a schedule's comes to.
+func (b bearing) scaled(lr float64) float64 {
+	if b.LRScale == 0 {
+		return lr
+	}
+	return lr * b.LRScale
+}
+
+// leaveOut takes in an iteration that was left out, and says that too many were.
+func (e *engine) leaveOut(step int, p *progress, it train.Iteration) error {
+	p.Iteration = it.Index + 1
+	p.Skipped++
+	p.InARow++
+	if p.InARow > mostSkipped {
+		return fmt.Errorf("iteration %d: %w; %d iterations in a row are left out, and no more", p.Iteration, it.Skipped, mostSkipped)
+	}
+	return e.emit(run.Warning{What: fmt.Sprintf("step %d (%s): iteration %d is left out: %v (%d in a row, of at most %d)",
+		step, config.StepName(step), p.Iteration, it.Skipped, p.InARow, mostSkipped)})
+}
+
+// anchor makes sure that a step that may have to go back has a checkpoint to go
+// back to.
+func (e *engine) anchor(t training, opt *train.SGD, p progress) error {
+	if e.cfg.Step(t.step).OnNaN != config.OnNaNBack {
+		return nil
+	}
+	saved, err := e.folder.Saved(t.step)
+	if err != nil || len(saved) > 0 {
+		return err
+	}
+	return e.save(t.step, t.store, opt, p, false)
+}
+
+// goBack takes a step that has diverged, as why says, back to a checkpoint: the
+// newest, or, where it went back to that one and has diverged before the next, the
+// one before it. From there on the rate is lower. That is written into the
+// checkpoint before later ones are removed: whenever the process dies, the resumed
+// run goes the same way with the same rate.
+func (e *engine) goBack(t training, opt *train.SGD, at progress, length int, why error) (progress, error) {
+	if at.Backs >= mostBacks {
+		return at, fmt.Errorf("%w; the step has gone back %d times, and does no more", why, mostBacks)
+	}
+	p, err := e.earlier(t, opt, at)
+	if err != nil {
+		return p, fmt.Errorf("%w; and it cannot go back: %w", why, err)
+	}
+	settings := e.cfg.Step(t.step)
+	p.bearing = bearing{Skipped: p.Skipped, Backs: at.Backs + 1, BackTo: p.Iteration, LRScale: at.scaled(1) * settings.NaNLRFactor}
+	name := config.StepName(t.step)
+	for _, ev := range []run.Event{
+		run.Warning{What: fmt.Sprintf("step %d (%s): %v; back to iteration %d with the rate times %v, so that %s.lr = %v counts as %.4g (%d of at most %d times)",
+			t.step, name, why, p.Iteration, settings.NaNLRFactor, name, settings.LR, p.scaled(settings.LR), p.Backs, mostBacks)},
+		run.StepStarted{Step: t.step, Name: name, Iteration: int(p.Iteration), Iterations: length},
+	} {
+		if err := e.emit(ev); err != nil {
+			return p, err
+		}
+	}
+	if err := e.save(t.step, t.store, opt, p, false); err != nil {
+		return p, err
+	}
+	return p, e.folder.RemoveAfter(t.step, int(p.Iteration))
+}
+
+// earlier puts the checkpoint to go back to into the network and the optimiser.
+func (e *engine) earlier(t training, opt *train.SGD, at progress) (progress, error) {
+	c, from, damaged, err := e.folder.Newest(t.step)
+	if err != nil {
+		return at, err
+	}
+	if c != nil && at.Backs > 0 && int64(from.Iteration) == at.BackTo {
+		before, there, more, err := e.folder.NewestBefore(t.step, from.Iteration)
+		if err != nil {
+			return at, err
+		}
+		if before != nil {
+			c, from, damaged = before, there, append(damaged, more...)
+		}
+	}
+	e.passedOver(damaged)
+	if c == nil {
+		return at, errors.New("there is no checkpoint")
+	}
+	return e.load(c, from, t.store, opt)
+}
