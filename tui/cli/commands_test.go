@@ -48,7 +48,6 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"run", "tiny", "--subnet", "0-0-00-0", "--to", "2"}, []string{"nothing to do"}},
 		{[]string{"run", "tiny", "--resume", "x"}, []string{"CONFIG"}},
 		{[]string{"run", "--resume", "x", "--name", "y"}, []string{"--name"}},
-		{[]string{"run", "--resume", "x", "--set", "seed=1"}, []string{"--set"}},
 		{[]string{"run", "--resume", "x", "--subnet", "0-0-00-0"}, []string{"--subnet"}},
 	}
 	for _, tt := range tests {

@@ -50,6 +50,7 @@ once.`,
   detnas run small --set data.detection.train=train.json --set data.detection.images=images
   detnas run --resume demo-20260102-150405
   detnas run --resume demo-20260102-150405 --from search
+  detnas run --resume demo-20260102-150405 --set supernet-finetune.lr=0.01
   detnas run mine.toml --detach`,
 		Args: cobra.MaximumNArgs(1), ValidArgs: config.Presets(),
 		RunE: failing(func(cmd *cobra.Command, args []string) error {
@@ -68,7 +69,7 @@ once.`,
 	f.StringVar(&r.runs, "runs", runsFolder, "folder that holds the runs; when left out, a new run takes the config's")
 	f.StringVar(&r.from, "from", "", "first step, by name or number")
 	f.StringVar(&r.to, "to", "", "last step, by name or number")
-	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's; may be repeated")
+	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's, or, with --resume, to change in the run's from here on; may be repeated")
 	f.StringVar(&r.subnet, "subnet", "", "train this subnet (short form or YAML file) and search none")
 	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
 	f.BoolVar(&r.headless, "headless", false, "in this process, with plain lines and no screen, even on a terminal")
@@ -98,7 +99,6 @@ func (r *runArgs) check() error {
 		{r.config != "", "a CONFIG", "a run goes on with its own config"},
 		{r.name != "", "--name", "the run has its name"},
 		{r.subnet != "", "--subnet", "the run has its subnet; start a new run to train another"},
-		{len(r.set) > 0, "--set", "a run goes on with its own config; start a new run to change it"},
 	} {
 		if no.given {
 			return usage("--resume does not go with %s: %s", no.what, no.why)
@@ -221,6 +221,11 @@ func reopen(r runArgs) (*job, error) {
 	f, err := run.Find(r.runs, r.resume)
 	if err != nil {
 		return nil, err
+	}
+	if len(r.set) > 0 {
+		if err := edit(f, r.set); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.Lock(); err != nil {
 		return nil, err

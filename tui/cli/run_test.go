@@ -192,6 +192,55 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// Keys are set on resuming as on the Config page: what has been trained with the
+// old values cannot change any more.
+func TestResumeWithOtherSettings(t *testing.T) {
+	runs := t.TempDir()
+	if c := detnas(t, journaling(t, new(RunOptions), 2), "run", "tiny", "--runs", runs, "--name", "r"); c.code != exitFailed {
+		t.Fatalf("exit code %d, %q", c.code, c.err)
+	}
+	var rate float64
+	look := func(_ context.Context, cfg *config.Config, f *run.Folder, _ RunOptions) (run.Result, error) {
+		rate = cfg.SubnetRetrain.LR
+		return result(f), nil
+	}
+	for range 2 { // a script that tries again asks for what is there already
+		detnas(t, look, "run", "--resume", "r", "--runs", runs, "--set", "subnet-retrain.lr=0.125").succeeds(t)
+		if rate != 0.125 {
+			t.Errorf("the engine was given the rate %v", rate)
+		}
+	}
+	changes := 0
+	err := run.ReadJournal(filepath.Join(runs, "r", "events.jsonl"), func(e run.Entry) error {
+		if c, ok := e.Event.(run.ConfigChanged); ok {
+			changes++
+			if len(c.Changes) != 1 || c.Changes[0].Key != "subnet-retrain.lr" || c.Who == "" {
+				t.Errorf("%+v", c)
+			}
+		}
+		return nil
+	})
+	if err != nil || changes != 1 {
+		t.Errorf("%d changes in the journal (%v)", changes, err)
+	}
+	for set, words := range map[string]string{
+		"seed=3":                 "seed cannot change",
+		"supernet-pretrain.lr=1": "supernet-pretrain.lr cannot change",
+		"subnet-retrain.lr=-1":   "out of range",
+	} {
+		detnas(t, look, "run", "--resume", "r", "--runs", runs, "--set", set).fails(t, exitFailed, words)
+	}
+	f, err := run.Find(runs, "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Unlock() //nolint:errcheck // the test is over
+	detnas(t, look, "run", "--resume", "r", "--runs", runs, "--set", "subnet-retrain.lr=0.5").fails(t, exitFailed, "is being written by")
+}
+
 func TestRunInUseIsLeftAlone(t *testing.T) {
 	runs := t.TempDir()
 	f, err := run.Create(runs, "busy")

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"detnas/core/run"
+)
+
+// fault is a run of the tiny preset in a folder of its own, which meets with
+// something, beside others that do not. They share the images that are drawn.
+type fault struct {
+	t   *testing.T
+	dir string
+}
+
+func faults(t *testing.T) *fault {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("trains networks")
+	}
+	return &fault{t: t, dir: t.TempDir()}
+}
+
+// start starts a run by its name, with keys of its config and other arguments.
+func (f *fault) start(name string, args ...string) *process {
+	f.t.Helper()
+	return detnas(f.t, f.dir, append([]string{
+		"run", "tiny", "--headless", "--name", name, "--set", "device=cpu", "--set", "data.shapes.dir=" + filepath.Join(f.dir, "images"),
+	}, args...)...)
+}
+
+// resume resumes a run by its name.
+func (f *fault) resume(name string, args ...string) *process {
+	f.t.Helper()
+	return detnas(f.t, f.dir, append([]string{"run", "--headless", "--resume", name}, args...)...)
+}
+
+// events is the journal of a run.
+func (f *fault) events(name string) []run.Event {
+	f.t.Helper()
+	return journal(f.t, filepath.Join(f.dir, "runs", name))
+}
+
+// failure is the error that a run's journal ends with.
+func (f *fault) failure(name string) string {
+	f.t.Helper()
+	events := f.events(name)
+	if len(events) == 0 {
+		f.t.Fatal("the journal is empty")
+	}
+	failed, ok := events[len(events)-1].(run.RunFailed)
+	if !ok || strings.ContainsAny(failed.Error, "\n\r") {
+		f.t.Errorf("the journal ends with %#v, want a failure on one line", events[len(events)-1])
+	}
+	return failed.Error
+}
+
+// outcome is what a run has come to: its result, without times and its name, and
+// the bits of all weights that its steps ended with.
+func (f *fault) outcome(name string) (run.Result, map[string]string) {
+	f.t.Helper()
+	folder, err := run.Find("", filepath.Join(f.dir, "runs", name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r, err := folder.ReadResult()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r.Run = ""
+	weights := map[string]string{}
+	for i := range r.Steps {
+		r.Steps[i].Seconds = 0
+		path := folder.LastPath(r.Steps[i].Step)
+		if r.Steps[i].Step == 3 {
+			continue
+		}
+		c, err := run.ReadCheckpoint(path)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for _, a := range c.Tensors {
+			weights[filepath.Base(path)+" "+a.Name] = string(a.Data)
+		}
+	}
+	return r, weights
+}
+
+// same compares what two runs have come to, to the bit.
+func (f *fault) same(a, b string) {
+	f.t.Helper()
+	resultA, weightsA := f.outcome(a)
+	resultB, weightsB := f.outcome(b)
+	if len(weightsA) == 0 || !cmp.Equal(weightsA, weightsB) {
+		f.t.Errorf("the weights of %s (%d arrays) and %s (%d) differ", a, len(weightsA), b, len(weightsB))
+	}
+	if d := cmp.Diff(resultA, resultB); d != "" {
+		f.t.Errorf("the results of %s and %s differ:\n%s", a, b, d)
+	}
+}
+
+func set(pairs ...string) []string {
+	var args []string
+	for _, p := range pairs {
+		args = append(args, "--set", p)
+	}
+	return args
+}
+
+// A run that diverges ends with cause and cure in its journal and on its output.
+// With the rate lowered it comes to what it would have come to with that at once.
+func TestNaNAndItsCure(t *testing.T) {
+	f := faults(t)
+	f.start("plain", "--to", "1").succeed()
+	f.start("nan", "--set", "supernet-pretrain.lr=100", "--to", "1").
+		fail("step 1 (supernet-pretrain)", "training has diverged", "lower supernet-pretrain.lr", "--resume")
+	if why := f.failure("nan"); !strings.Contains(why, "training has diverged") || !strings.Contains(why, "lower supernet-pretrain.lr") {
+		t.Errorf("the journal says %q", why)
+	}
+	f.resume("nan").fail("training has diverged") // nothing has changed
+	f.resume("nan", "--set", "supernet-pretrain.lr=0.05").succeed()
+	f.same("plain", "nan")
+	if c, changed := find[run.ConfigChanged](f.events("nan")); !changed || c.Changes[0].Key != "supernet-pretrain.lr" {
+		t.Errorf("the change is not in the journal: %+v", c)
+	}
+}
+
+// With on_nan = "back" the same run helps itself, and comes to the same bits when
+// it is killed on the way.
+func TestNaNThatGoesBack(t *testing.T) {
+	f := faults(t)
+	args := append(set("supernet-pretrain.lr=100", "supernet-pretrain.on_nan=back", "supernet-pretrain.nan_lr_factor=0.01"), "--to", "1")
+	f.start("once", args...).succeed()
+	if w, warned := find[run.Warning](f.events("once")); !warned || !strings.Contains(w.What, "training has diverged") {
+		t.Errorf("it warned of %q", w.What)
+	}
+	p := f.start("killed", args...)
+	until(t, "it goes back", func() bool {
+		_, warned := find[run.Warning](f.events("killed"))
+		return warned
+	})
+	p.kill()
+	f.resume("killed").succeed()
+	f.same("once", "killed")
+}
