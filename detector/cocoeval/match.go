@@ -2,6 +2,7 @@ package cocoeval
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -90,16 +91,31 @@ func (m *matcher) evaluate(g *group) {
 	}
 }
 
-// pair lists the pairs of g that may match, by detection.
+// pair lists the pairs of g that may match, by detection: those that overlap by
+// the lowest threshold, or all where an overlap is NaN, since that matches, and
+// after it whatever comes next, however small.
 func (m *matcher) pair(g *group) {
+	if !m.pairFrom(g, thresholds[0]) {
+		m.pairFrom(g, math.Inf(-1))
+	}
+}
+
+// pairFrom lists the pairs of g that overlap by least or more, and tells whether
+// every overlap is a number.
+func (m *matcher) pairFrom(g *group, least float64) bool {
 	m.pairs = m.pairs[:0]
+	numbers := true
 	for i, d := range g.dts {
 		for j, gt := range g.gts {
-			if v := overlap(&d.Box, &gt.Box, gt.Crowd); !(v < thresholds[0]) {
-				m.pairs = append(m.pairs, near{i, j, v})
+			v := overlap(&d.Box, &gt.Box, gt.Crowd)
+			if v < least {
+				continue
 			}
+			numbers = numbers && !math.IsNaN(v)
+			m.pairs = append(m.pairs, near{i, j, v})
 		}
 	}
+	return numbers
 }
 
 // match gives each detection, in turn, the ground truth it overlaps most among
@@ -146,8 +162,7 @@ func (m *matcher) best(g *group, pairs []near, t int, ignored bool) int {
 
 // overlap is the intersection of two boxes over their union, or over d's area
 // where gt is a crowd, with the roundings of pycocotools' bbIou. It is NaN where
-// both areas are too small or too large for a float64, and such a pair matches,
-// as there.
+// the areas are too small or too large for a float64.
 func overlap(d, gt *[4]float64, crowd bool) float64 {
 	w := min(d[2]+d[0], gt[2]+gt[0]) - max(d[0], gt[0])
 	if w <= 0 {

@@ -15,8 +15,22 @@ import (
 // area, threshold and limit at a time, with nothing shared between them.
 type naive struct {
 	gt              *GroundTruth
-	dts             []Detection
 	zeroIDUnmatched bool
+	gtsOf           map[[2]int][]Annotation // by image and category
+	dtsOf           map[[2]int][]Detection
+}
+
+func newNaive(gt *GroundTruth, dts []Detection, zeroIDUnmatched bool) naive {
+	n := naive{gt, zeroIDUnmatched, map[[2]int][]Annotation{}, map[[2]int][]Detection{}}
+	for _, a := range gt.Annotations {
+		key := [2]int{a.ImageID, a.CategoryID}
+		n.gtsOf[key] = append(n.gtsOf[key], a)
+	}
+	for _, d := range dts {
+		key := [2]int{d.ImageID, d.CategoryID}
+		n.dtsOf[key] = append(n.dtsOf[key], d)
+	}
+	return n
 }
 
 // naiveMark is a detection of a category after matching.
@@ -29,8 +43,8 @@ type naiveMark struct {
 func (n naive) image(image, category, limit int, lo, hi, thr float64) (marks []naiveMark, objects int) {
 	var gts []Annotation
 	for _, wantIgnored := range []bool{false, true} {
-		for _, a := range n.gt.Annotations {
-			if a.ImageID == image && a.CategoryID == category && n.ignore(a, lo, hi) == wantIgnored {
+		for _, a := range n.gtsOf[[2]int{image, category}] {
+			if n.ignore(a, lo, hi) == wantIgnored {
 				gts = append(gts, a)
 				if !wantIgnored {
 					objects++
@@ -38,12 +52,7 @@ func (n naive) image(image, category, limit int, lo, hi, thr float64) (marks []n
 			}
 		}
 	}
-	var dts []Detection
-	for _, d := range n.dts {
-		if d.ImageID == image && d.CategoryID == category {
-			dts = append(dts, d)
-		}
-	}
+	dts := slices.Clone(n.dtsOf[[2]int{image, category}])
 	sort.SliceStable(dts, func(i, j int) bool { return dts[i].Score > dts[j].Score })
 	taken := make([]bool, len(gts))
 	for _, d := range dts[:min(limit, len(dts))] {
@@ -55,7 +64,7 @@ func (n naive) image(image, category, limit int, lo, hi, thr float64) (marks []n
 			if m >= 0 && !n.ignore(gts[m], lo, hi) && n.ignore(a, lo, hi) {
 				break
 			}
-			if v := naiveOverlap(d.Box, a.Box, a.Crowd); v >= best || math.IsNaN(v) || math.IsNaN(best) {
+			if v := naiveOverlap(d.Box, a.Box, a.Crowd); !(v < best) {
 				best, m = v, g
 			}
 		}
@@ -184,23 +193,24 @@ func (n naive) evaluate() *Result {
 
 func TestEqualsTheNaiveOne(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for trial := range 60 {
-		gt, dts := randomSet(r, 1+r.IntN(6), 1+r.IntN(4), trial%3 == 0)
+	for trial := range 200 {
+		gt, dts := randomSet(r, 1+r.IntN(6), 1+r.IntN(4), trial%8 == 0)
 		opts := Options{Workers: 1 + trial%3, ZeroIDUnmatched: trial%2 == 0}
 		got, err := Evaluate(gt, dts, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := naive{gt, dts, opts.ZeroIDUnmatched}.evaluate()
+		want := newNaive(gt, dts, opts.ZeroIDUnmatched).evaluate()
 		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
 			t.Fatalf("trial %d (-naive +got):\n%s", trial, diff)
 		}
 	}
 }
 
-// randomSet has crowds, ties of score and of overlap, boxes without area, gaps
-// among the ids, detections of unknown categories, annotations of unknown
-// images, and, if many is set, more than 100 detections of a class on an image.
+// randomSet has crowds, ties of score and of overlap, boxes without area and
+// larger than any, areas on the ends of their ranges, gaps among the ids,
+// detections of unknown categories, annotations of unknown images, and, if many
+// is set, more than 100 detections of a class on an image.
 func randomSet(r *rand.Rand, images, categories int, many bool) (*GroundTruth, []Detection) {
 	gt := &GroundTruth{ImageIDs: []int{0}, Categories: []Category{{ID: 90, Name: "never seen"}}}
 	for range images {
@@ -224,6 +234,9 @@ func randomSet(r *rand.Rand, images, categories int, many bool) (*GroundTruth, [
 		for range r.IntN(12) {
 			a := Annotation{ID: len(gt.Annotations), ImageID: image, CategoryID: 3 * r.IntN(categories+1), Box: box(), Crowd: r.IntN(6) == 0}
 			a.Area = a.Box[2] * a.Box[3] * (0.6 + 0.4*r.Float64())
+			if r.IntN(4) == 0 { // on the ends of the ranges of area, or next to them
+				a.Area = []float64{0, 1024, math.Nextafter(1024, 0), 9216, math.Nextafter(9216, 1e5), 1e10, 2e10}[r.IntN(7)]
+			}
 			gt.Annotations = append(gt.Annotations, a)
 			if image == 5000 {
 				continue
@@ -231,6 +244,9 @@ func randomSet(r *rand.Rand, images, categories int, many bool) (*GroundTruth, [
 			for range r.IntN(4) {
 				b := a.Box
 				b[r.IntN(4)] += math.Round(b[2] * 0.2 * r.NormFloat64())
+				if r.IntN(20) == 0 { // as large as what is next to a range, or without area
+					b[2], b[3] = 32, []float64{32, 288, 0, -5, 1e307, 1e-320}[r.IntN(6)]
+				}
 				dts = append(dts, Detection{ImageID: image, CategoryID: a.CategoryID, Box: b, Score: float64(r.IntN(12)) / 10})
 			}
 		}

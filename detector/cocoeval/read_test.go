@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"detnas/core/input"
+	"detnas/core/input/inputtest"
 )
 
 const sampleGT = `{"info":{"year":[1,{"a":null}]},
@@ -91,6 +96,7 @@ func TestReadErrorsNameThePlace(t *testing.T) {
 		{name: "broken id", gt: gt(`{"id":4.5}`), want: "annotation 0: 4.5 is not a whole number"},
 		{name: "keys in another case", gt: gt(`{"ID":4,"Image_Id":1,"category_id":1,"bbox":[0,0,1,1]}`), want: "annotation 0: no id; no image_id"},
 		{name: "wrong crowd", gt: gt(`{"id":4,"iscrowd":2}`), want: "annotation 0 (id 4): iscrowd is 2, want 0 or 1, at byte 78"},
+		{name: "terminal codes", gt: gt(`{"id":4,"iscrowd":"\u001b[2J\n"}`), want: `iscrowd is "\x1b[2J\n", want 0 or 1`},
 		{name: "odd crowd", gt: gt(`{"id":4,"iscrowd":"yes"}`), want: `annotation 0 (id 4): iscrowd is "yes"`},
 		{name: "more data", gt: gt(good) + "{}", want: "more data"},
 		{name: "an object", dt: "{}", want: "want [, found {"},
@@ -115,12 +121,7 @@ func TestReadErrorsNameThePlace(t *testing.T) {
 			} else {
 				_, err = ReadDetections(path)
 			}
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
-				t.Errorf("error %v, want one with the path and %q", err, tt.want)
-			}
-			if err != nil && strings.Contains(err.Error(), "\n") {
-				t.Errorf("error of more than one line: %q", err)
-			}
+			inputtest.Clear(t, err, path, tt.want)
 		})
 	}
 }
@@ -129,6 +130,46 @@ func TestReadMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.json")
 	if _, err := ReadGroundTruth(path); err == nil || strings.Count(err.Error(), path) != 1 {
 		t.Errorf("error %v, want one that names the path once", err)
+	}
+}
+
+func TestReadRefusesWhatIsNoFile(t *testing.T) {
+	for _, path := range []string{t.TempDir(), "/dev/zero"} {
+		_, _, err := ReadFiles(path, path)
+		if !errors.Is(err, input.ErrNotFile) {
+			t.Errorf("%s: error %v, want %v", path, err, input.ErrNotFile)
+		}
+	}
+}
+
+// TestMemoryIsThatOfTheFile reads the shortest entries that there can be.
+func TestMemoryIsThatOfTheFile(t *testing.T) {
+	const n = 20_000
+	var annotations []string
+	for i := range n {
+		annotations = append(annotations, fmt.Sprintf(`{"id":%d,"image_id":1,"category_id":1,"bbox":[0,0,1,1]}`, i))
+	}
+	list := func(entry string) string { return "[" + strings.Repeat(entry+",", n) + entry + "]" }
+	for _, tt := range []struct {
+		name, text string
+		times      int64
+	}{
+		{"images", `{"images":` + list(`{"id":1}`), 8},
+		{"categories", `{"categories":` + list(`{"id":1}`), 8},
+		{"annotations", `{"annotations":[` + strings.Join(annotations, ",") + "]", 8},
+		{"detections", list(`{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":1}`), 4},
+		{"masks", `{"annotations":[],"images":[{"segmentation":` + list("[123.5]"), 1},
+	} {
+		held := inputtest.Held(strings.NewReader(tt.text), int64(len(tt.text)/10), func(r io.Reader) {
+			if tt.text[0] == '[' {
+				_, _ = parseDetections(r)
+			} else {
+				_, _ = parseGroundTruth(r)
+			}
+		})
+		if most := tt.times*int64(len(tt.text)) + 4*bufferSize; held > most {
+			t.Errorf("%s: %d bytes held of %d that were read, want %d at most", tt.name, held, len(tt.text), most)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *scanner) more() bool {
 		case errors.Is(err, io.EOF):
 			return false
 		case err != nil:
-			s.fail("reading on: %w", unnamed(err))
+			s.fail("reading on: %w", err)
 			return false
 		}
 	}

@@ -177,16 +177,30 @@ func TestEvalEqualsPycocotools(t *testing.T) {
 
 func TestEvalText(t *testing.T) {
 	dir := t.TempDir()
-	gt := write(t, filepath.Join(dir, "gt.json"), `{"images":[{"id":1}],"categories":[{"id":3,"name":"cell"}],
-		"annotations":[{"id":1,"image_id":1,"category_id":3,"bbox":[0,0,50,50],"area":2500}]}`)
+	gt := write(t, filepath.Join(dir, "gt.json"), `{"images":[{"id":1}],"annotations":[
+		{"id":1,"image_id":1,"category_id":3,"bbox":[0,0,50,50],"area":2500},{"id":2,"image_id":1,"category_id":-4,"bbox":[0,0,50,50],"area":2500}],
+		"categories":[{"id":12,"name":"never seen"},{"id":3,"name":"a"},{"id":3,"name":"cell"},{"id":-4,"name":"\u001b[31mé\n"},{"id":7}]}`)
 	dt := write(t, filepath.Join(dir, "dt.json"), `[{"image_id":1,"category_id":3,"bbox":[0,0,50,50],"score":0.9}]`)
-	detnas(t, nil, "eval", "--gt", gt, "--dt", dt).succeeds(t,
-		" Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 1.000\n",
+	c := detnas(t, nil, "eval", "--gt", gt, "--dt", dt)
+	c.succeeds(t,
+		" Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.500\n",
 		" Average Precision  (AP) @[ IoU=0.50:0.95 | area= small | maxDets=100 ] = -1.000\n",
-		" Average Recall     (AR) @[ IoU=0.50:0.95 | area=   all | maxDets=  1 ] = 1.000\n",
-		" 3   cell      1.000  1.000\n")
+		" Average Recall     (AR) @[ IoU=0.50:0.95 | area=   all | maxDets=  1 ] = 0.500\n")
+	want := ` id  category     AP      AP50
+ -4  \x1b[31mé\n  0.000   0.000
+ 3   cell         1.000   1.000
+ 7                -1.000  -1.000
+ 12  never seen   -1.000  -1.000
+`
+	if _, table, _ := strings.Cut(c.out, "\n\n"); table != want {
+		t.Errorf("the table is\n%swant\n%s", table, want)
+	}
 	detnas(t, nil, "eval", "--gt", gt, "--dt", gt).fails(t, exitFailed, gt)
 	detnas(t, nil, "eval", "--gt", "nowhere.json", "--dt", dt).fails(t, exitFailed, "nowhere.json")
+	other := write(t, filepath.Join(dir, "other.json"), `[{"image_id":2,"category_id":3,"bbox":[0,0,50,50],"score":0.9}]`)
+	detnas(t, nil, "eval", "--gt", gt, "--dt", other).fails(t, exitFailed, gt, other, "detection 0", "image id 2")
+	diverged := write(t, filepath.Join(dir, "diverged.json"), `[{"image_id":1,"category_id":3,"bbox":[0,0,50,50],"score":NaN}]`)
+	detnas(t, nil, "eval", "--gt", gt, "--dt", diverged).fails(t, exitFailed, diverged, "detection 0", "NaN", "byte 58")
 }
 
 func TestPresets(t *testing.T) {

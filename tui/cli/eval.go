@@ -2,12 +2,14 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"detnas/core/input"
 	"detnas/detector/cocoeval"
 )
 
@@ -25,7 +27,7 @@ func (a *App) evalCommand() *cobra.Command {
 			}
 			r, err := cocoeval.Evaluate(gt, dts, cocoeval.Options{ZeroIDUnmatched: true})
 			if err != nil {
-				return fmt.Errorf("evaluating %s against %s: %w", dtPath, gtPath, err)
+				return fmt.Errorf("evaluating %s against %s: %w", input.Line(dtPath), input.Line(gtPath), err)
 			}
 			if asJSON {
 				return a.printJSON(r)
@@ -70,10 +72,13 @@ func evalText(r *cocoeval.Result, categories []cocoeval.Category) string {
 	b.WriteByte('\n')
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, " id\tcategory\tAP\tAP50")
-	sorted := slices.SortedFunc(slices.Values(categories), func(x, y cocoeval.Category) int { return x.ID - y.ID })
-	for _, c := range sorted {
-		of := r.PerCategory[c.ID]
-		_, _ = fmt.Fprintf(w, " %d\t%s\t%0.3f\t%0.3f\n", c.ID, c.Name, of.AP, of.AP50)
+	names := map[int]string{} // of an id that is there twice the last, as in pycocotools
+	for _, c := range categories {
+		names[c.ID] = input.Line(c.Name)
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.PerCategory)) {
+		of := r.PerCategory[id]
+		_, _ = fmt.Fprintf(w, " %d\t%s\t%0.3f\t%0.3f\n", id, names[id], of.AP, of.AP50)
 	}
 	_ = w.Flush() // into a Builder
 	return b.String()
