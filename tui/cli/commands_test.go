@@ -48,6 +48,10 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"run", "tiny", "--subnet", "0-0-00-0", "--to", "2"}, []string{"nothing to do"}},
 		{[]string{"run", "tiny", "--resume", "x"}, []string{"CONFIG"}},
 		{[]string{"run", "--resume", "x", "--name", "y"}, []string{"--name"}},
+		{[]string{"run", "tiny", "--or-resume"}, []string{"--name"}},
+		{[]string{"run", "--resume", "x", "--or-resume"}, []string{"--or-resume"}},
+		{[]string{"run", "tiny", "--headless", "--detach"}, []string{"--headless"}},
+		{[]string{"attach"}, []string{"wants a run"}},
 		{[]string{"run", "--resume", "x", "--subnet", "0-0-00-0"}, []string{"--subnet"}},
 	}
 	for _, tt := range tests {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type runArgs struct {
 	from, to         string // a step's name or number; empty when not given
 	set              []string
 	subnet, resume   string
+	orResume         bool // with name: go on with that run if it is there
 	headless, detach bool
 	runsBy           bool // --runs was given
 }
@@ -72,6 +74,7 @@ once.`,
 	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's, or, with --resume, to change in the run's from here on; may be repeated")
 	f.StringVar(&r.subnet, "subnet", "", "train this subnet (short form or YAML file) and search none")
 	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
+	f.BoolVar(&r.orResume, "or-resume", false, "go on with the run of that --name where there is one, with its own config; else start it")
 	f.BoolVar(&r.headless, "headless", false, "in this process, with plain lines and no screen, even on a terminal")
 	f.BoolVar(&r.detach, "detach", false, "in the background, with no screen; detnas attach opens one on it")
 	a.looksFlags(cmd)
@@ -86,6 +89,9 @@ func (r *runArgs) check() error {
 	if r.detach && r.headless {
 		return usage("--detach does not go with --headless: one is in the background, the other in the foreground")
 	}
+	if r.orResume && r.name == "" && r.resume == "" {
+		return usage("--or-resume wants --name: it goes on with the run of that name")
+	}
 	if r.resume == "" {
 		if r.config == "" {
 			return usage("detnas run wants a preset (%s) or a TOML file", strings.Join(config.Presets(), ", "))
@@ -98,6 +104,7 @@ func (r *runArgs) check() error {
 	}{
 		{r.config != "", "a CONFIG", "a run goes on with its own config"},
 		{r.name != "", "--name", "the run has its name"},
+		{r.orResume, "--or-resume", "it says so itself"},
 		{r.subnet != "", "--subnet", "the run has its subnet; start a new run to train another"},
 	} {
 		if no.given {
@@ -141,6 +148,11 @@ type job struct {
 
 func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 	prepare := create
+	if r.orResume {
+		if err := r.resumeIfThere(); err != nil {
+			return err
+		}
+	}
 	if r.resume != "" {
 		prepare = reopen
 	}
@@ -168,6 +180,22 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 		return err
 	}
 	return a.summary(j, result)
+}
+
+// resumeIfThere makes a resume of what names a run that is there.
+func (r *runArgs) resumeIfThere() error {
+	runs := r.runs
+	if !r.runsBy {
+		cfg, err := r.load(r.set)
+		if err != nil {
+			return err
+		}
+		runs = cfg.Runs
+	}
+	if f, err := run.Find(runs, filepath.Join(runs, r.name)); err == nil {
+		r.resume, r.from, r.set = f.Dir(), "", nil // all that was said when it began; steps said again would be done again
+	}
+	return nil
 }
 
 // create makes the folder of a new run after everything that can be checked was.

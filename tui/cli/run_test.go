@@ -241,6 +241,34 @@ func TestResumeWithOtherSettings(t *testing.T) {
 	detnas(t, look, "run", "--resume", "r", "--runs", runs, "--set", "subnet-retrain.lr=0.5").fails(t, exitFailed, "is being written by")
 }
 
+// TestOrResume starts a run and goes on with it by the same command, as a
+// service that is started again does.
+func TestOrResume(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var got RunOptions
+	args := []string{"run", "tiny", "--name", "r", "--to", "4", "--or-resume"}
+	if c := detnas(t, journaling(t, &got, 2), args...); c.code != exitFailed {
+		t.Fatalf("the first time it ended with %d", c.code)
+	}
+	asked := false
+	goesOn := func(_ context.Context, _ *config.Config, f *run.Folder, o RunOptions) (run.Result, error) {
+		asked, got = true, o
+		return result(f), nil
+	}
+	detnas(t, goesOn, append(args, "--from", "1", "--set", "seed=5")...).succeeds(t, "runs/r")
+	if !asked || got.Redo || got.From != 1 || got.To != 4 {
+		t.Errorf("asked: %v, for %+v", asked, got)
+	}
+	text, err := os.ReadFile("runs/r/config.toml")
+	if err != nil || strings.Contains(string(text), "seed = 5") {
+		t.Errorf("it goes on with another config: %v", err)
+	}
+	entries, err := os.ReadDir("runs")
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
 func TestRunInUseIsLeftAlone(t *testing.T) {
 	runs := t.TempDir()
 	f, err := run.Create(runs, "busy")
