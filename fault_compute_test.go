@@ -59,17 +59,17 @@ func (f *fault) failure(name string) string {
 	return failed.Error
 }
 
-// outcome is what a run has come to: its result, without times and its name, and
-// the bits of all weights that its steps ended with.
-func (f *fault) outcome(name string) (run.Result, map[string]string) {
-	f.t.Helper()
-	folder, err := run.Find("", filepath.Join(f.dir, "runs", name))
+// outcome is what the run in a folder has come to: its result, without times and
+// its name, and the bits of all weights that its steps ended with.
+func outcome(t *testing.T, dir string) (run.Result, map[string]string) {
+	t.Helper()
+	folder, err := run.Find("", dir)
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	r, err := folder.ReadResult()
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	r.Run = ""
 	weights := map[string]string{}
@@ -81,7 +81,7 @@ func (f *fault) outcome(name string) (run.Result, map[string]string) {
 		}
 		c, err := run.ReadCheckpoint(path)
 		if err != nil {
-			f.t.Fatal(err)
+			t.Fatal(err)
 		}
 		for _, a := range c.Tensors {
 			weights[filepath.Base(path)+" "+a.Name] = string(a.Data)
@@ -93,8 +93,8 @@ func (f *fault) outcome(name string) (run.Result, map[string]string) {
 // same compares what two runs have come to, to the bit.
 func (f *fault) same(a, b string) {
 	f.t.Helper()
-	resultA, weightsA := f.outcome(a)
-	resultB, weightsB := f.outcome(b)
+	resultA, weightsA := outcome(f.t, filepath.Join(f.dir, "runs", a))
+	resultB, weightsB := outcome(f.t, filepath.Join(f.dir, "runs", b))
 	if len(weightsA) == 0 || !cmp.Equal(weightsA, weightsB) {
 		f.t.Errorf("the weights of %s (%d arrays) and %s (%d) differ", a, len(weightsA), b, len(weightsB))
 	}

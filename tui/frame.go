@@ -180,8 +180,10 @@ func (m *Model) where(h *history.History, state string) []string {
 			parts = append(parts, text.Span(left)+" left")
 		}
 	}
-	if st.Error != "" {
-		parts = append(parts, m.common.Styles.Bad.Render(st.Error))
+	for _, why := range []string{st.Error, st.Cause} {
+		if why != "" {
+			parts = append(parts, m.common.Styles.Bad.Render(oneLine(why)))
+		}
 	}
 	if m.run.ConfigErr != nil {
 		parts = append(parts, m.common.Styles.Bad.Render("config: "+oneLine(m.run.ConfigErr.Error())))

@@ -161,6 +161,16 @@ func TestEveryWidth(t *testing.T) {
 	}
 }
 
+func TestHeadSaysWhatARunIsPausedBy(t *testing.T) {
+	s := newStill(t, options(t, colourful), 160, 50)
+	uitest.WriteSample(t, filepath.Join(s.options.Runs, uitest.Stuck), uitest.Stuck)
+	s.open(uitest.Stuck)
+	s.press("3")
+	if head := strings.Split(s.text(), "\n")[1]; !strings.Contains(head, "step-1-300.safetensors cannot be written") {
+		t.Errorf("the head is %q", head)
+	}
+}
+
 func TestTooSmallSaysSo(t *testing.T) {
 	s := newStill(t, options(t, colourful), 59, 30)
 	if text := s.text(); !strings.Contains(text, "60x16") {

@@ -50,8 +50,7 @@ func (e *engine) between(ctx context.Context) error {
 	if !e.asked() {
 		return nil
 	}
-	step, iteration := e.position()
-	return e.attend(ctx, place{step: step, iteration: iteration})
+	return e.attend(ctx, e.here())
 }
 
 // attend does what people ask for. When they ask for a pause, it lasts until

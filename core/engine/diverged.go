@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -33,20 +34,20 @@ func (b bearing) scaled(lr float64) float64 {
 }
 
 // leaveOut takes in an iteration that was left out, and says that too many were.
-func (e *engine) leaveOut(step int, p *progress, it train.Iteration) error {
+func (e *engine) leaveOut(ctx context.Context, step int, p *progress, it train.Iteration) error {
 	p.Iteration = it.Index + 1
 	p.Skipped++
 	p.InARow++
 	if p.InARow > mostSkipped {
 		return fmt.Errorf("iteration %d: %w; %d iterations in a row are left out, and no more", p.Iteration, it.Skipped, mostSkipped)
 	}
-	return e.emit(run.Warning{What: fmt.Sprintf("step %d (%s): iteration %d is left out: %v (%d in a row, of at most %d)",
+	return e.record(ctx, place{step: step, iteration: int(p.Iteration)}, run.Warning{What: fmt.Sprintf("step %d (%s): iteration %d is left out: %v (%d in a row, of at most %d)",
 		step, config.StepName(step), p.Iteration, it.Skipped, p.InARow, mostSkipped)})
 }
 
 // anchor makes sure that a step that may have to go back has a checkpoint to go
 // back to.
-func (e *engine) anchor(t training, opt *train.SGD, p progress) error {
+func (e *engine) anchor(ctx context.Context, t training, opt *train.SGD, p progress) error {
 	if e.cfg.Step(t.step).OnNaN != config.OnNaNBack {
 		return nil
 	}
@@ -54,7 +55,7 @@ func (e *engine) anchor(t training, opt *train.SGD, p progress) error {
 	if err != nil || len(saved) > 0 {
 		return err
 	}
-	return e.save(t.step, t.store, opt, p, false)
+	return e.saveWithin(ctx, t, opt, p)
 }
 
 // goBack takes a step that has diverged, as why says, back to a checkpoint: the
@@ -62,7 +63,7 @@ func (e *engine) anchor(t training, opt *train.SGD, p progress) error {
 // one before it. From there on the rate is lower. That is written into the
 // checkpoint before later ones are removed: whenever the process dies, the resumed
 // run goes the same way with the same rate.
-func (e *engine) goBack(t training, opt *train.SGD, at progress, length int, why error) (progress, error) {
+func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at progress, length int, why error) (progress, error) {
 	if at.Backs >= mostBacks {
 		return at, fmt.Errorf("%w; the step has gone back %d times, and does no more", why, mostBacks)
 	}
@@ -72,20 +73,27 @@ func (e *engine) goBack(t training, opt *train.SGD, at progress, length int, why
 	}
 	settings := e.cfg.Step(t.step)
 	p.bearing = bearing{Skipped: p.Skipped, Backs: at.Backs + 1, BackTo: p.Iteration, LRScale: at.scaled(1) * settings.NaNLRFactor}
-	name := config.StepName(t.step)
+	name, here := config.StepName(t.step), place{step: t.step, iteration: int(p.Iteration)}
 	for _, ev := range []run.Event{
 		run.Warning{What: fmt.Sprintf("step %d (%s): %v; back to iteration %d with the rate times %v, so that %s.lr = %v counts as %.4g (%d of at most %d times)",
 			t.step, name, why, p.Iteration, settings.NaNLRFactor, name, settings.LR, p.scaled(settings.LR), p.Backs, mostBacks)},
 		run.StepStarted{Step: t.step, Name: name, Iteration: int(p.Iteration), Iterations: length},
 	} {
-		if err := e.emit(ev); err != nil {
+		if err := e.record(ctx, here, ev); err != nil {
 			return p, err
 		}
 	}
-	if err := e.save(t.step, t.store, opt, p, false); err != nil {
+	if err := e.saveWithin(ctx, t, opt, p); err != nil {
 		return p, err
 	}
-	return p, e.folder.RemoveAfter(t.step, int(p.Iteration))
+	return p, e.keep(ctx, here, func() error { return e.folder.RemoveAfter(t.step, int(p.Iteration)) })
+}
+
+// saveWithin writes a checkpoint that the step does not go on without.
+func (e *engine) saveWithin(ctx context.Context, t training, opt *train.SGD, p progress) error {
+	return e.keep(ctx, place{step: t.step, iteration: int(p.Iteration)}, func() error {
+		return e.save(t.step, t.store, opt, p, false)
+	})
 }
 
 // earlier puts the checkpoint to go back to into the network and the optimiser.

@@ -234,7 +234,7 @@ func TestAveragesWithoutWhatIsLeftOut(t *testing.T) {
 		it := train.Iteration{Index: int64(i), Losses: map[string]float64{"loss": loss}}
 		if math.IsNaN(loss) {
 			it.Skipped = train.ErrNotFinite
-			if err := e.leaveOut(1, &p, it); err != nil {
+			if err := e.leaveOut(t.Context(), 1, &p, it); err != nil {
 				t.Fatal(err)
 			}
 			continue

@@ -109,7 +109,7 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	defer e.journal.Close()
 	defer e.told()
 	e.data = newData(e.cfg, e.folder.Data(), e.note)
-	if err := e.begin(); err != nil {
+	if err := e.begin(ctx); err != nil {
 		return run.Result{}, err
 	}
 	if tensor.Describe().Slow {
@@ -133,7 +133,7 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 }
 
 // begin writes the first event and takes over what an earlier process left.
-func (e *engine) begin() error {
+func (e *engine) begin(ctx context.Context) error {
 	e.result = run.Result{Run: e.folder.Name(), ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed}
 	if e.before.Started == nil || len(e.before.Steering.Hashes) == 0 {
 		return e.emit(run.RunStarted{
@@ -150,7 +150,7 @@ func (e *engine) begin() error {
 		return fmt.Errorf("%s was changed since the run began (config %s, now %s); restore it, or start a new run",
 			e.folder.Config(), last, e.cfg.Hash())
 	}
-	if err := e.recall(); err != nil {
+	if err := e.recall(ctx); err != nil {
 		return err
 	}
 	if err := e.emit(run.RunResumed{
@@ -176,11 +176,11 @@ func (e *engine) begin() error {
 }
 
 // recall takes over what a finished search of an earlier process found.
-func (e *engine) recall() error {
+func (e *engine) recall(ctx context.Context) error {
 	if _, done := e.before.Finished[config.StepSearch]; !done {
 		return nil
 	}
-	if _, err := e.chosen(); err != nil {
+	if _, err := e.chosen(ctx); err != nil {
 		return err
 	}
 	best := slices.Clone(e.before.Candidates)
@@ -222,15 +222,20 @@ func (e *engine) steps(ctx context.Context) error {
 			return fmt.Errorf("step %d (%s): %w", step, config.StepName(step), cured(step, err))
 		}
 		seconds := e.clock.seconds()
-		if err := e.emit(run.StepFinished{Step: step, Seconds: seconds, Metrics: metrics}); err != nil {
+		if err := e.record(ctx, e.here(), run.StepFinished{Step: step, Seconds: seconds, Metrics: metrics}); err != nil {
 			return err
 		}
 		e.addStep(step, seconds, metrics)
-		if err := e.folder.WriteResult(e.result); err != nil {
+		if err := e.keepResult(ctx); err != nil {
 			return err
 		}
 	}
-	return e.folder.WriteResult(e.result) // whole, too, after a crash between a step's end and its result
+	return e.keepResult(ctx) // whole, too, after a crash between a step's end and its result
+}
+
+// keepResult writes down what the run has come to.
+func (e *engine) keepResult(ctx context.Context) error {
+	return e.keep(ctx, e.here(), func() error { return e.folder.WriteResult(e.result) })
 }
 
 // forget drops what a run holds of a step that begins anew, and of all later

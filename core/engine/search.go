@@ -26,7 +26,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 		return nil, err
 	}
 	if e.given() {
-		return e.takeSubnet(step, space)
+		return e.takeSubnet(ctx, step, space)
 	}
 	if err := e.data.detection(ctx); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := e.replay(ev, space, acts)
+	done, err := e.replay(ctx, ev, space, acts)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +51,13 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.loadSupernet(d, step); err != nil {
 		return nil, err
 	}
-	if err := e.emit(run.StepStarted{
+	if err := e.record(ctx, place{step: step, iteration: done}, run.StepStarted{
 		Step: step, Name: config.StepName(step), Iteration: done, Iterations: ev.Planned(),
 	}); err != nil {
 		return nil, err
 	}
 	if last := e.before.Generation; done > 0 && (last == nil || last.Evaluated < done) {
-		if err := e.generation(ev, space); err != nil { // the process before died within it
+		if err := e.generation(ctx, ev, space); err != nil { // the process before died within it
 			return nil, err
 		}
 	}
@@ -65,7 +65,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.evaluateCandidates(ctx, d, ev); err != nil {
 		return nil, err
 	}
-	return e.choose(ev, space)
+	return e.choose(ctx, ev, space)
 }
 
 // newSearch sets the evolution up by the settings of cfg and makes sure that the
@@ -100,9 +100,9 @@ func evolutionConfig(cfg *config.Config, space nas.Space) (evolution.Config, err
 
 // replay gives the search the scores that an earlier process found, and what
 // people did to it between them, and returns how many scores those are.
-func (e *engine) replay(ev *evolution.Search, space nas.Space, acts []evolution.Act) (int, error) {
+func (e *engine) replay(ctx context.Context, ev *evolution.Search, space nas.Space, acts []evolution.Act) (int, error) {
 	if e.redo(config.StepSearch) || len(e.before.Candidates) == 0 {
-		if err := e.forget(config.StepSearch); err != nil {
+		if err := e.keep(ctx, e.here(), func() error { return e.forget(config.StepSearch) }); err != nil {
 			return 0, err
 		}
 	}
@@ -171,7 +171,7 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evo
 		}
 		short := c.Subnet.Short(d.space)
 		e.show(config.StepSearch, short, found) // before the event that it is looked for by
-		if err := e.emit(run.Candidate{
+		if err := e.record(ctx, e.here(), run.Candidate{
 			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
 			Subnet: short, Params: cost.Params, MACs: cost.ConvMACs(),
 			Score: score, Seconds: time.Since(began).Seconds(), Status: "new", Planned: ev.Planned(),
@@ -181,20 +181,20 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evo
 		if err := ev.Report(c.Index, score); err != nil {
 			return err
 		}
-		if err := e.generation(ev, d.space); err != nil {
+		if err := e.generation(ctx, ev, d.space); err != nil {
 			return err
 		}
 	}
 }
 
 // generation notes the end of a generation, if the last candidate was its last.
-func (e *engine) generation(ev *evolution.Search, space nas.Space) error {
+func (e *engine) generation(ctx context.Context, ev *evolution.Search, space nas.Space) error {
 	g, ended := ev.Ended()
 	if !ended {
 		return nil
 	}
 	best := ev.Best(1)[0]
-	return e.emit(run.Generation{
+	return e.record(ctx, e.here(), run.Generation{
 		Generation: g, Evaluated: len(ev.Evaluated()), Best: best.Subnet.Short(space), Score: best.Score,
 	})
 }
@@ -233,7 +233,7 @@ func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guid
 
 // choose takes the best candidate as the run's subnet, or the one that a person
 // has chosen. The figures are those of the search either way.
-func (e *engine) choose(ev *evolution.Search, space nas.Space) (run.Values, error) {
+func (e *engine) choose(ctx context.Context, ev *evolution.Search, space nas.Space) (run.Values, error) {
 	best := ev.Best(bestKept)
 	if len(best) == 0 {
 		return nil, fmt.Errorf("the search evaluated no candidate")
@@ -255,7 +255,7 @@ func (e *engine) choose(ev *evolution.Search, space nas.Space) (run.Values, erro
 	if sub == nil {
 		sub = best[0].Subnet
 	}
-	if err := e.keepSubnet(sub, space); err != nil {
+	if err := e.keep(ctx, e.here(), func() error { return e.keepSubnet(sub, space) }); err != nil {
 		return nil, err
 	}
 	metrics := run.Values{"best": best[0].Score, "evaluated": float64(len(ev.Evaluated()))}
@@ -278,15 +278,15 @@ func (e *engine) choose(ev *evolution.Search, space nas.Space) (run.Values, erro
 }
 
 // takeSubnet is the search when the config names its result.
-func (e *engine) takeSubnet(step int, space nas.Space) (run.Values, error) {
+func (e *engine) takeSubnet(ctx context.Context, step int, space nas.Space) (run.Values, error) {
 	sub, err := nas.LoadSubnet(e.cfg.Search.Subnet, space)
 	if err != nil {
 		return nil, fmt.Errorf("search.subnet: %w", err)
 	}
-	if err := e.emit(run.StepStarted{Step: step, Name: config.StepName(step)}); err != nil {
+	if err := e.record(ctx, place{step: step}, run.StepStarted{Step: step, Name: config.StepName(step)}); err != nil {
 		return nil, err
 	}
-	return run.Values{}, e.keepSubnet(sub, space)
+	return run.Values{}, e.keep(ctx, e.here(), func() error { return e.keepSubnet(sub, space) })
 }
 
 // keepSubnet makes sub the run's subnet and writes it down in MMRazor's form.
@@ -319,7 +319,7 @@ func (e *engine) picked(space nas.Space) (nas.Subnet, error) {
 
 // chosen is the subnet of steps 4 and 5: the one that step 3 found, now or in an
 // earlier process, or the one given by hand before the run or while it went on.
-func (e *engine) chosen() (nas.Subnet, error) {
+func (e *engine) chosen(ctx context.Context) (nas.Subnet, error) {
 	if e.subnet != nil {
 		return e.subnet, nil
 	}
@@ -327,19 +327,18 @@ func (e *engine) chosen() (nas.Subnet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sub, err := e.picked(space); err != nil || sub != nil && !e.given() {
-		if err == nil {
-			err = e.keepSubnet(sub, space)
+	sub, err := e.picked(space)
+	if err == nil && (sub == nil || e.given()) {
+		from := e.folder.Subnet()
+		if e.given() {
+			from = e.cfg.Search.Subnet
 		}
-		return sub, err
+		if sub, err = nas.LoadSubnet(from, space); err != nil {
+			return nil, fmt.Errorf("the subnet to train is not known: %w; run step 3 first, or give one with --subnet", err)
+		}
 	}
-	from := e.folder.Subnet()
-	if e.given() {
-		from = e.cfg.Search.Subnet
-	}
-	sub, err := nas.LoadSubnet(from, space)
 	if err != nil {
-		return nil, fmt.Errorf("the subnet to train is not known: %w; run step 3 first, or give one with --subnet", err)
+		return nil, err
 	}
-	return sub, e.keepSubnet(sub, space)
+	return sub, e.keep(ctx, e.here(), func() error { return e.keepSubnet(sub, space) })
 }

@@ -24,6 +24,7 @@ type steered struct {
 	images string
 	runs   string
 	name   string
+	sets   []string
 	events []run.Event
 	viewer steer.Viewer
 	on     func(s *steered, e run.Event) // on the training thread: what it asks for falls on the next boundary
@@ -51,7 +52,7 @@ func (s *steered) run(to int) (run.Result, error) {
 	s.t.Helper()
 	f := folder(s.t, s.runs, s.name)
 	defer f.Unlock() //nolint:errcheck // the run has ended
-	cfg := tiny(s.t, s.images)
+	cfg := tiny(s.t, s.images, s.sets...)
 	if _, err := os.Stat(f.Config()); err == nil {
 		if cfg, err = config.Load(f.Config(), nil); err != nil {
 			s.t.Fatal(err)

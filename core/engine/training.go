@@ -30,7 +30,7 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	sub, err := e.alone(step)
+	sub, err := e.alone(ctx, step)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 	if err := e.data.detection(ctx); err != nil {
 		return nil, err
 	}
-	sub, err := e.alone(step)
+	sub, err := e.alone(ctx, step)
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +129,11 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 }
 
 // alone is the subnet that a step trains by itself, or nil for a supernet.
-func (e *engine) alone(step int) (nas.Subnet, error) {
+func (e *engine) alone(ctx context.Context, step int) (nas.Subnet, error) {
 	if step < config.StepSearch {
 		return nil, nil
 	}
-	return e.chosen()
+	return e.chosen(ctx)
 }
 
 // paths gives the subnet of each iteration: the one that is trained alone, or a
@@ -169,16 +169,17 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		return nil, err
 	}
 	defer opt.Free()
-	p, err := e.start(t, opt)
+	p, err := e.start(ctx, t, opt)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.emit(run.StepStarted{
+	here := func() place { return place{step: t.step, iteration: int(p.Iteration)} }
+	if err := e.record(ctx, here(), run.StepStarted{
 		Step: t.step, Name: config.StepName(t.step), Iteration: int(p.Iteration), Iterations: length,
 	}); err != nil {
 		return nil, err
 	}
-	if err := e.anchor(t, opt, p); err != nil {
+	if err := e.anchor(ctx, t, opt, p); err != nil {
 		return nil, err
 	}
 	schedule, saved := train.NewSchedule(settings, length), p.Iteration
@@ -196,15 +197,17 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		if !e.asked() {
 			return nil
 		}
-		if err := e.attend(ctx, place{step: t.step, iteration: int(p.Iteration), save: save, retune: func() error {
+		at := here()
+		at.save, at.retune = save, func() error {
 			settings = e.cfg.Step(t.step)
 			schedule = train.NewSchedule(settings, length) // by the edited rate, whatever the checkpoint was trained with
 			opt.Set(t.store, settings)
 			return nil
-		}}); err != nil {
+		}
+		if err := e.attend(ctx, at); err != nil {
 			return err
 		}
-		return e.anchor(t, opt, p)
+		return e.anchor(ctx, t, opt, p)
 	}
 	if err := boundary(); err != nil {
 		return nil, err
@@ -218,18 +221,18 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 			log.add(it)
 			if it.Skipped == nil {
 				p.add(it)
-			} else if err := e.leaveOut(t.step, &p, it); err != nil {
+			} else if err := e.leaveOut(ctx, t.step, &p, it); err != nil {
 				return err
 			}
 			last := p.Iteration == int64(length)
 			if last || due(p.Iteration, settings.LogEvery) {
-				if err := e.emit(log.event(t.step)); err != nil {
+				if err := e.record(ctx, here(), log.event(t.step)); err != nil {
 					return err
 				}
 				log = &window{}
 			}
 			if !last && due(p.Iteration, settings.CheckpointEvery) { // the end of the step has its own
-				if err := save(); err != nil {
+				if err := e.keep(ctx, here(), save); err != nil {
 					return err
 				}
 			}
@@ -245,13 +248,16 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		err := train.Train(ctx, loop, task)
 		whole := err != nil && worthKeeping(err)
 		if err == nil {
-			err = e.save(t.step, t.store, opt, p, true)
+			err = e.keep(ctx, here(), func() error { return e.save(t.step, t.store, opt, p, true) })
+			if err != nil && ctx.Err() != nil {
+				err = fmt.Errorf("%w: %w", errNotSaved, err)
+			}
 		}
 		if err == nil {
 			break
 		}
 		if errors.Is(err, train.ErrNotFinite) && settings.OnNaN == config.OnNaNBack {
-			if p, err = e.goBack(t, opt, p, length, err); err != nil {
+			if p, err = e.goBack(ctx, t, opt, p, length, err); err != nil {
 				return nil, err
 			}
 			loop.From, saved, log = p.Iteration, p.Iteration, &window{}
@@ -287,9 +293,12 @@ func worthKeeping(err error) bool {
 }
 
 // start makes the network ready for its first iteration.
-func (e *engine) start(t training, opt *train.SGD) (progress, error) {
+func (e *engine) start(ctx context.Context, t training, opt *train.SGD) (progress, error) {
+	forget := func() error {
+		return e.keep(ctx, e.here(), func() error { return e.forget(t.step) })
+	}
 	if e.redo(t.step) {
-		if err := e.forget(t.step); err != nil {
+		if err := forget(); err != nil {
 			return progress{}, err
 		}
 	}
@@ -297,7 +306,7 @@ func (e *engine) start(t training, opt *train.SGD) (progress, error) {
 	if err != nil || resumed {
 		return p, err
 	}
-	if err := e.forget(t.step); err != nil {
+	if err := forget(); err != nil {
 		return p, err
 	}
 	return p, e.initialise(t.store, t.step)
@@ -318,7 +327,8 @@ func (e *engine) evaluated(ctx context.Context, t training, p progress) error {
 	if err != nil {
 		return err
 	}
-	return e.emit(run.Eval{Step: t.step, Iteration: int(p.Iteration), Metrics: metrics})
+	at := place{step: t.step, iteration: int(p.Iteration)}
+	return e.record(ctx, at, run.Eval{Step: at.step, Iteration: at.iteration, Metrics: metrics})
 }
 
 // due reports whether something that happens every n iterations does now.

@@ -16,7 +16,7 @@ const tempSuffix = ".tmp"
 // WriteFile puts data at path, so that after a crash there is either what was
 // there before or all of data.
 func WriteFile(path string, data []byte) error {
-	return replace(path, func(w io.Writer) error {
+	return replace(path, int64(len(data)), func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err //nolint:wrapcheck // wrapped by replace
 	})
@@ -25,34 +25,36 @@ func WriteFile(path string, data []byte) error {
 // writeSoft puts data at path whole or not at all, but does not wait for the
 // disk: after the machine has died there may be nothing of it.
 func writeSoft(path string, data []byte) error {
-	return swap(path, func(temp *os.File) error {
+	return swap(path, int64(len(data)), func(temp *os.File) error {
 		_, err := temp.Write(data)
 		return errors.Join(err, temp.Chmod(0o644), temp.Close())
 	})
 }
 
-// replace writes a temporary file beside path, syncs it, renames it to path and
-// syncs the folder.
-func replace(path string, write func(io.Writer) error) error {
-	if err := swap(path, func(temp *os.File) error { return fill(temp, write) }); err != nil {
+// replace writes a temporary file of about so many bytes beside path, syncs it,
+// renames it to path and syncs the folder.
+func replace(path string, size int64, write func(io.Writer) error) error {
+	if err := swap(path, size, func(temp *os.File) error { return fill(temp, write) }); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return &WriteError{Path: path, Err: err}
+	}
+	return nil
 }
 
-// swap has a temporary file beside path filled and closed, and renames it to
-// path.
-func swap(path string, fill func(*os.File) error) error {
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*"+tempSuffix)
+// swap has a temporary file of about so many bytes beside path filled and
+// closed, and renames it to path.
+func swap(path string, size int64, fill func(*os.File) error) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+tempSuffix)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return &WriteError{Path: path, Bytes: size, Err: err}
 	}
 	if err := fill(temp); err != nil {
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
+		return &WriteError{Path: path, Bytes: size, Err: errors.Join(err, os.Remove(temp.Name()))}
 	}
 	if err := os.Rename(temp.Name(), path); err != nil {
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
+		return &WriteError{Path: path, Bytes: size, Err: errors.Join(err, os.Remove(temp.Name()))}
 	}
 	return nil
 }

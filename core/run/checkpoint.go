@@ -16,7 +16,13 @@ import (
 // Write puts the checkpoint at path: a crash leaves there what was before or
 // all of it.
 func (c *Checkpoint) Write(path string) error {
-	if err := replace(path, c.encode); err != nil {
+	l, err := c.lay()
+	if err == nil {
+		err = replace(path, l.size(), l.write)
+	} else {
+		err = &WriteError{Path: path, Err: err}
+	}
+	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil

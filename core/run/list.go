@@ -154,21 +154,23 @@ func (x *listing) current() bool {
 // read reads what the journal has grown by, until it is late. A journal that is
 // another file than before, has been cut, or was damaged is read from its start.
 func (x *listing) read(late func() bool) {
-	if x.reader == nil || x.err != nil || !os.SameFile(x.opened, x.there) || x.there.Size() < x.reader.off {
-		x.anew()
-		x.reader = NewReader(x.folder.JournalPath(), nil)
-	}
-	x.opened = x.there
 	file, err := os.Open(x.folder.JournalPath())
 	if err != nil {
 		x.err = fmt.Errorf("reading the journal: %w", err)
 		return
 	}
 	defer file.Close()
+	if x.reader == nil || x.err != nil || !os.SameFile(x.opened, x.there) {
+		x.begin(file)
+	}
 	x.reader.src = file
 	defer func() { x.reader.src = nil }()
 	for {
 		entries, err := x.reader.Batch(readPart)
+		if errors.Is(err, ErrCut) {
+			x.begin(file)
+			continue
+		}
 		for _, e := range entries {
 			x.apply(e)
 		}
@@ -181,6 +183,12 @@ func (x *listing) read(late func() bool) {
 			return
 		}
 	}
+}
+
+// begin reads the journal from its start.
+func (x *listing) begin(file *os.File) {
+	x.anew()
+	x.opened, x.reader = x.there, NewReader(x.folder.JournalPath(), file)
 }
 
 // listed is the run as it is shown.

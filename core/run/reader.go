@@ -29,8 +29,9 @@ type Reader struct {
 	off      int64  // of the next line
 	buf      []byte // what was read from off on, within room
 	room     []byte
-	line     int   // lines read
-	seq      int64 // of the last entry
+	line     int    // lines read
+	seq      int64  // of the last entry
+	last     []byte // the last line read
 	decoders []decoder
 	ends     []int // of the lines of a batch
 }
@@ -40,10 +41,18 @@ func NewReader(name string, src io.ReaderAt) *Reader {
 	return &Reader{name: name, src: src, decoders: make([]decoder, 1)}
 }
 
+// ErrCut says that the line which a reader read last no longer stands in the
+// journal: its writer could not put it on disk and has taken it back. What
+// follows is to be read from the start.
+var ErrCut = errors.New("the journal was cut: its last line was taken back")
+
 // Next returns the next entry, or io.EOF where there is none yet; asked again
 // later, it returns what has been added. A last line that is torn counts as not
-// there. Other errors name the line.
+// there. Other errors are ErrCut, or name the line.
 func (r *Reader) Next() (Entry, error) {
+	if err := r.stands(); err != nil {
+		return Entry{}, err
+	}
 	line, err := r.peek()
 	if err != nil {
 		return Entry{}, err
@@ -63,9 +72,24 @@ func (r *Reader) Next() (Entry, error) {
 		}
 		return Entry{}, fmt.Errorf("%s:%d: %w", r.name, r.line+1, err)
 	}
-	r.take(len(line))
+	r.take(len(line), len(line))
 	r.seq = entry.Seq
 	return entry, nil
+}
+
+// stands is ErrCut where the last line read does not stand any more.
+func (r *Reader) stands() error {
+	if r.off == 0 {
+		return nil
+	}
+	now := make([]byte, len(r.last))
+	if _, err := r.src.ReadAt(now, r.off-int64(len(now))); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading %s: %w", r.name, err)
+	}
+	if !bytes.Equal(now, r.last) {
+		return ErrCut
+	}
+	return nil
 }
 
 // Batch returns the next entries, at most limit and not more than some
@@ -77,6 +101,9 @@ func (r *Reader) Batch(limit int) ([]Entry, error) { return r.batch(nil, limit) 
 // batch is Batch, into a slice that was given by an earlier one if it is large
 // enough.
 func (r *Reader) batch(room []Entry, limit int) ([]Entry, error) {
+	if err := r.stands(); err != nil {
+		return nil, err
+	}
 	ends, err := r.lines(limit)
 	if err != nil {
 		return nil, err
@@ -91,8 +118,12 @@ func (r *Reader) batch(room []Entry, limit int) ([]Entry, error) {
 		r.seq++
 	}
 	if good > 0 {
+		start := 0
+		if good > 1 {
+			start = ends[good-2]
+		}
 		r.line += good - 1
-		r.take(ends[good-1])
+		r.take(ends[good-1], ends[good-1]-start)
 	}
 	if good == len(ends) {
 		return entries, nil
@@ -238,7 +269,10 @@ func (r *Reader) isLast(n int) (bool, error) {
 	return !more, err
 }
 
-func (r *Reader) take(n int) {
+// take goes on to what follows the first n bytes, which end with a line of so
+// many.
+func (r *Reader) take(n, line int) {
+	r.last = append(r.last[:0], r.buf[n-line:n]...)
 	r.buf = r.buf[n:]
 	r.off += int64(n)
 	r.line++
@@ -258,6 +292,8 @@ func ReadJournal(path string, visit func(Entry) error) (err error) {
 	return readAll(NewReader(path, file), visit)
 }
 
+// readAll gives all entries to visit. Where the last of them is taken back as it
+// is read, the others still hold, and so does it for whoever reads so far.
 func readAll(r *Reader, visit func(Entry) error) error {
 	var entries []Entry
 	for {
@@ -267,6 +303,9 @@ func readAll(r *Reader, visit func(Entry) error) error {
 			if err := visit(entry); err != nil {
 				return err
 			}
+		}
+		if errors.Is(err, ErrCut) {
+			return nil
 		}
 		if err != nil || len(entries) == 0 {
 			return err

@@ -77,59 +77,72 @@ type tensorInfo struct {
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-// encode writes the checkpoint. Equal contents give equal bytes, whatever the
+// layout is a checkpoint as it is about to be written.
+type layout struct {
+	header  []byte
+	tensors []NamedArray // in order
+	data    int64        // bytes of them
+}
+
+// size is the bytes of the file.
+func (l *layout) size() int64 { return 8 + int64(len(l.header)) + l.data }
+
+// lay lays the checkpoint out. Equal contents give equal bytes, whatever the
 // order of Tensors: wider elements first, so that all are aligned, then by
 // name.
-func (c *Checkpoint) encode(w io.Writer) error {
-	sorted := slices.SortedFunc(slices.Values(c.Tensors), func(a, b NamedArray) int {
+func (c *Checkpoint) lay() (*layout, error) {
+	l := &layout{tensors: slices.SortedFunc(slices.Values(c.Tensors), func(a, b NamedArray) int {
 		return cmp.Or(b.DType.Size()-a.DType.Size(), strings.Compare(a.Name, b.Name))
-	})
+	})}
 	meta := map[string]string{formatKey: "1"}
 	for k, v := range c.Meta {
 		if strings.HasPrefix(k, ownPrefix) {
 			continue
 		}
 		if !utf8.ValidString(k) || !utf8.ValidString(v) {
-			return fmt.Errorf("metadata %q is not UTF-8", k)
+			return nil, fmt.Errorf("metadata %q is not UTF-8", k)
 		}
 		meta[k] = v
 	}
-	infos := make(map[string]tensorInfo, len(sorted))
-	var end int64
-	for _, t := range sorted {
+	infos := make(map[string]tensorInfo, len(l.tensors))
+	for _, t := range l.tensors {
 		if err := t.check(); err != nil {
-			return err
+			return nil, err
 		}
 		if _, twice := infos[t.Name]; twice {
-			return fmt.Errorf("tensor %s is there twice", t.Name)
+			return nil, fmt.Errorf("tensor %s is there twice", t.Name)
 		}
-		start := end
-		end += int64(len(t.Data))
-		infos[t.Name] = tensorInfo{DType: t.DType, Shape: append([]int64{}, t.Shape...), Offsets: [2]int64{start, end}}
+		start := l.data
+		l.data += int64(len(t.Data))
+		infos[t.Name] = tensorInfo{DType: t.DType, Shape: append([]int64{}, t.Shape...), Offsets: [2]int64{start, l.data}}
 	}
-	sum, err := checksum(meta, infos, func(w io.Writer) error { return writeData(w, sorted) })
+	sum, err := checksum(meta, infos, l.writeData)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	meta[checksumKey] = sum
-	header, err := encodeHeader(meta, infos)
-	if err != nil {
-		return err
+	if l.header, err = encodeHeader(meta, infos); err != nil {
+		return nil, err
 	}
-	if len(header) > maxHeader {
-		return fmt.Errorf("the header has %d bytes, more than the %d it may have", len(header), maxHeader)
+	if len(l.header) > maxHeader {
+		return nil, fmt.Errorf("the header has %d bytes, more than the %d it may have", len(l.header), maxHeader)
 	}
-	if err := binary.Write(w, binary.LittleEndian, uint64(len(header))); err != nil {
-		return fmt.Errorf("writing the header: %w", err)
-	}
-	if _, err := w.Write(header); err != nil {
-		return fmt.Errorf("writing the header: %w", err)
-	}
-	return writeData(w, sorted)
+	return l, nil
 }
 
-func writeData(w io.Writer, tensors []NamedArray) error {
-	for _, t := range tensors {
+// write writes the file.
+func (l *layout) write(w io.Writer) error {
+	if err := binary.Write(w, binary.LittleEndian, uint64(len(l.header))); err != nil {
+		return fmt.Errorf("writing the header: %w", err)
+	}
+	if _, err := w.Write(l.header); err != nil {
+		return fmt.Errorf("writing the header: %w", err)
+	}
+	return l.writeData(w)
+}
+
+func (l *layout) writeData(w io.Writer) error {
+	for _, t := range l.tensors {
 		if _, err := w.Write(t.Data); err != nil {
 			return fmt.Errorf("writing tensor %s: %w", t.Name, err)
 		}

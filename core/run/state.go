@@ -24,7 +24,8 @@ type State struct {
 	Step       int       `json:"step"`      // 1 to 5; 0 before the first
 	Iteration  int       `json:"iteration"` // of the step
 	Iterations int       `json:"iterations"`
-	Updated    time.Time `json:"updated"` // of the last event
+	Updated    time.Time `json:"updated"`         // of the last event
+	Cause      string    `json:"cause,omitempty"` // of a pause that the run has made of its own accord
 
 	Seq        int64                `json:"-"` // of the last event
 	Started    *RunStarted          `json:"-"`
@@ -44,13 +45,13 @@ func (s *State) Apply(entry Entry) {
 	s.Seq, s.Updated = entry.Seq, entry.Time
 	switch e := entry.Event.(type) {
 	case RunStarted:
-		s.State, s.Started = StateRunning, &e
+		s.State, s.Cause, s.Started = StateRunning, "", &e
 		s.Steering.hash(e.ConfigHash)
 		if s.Name == "" {
 			s.Name = e.Run
 		}
 	case RunResumed:
-		s.State, s.Error = StateRunning, ""
+		s.State, s.Error, s.Cause = StateRunning, "", ""
 		s.Steering.Requests = nil // the process that they were made to is gone
 	case StepStarted:
 		s.startStep(e)
@@ -74,13 +75,17 @@ func (s *State) Apply(entry Entry) {
 			s.Steering.Acts = append(s.Steering.Acts, Act{At: e.Iteration, Changes: e.Changes})
 		}
 	case RunFinished:
-		s.State, s.Steering.Requests = StateFinished, nil
+		s.end(StateFinished)
 	case RunFailed:
-		s.State, s.Error, s.Steering.Requests = StateFailed, e.Error, nil
+		s.end(StateFailed)
+		s.Error = e.Error
 	case RunStopped:
-		s.State, s.Steering.Requests = StateStopped, nil
+		s.end(StateStopped)
 	}
 }
+
+// end takes in that the run has ended.
+func (s *State) end(state string) { s.State, s.Cause, s.Steering.Requests = state, "", nil }
 
 // searchStep is the number of the step whose iterations are candidates.
 const searchStep = 3
@@ -157,9 +162,9 @@ func (s *State) control(c Control) {
 	}
 	switch {
 	case c.What == ActPause && s.State == StateRunning:
-		s.State = StatePaused
+		s.State, s.Cause = StatePaused, c.Why
 	case c.What == ActResume && s.State == StatePaused:
-		s.State = StateRunning
+		s.State, s.Cause = StateRunning, ""
 	}
 }
 

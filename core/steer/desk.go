@@ -109,16 +109,27 @@ func (d *Desk) Pending() bool { return d.queued.Load() > 0 }
 // Take gives the engine the next command, until none waits. The engine journals
 // the phases of what it takes and ends it with End.
 func (d *Desk) Take() (Command, bool) {
+	return d.take("")
+}
+
+// take takes the next command of an act, or of any.
+func (d *Desk) take(act string) (Command, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.queue) == 0 {
-		return Command{}, false
+	for i, c := range d.queue {
+		if act == "" || c.Act == act {
+			d.remove(i)
+			d.current = &c
+			return c, true
+		}
 	}
-	c := d.queue[0]
-	d.queue = d.queue[1:]
-	d.current = &c
+	return Command{}, false
+}
+
+// remove takes a command off the queue.
+func (d *Desk) remove(i int) {
+	d.queue = append(d.queue[:i:i], d.queue[i+1:]...)
 	d.queued.Store(int32(len(d.queue))) //nolint:gosec // a few
-	return c, true
 }
 
 // End says that what was taken last is done or refused, and whether the run
@@ -127,6 +138,38 @@ func (d *Desk) End(paused bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.current, d.paused = nil, paused
+}
+
+// Pause says that the engine stands paused of its own accord; false where the
+// desk takes no commands, so that nobody could resume it. A pause that was asked
+// for and has not begun is done with that.
+func (d *Desk) Pause() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.open {
+		return false
+	}
+	if i := d.find(run.ActPause); i >= 0 {
+		d.remove(i)
+	}
+	d.paused = true
+	return true
+}
+
+// Resumed parks the caller, who has paused of its own accord, until somebody
+// asks for a resume, and gives it that to be taken as by Take; false when ctx is
+// cancelled before. Whatever else is asked for stays on the desk.
+func (d *Desk) Resumed(ctx context.Context) (Command, bool) {
+	for {
+		if c, ok := d.take(run.ActResume); ok {
+			return c, true
+		}
+		select {
+		case <-d.bell:
+		case <-ctx.Done():
+			return Command{}, false
+		}
+	}
 }
 
 // Stopped says that the engine did what a stop asked for and returns the stop,
@@ -264,8 +307,7 @@ func (d *Desk) drop(i int, why string) error {
 	if err := d.note(d.queue[i], run.PhaseWithdrawn, why); err != nil {
 		return err
 	}
-	d.queue = append(d.queue[:i:i], d.queue[i+1:]...)
-	d.queued.Store(int32(len(d.queue))) //nolint:gosec // a few
+	d.remove(i)
 	return nil
 }
 

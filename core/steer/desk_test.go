@@ -270,6 +270,61 @@ func TestCloseWithdrawsWhatIsPending(t *testing.T) {
 	}
 }
 
+// An engine that pauses of its own accord hears of a resume, and leaves the rest
+// for its next boundary.
+func TestEnginePausesByItself(t *testing.T) {
+	o := newOffice(t)
+	if o.Pause() {
+		t.Error("paused before there is anybody to resume it")
+	}
+	o.begin(t)
+	v := o.Viewer()
+	defer v.Close()
+	do := func(act string) {
+		t.Helper()
+		if err := v.Do(Command{Act: act, Who: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(run.ActPause) // which is done by the engine's own
+	do(run.ActCheckpoint)
+	if !o.Pause() {
+		t.Error("an open desk does not pause")
+	}
+	wantError(t, v.Do(Command{Act: run.ActPause}), "paused already")
+	taken := make(chan Command)
+	go func() {
+		c, _ := o.Resumed(context.Background())
+		taken <- c
+	}()
+	do(run.ActPin)
+	do(run.ActResume)
+	if c := <-taken; c.Act != run.ActResume {
+		t.Errorf("took %+v", c)
+	}
+	wantError(t, v.Do(Command{Act: run.ActResume}), "under way already")
+	o.End(false)
+	for _, want := range []string{run.ActCheckpoint, run.ActPin} {
+		if c, ok := o.Take(); !ok || c.Act != want {
+			t.Errorf("at the next boundary %+v is taken; want the %s", c, want)
+		}
+		o.End(false)
+	}
+	if o.Pending() {
+		t.Error("the pause that was asked for is pending still")
+	}
+	o.Pause()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if c, ok := o.Resumed(ctx); ok {
+		t.Errorf("stopped, it is resumed by %+v", c)
+	}
+	o.Close(errors.New("over"))
+	if o.Pause() {
+		t.Error("paused when there is nobody any more to resume it")
+	}
+}
+
 func TestWait(t *testing.T) {
 	o := newOffice(t)
 	o.begin(t)

@@ -82,6 +82,54 @@ func TestWatchWaitsForTheJournalAndSeesItGo(t *testing.T) {
 	}
 }
 
+// A viewer that has read a line which the run could not sync begins anew.
+func TestViewerOfALineThatIsTakenBack(t *testing.T) {
+	f, err := run.Create(t.TempDir(), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Unlock() //nolint:errcheck // the test ends here
+	j, err := f.OpenJournal(func(run.Entry) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(events ...run.Event) {
+		t.Helper()
+		for _, e := range events {
+			if err := j.Append(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	v, err := Watch(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	add(run.RunStarted{Run: "r"}, run.RunFinished{})
+	if entries, err := v.Next(10); len(entries) != 2 || err != nil {
+		t.Fatalf("%d entries, %v", len(entries), err)
+	}
+	text, err := os.ReadFile(f.JournalPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(j.Close(), os.Truncate(f.JournalPath(), int64(strings.Index(string(text), "\n")+1))); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = f.OpenJournal(func(run.Entry) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	add(run.Control{What: run.ActPause, Who: "detnas", Phase: run.PhaseDone}, run.Warning{What: "w"})
+	entries, err := v.Next(10)
+	if len(entries) != 3 || err != nil || entries[0].Seq != 1 || entries[1].Type != "control" {
+		t.Errorf("%+v, %v; want the three events from the first on", entries, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // resting is a run of the tiny preset that nothing runs, with what its journal
 // has after its start, and its config's text.
 func resting(t *testing.T, events ...run.Event) (v Viewer, text string) {

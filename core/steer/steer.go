@@ -34,7 +34,9 @@ type Viewer interface {
 	// Folder is the run's folder.
 	Folder() *run.Folder
 	// Next returns the journal's entries after those that it has returned, at
-	// most limit of them; none where there is nothing new.
+	// most limit of them; none where there is nothing new. Where the run has taken
+	// one of them back, since its disk did not hold it, Next begins again with
+	// event 1.
 	Next(limit int) ([]run.Entry, error)
 	// Do asks the run for something. The error says why it will not be done;
 	// without one the request is in the journal, where its phases follow.

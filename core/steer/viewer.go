@@ -77,7 +77,8 @@ type batch struct {
 	err     error // after the entries
 }
 
-// next returns at most limit entries after those that it has returned. While
+// next returns at most limit entries after those that it has returned; where the
+// last of them was taken back by its writer, it begins with the first again. While
 // there is much to read, the following ones are decoded as the caller takes in
 // these.
 func (j *journal) next(limit int) ([]run.Entry, error) {
@@ -145,6 +146,10 @@ func (j *journal) read(limit int) batch {
 	for len(b.entries) < limit {
 		var more []run.Entry
 		more, b.err = j.reader.Batch(limit - len(b.entries))
+		if errors.Is(b.err, run.ErrCut) {
+			b, j.reader = batch{}, run.NewReader(j.path, j.file)
+			continue
+		}
 		if b.entries = append(b.entries, more...); len(more) == 0 || b.err != nil {
 			break
 		}

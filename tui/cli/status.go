@@ -65,6 +65,9 @@ func statusRows(f *run.Folder, s run.State) []progress.Row {
 	for _, r := range s.Steering.Requests {
 		rows = append(rows, progress.Row{Label: r.Phase, Value: fmt.Sprintf("%s, by %s", r.What, r.Who)})
 	}
+	if s.Cause != "" {
+		rows = append(rows, progress.Row{Label: "paused by", Value: s.Cause})
+	}
 	if s.Error != "" {
 		rows = append(rows, progress.Row{Label: "error", Value: s.Error})
 	}

@@ -71,8 +71,11 @@ func New(name string) *History {
 	return h
 }
 
-// Apply takes in the next entry of the journal.
+// Apply takes in the next entry of the journal. The first one begins anew.
 func (h *History) Apply(e run.Entry) {
+	if e.Seq == 1 && h.Events > 0 {
+		*h = *New(h.State.Name)
+	}
 	if h.Began.IsZero() {
 		h.Began = e.Time
 	}

@@ -42,6 +42,15 @@ func train(step, iteration int, seconds, loss float64) run.Train {
 	}
 }
 
+func TestHistoryBeginsAnewWithTheFirstEvent(t *testing.T) {
+	w := begin(run.RunStarted{Run: "r"}, run.StepStarted{Step: 1, Iterations: 10}, train(1, 1, 1, 2), run.RunFinished{})
+	w.seq = 0
+	w.add(1, run.RunStarted{Run: "r"}, run.StepStarted{Step: 1, Iterations: 10})
+	if s := &w.Steps[1]; w.State.State != run.StateRunning || w.State.Name != "r" || w.Events != 2 || s.Iteration != 0 || len(s.Losses) > 0 {
+		t.Errorf("%+v after %d events, step 1 %+v", w.State, w.Events, s)
+	}
+}
+
 func TestHistoryOfAFinishedRun(t *testing.T) {
 	h := New("r")
 	entries := uitest.SampleEntries(uitest.Finished)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // The live line's bar, in columns.
@@ -29,6 +30,9 @@ func (s *state) live(width int, now time.Time, k ink) string {
 	title, number := s.title(), fmt.Sprintf("%d/%d", s.step, steps)
 	if s.step == 0 {
 		title, number = "starting", "starting"
+	}
+	if s.cause != "" {
+		return k.bad(ansi.Truncate(title+gap+clean(s.cause), room, "…"))
 	}
 	counted := s.step > 0 && s.waiting == ""
 	if !counted {

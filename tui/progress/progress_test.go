@@ -35,6 +35,9 @@ func scenario(p *Progress) {
 	for i, score := range []float64{0.2, 0.4, 0.3, 0.1} {
 		tell(run.Candidate{Index: i, Generation: i / 2, Subnet: fmt.Sprintf("00-%d", i), Score: score})
 	}
+	tell(run.Control{What: run.ActPause, Who: "detnas", Phase: run.PhaseDone, Why: "runs/try/result.json cannot be written: no space is left; make room"})
+	tell(run.Usage{})
+	tell(run.Control{What: run.ActResume, Who: "ann", Phase: run.PhaseDone})
 	tell(run.Generation{Generation: 1, Evaluated: 4, Best: "00-1", Score: 0.4})
 	tell(run.Eval{Step: 3, Iteration: 4, Metrics: run.Values{"AP": 0.5}})
 	tell(run.StepFinished{Step: 3, Seconds: 5, Metrics: run.Values{"best": 0.4, "best_random": 0.3, "evaluated": 4}})
@@ -64,6 +67,8 @@ data problem: images/2.jpg: cannot be decoded
 further data problems are in the run's log.txt
 3/5 search: 4 candidates
 3/5 search: 4/4, best 0.4000, generation 2, 1 s each, 1 warning, 5 data problems
+paused: runs/try/result.json cannot be written: no space is left; make room
+resume by ann
 3/5 search: generation 2 done, best 00-1 of 4 candidates: 0.4000
 3/5 search: at iteration 4 AP 0.5
 3/5 search: done in 0:05, best score 0.4, best random 0.3, candidates 4
@@ -135,6 +140,26 @@ func TestLiveLine(t *testing.T) {
 	}
 	if got := (&state{waiting: "preparing data"}).live(80, now, false); got != "starting  preparing data" {
 		t.Errorf("before the first step: %q", got)
+	}
+}
+
+func TestACauseIsShownAsLongAsItStands(t *testing.T) {
+	now := time.Now()
+	s := &state{step: 1, name: "supernet-pretrain", done: 150, total: 300}
+	tell := func(what, why string) {
+		s.apply(run.Control{What: what, Who: "detnas", Phase: run.PhaseDone, Why: why}, now)
+		s.apply(run.Usage{}, now)
+	}
+	tell(run.ActPause, "result.json cannot be written: the disk\nfails")
+	if got, want := s.live(60, now, false), "1/5 supernet-pretrain  paused: result.json cannot be writt…"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := s.live(100, now, false), "1/5 supernet-pretrain  paused: result.json cannot be written: the disk fails"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	tell(run.ActResume, "")
+	if got := s.live(100, now, false); strings.Contains(got, "paused") {
+		t.Errorf("resumed, it shows %q", got)
 	}
 }
 

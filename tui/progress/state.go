@@ -27,6 +27,7 @@ type state struct {
 	began, last time.Time     // of the step, of its last event
 	shown       time.Time     // when a detail of the step was last put in a line
 	waiting     string        // what goes on when nothing is counted; empty when something is
+	cause       string        // why the run stands paused of its own accord; empty when it does not
 
 	loss, rate, lr float64
 	losses         bool // there is a loss to show
@@ -89,7 +90,7 @@ func (s *state) apply(e run.Event, now time.Time) []line {
 	case run.CheckpointWritten:
 		return say(trace, plain, "checkpoint %s", e.Path)
 	case run.Control:
-		return say(milestone, plain, "%s by %s", e.What, e.Who)
+		return s.control(e, now)
 	case run.RunFinished:
 		return say(trace, plain, "finished in %s", clock(seconds(e.Seconds)))
 	case run.RunStopped:
@@ -98,6 +99,20 @@ func (s *state) apply(e run.Event, now time.Time) []line {
 		return say(trace, bad, "failed: %s", e.Error)
 	}
 	return nil
+}
+
+// control says who did what. A pause of the run's own accord is shown with its
+// cause for as long as it lasts.
+func (s *state) control(e run.Control, now time.Time) []line {
+	l := line{at: now, text: fmt.Sprintf("%s by %s", e.What, e.Who), weight: milestone}
+	switch {
+	case e.What == run.ActPause && e.Phase == run.PhaseDone && e.Why != "":
+		s.cause = "paused: " + e.Why
+		l.text, l.mark = s.cause, bad
+	case e.What == run.ActResume && e.Phase == run.PhaseDone:
+		s.cause, s.last = "", now
+	}
+	return []line{l}
 }
 
 func (s *state) startStep(e run.StepStarted, now time.Time) string {

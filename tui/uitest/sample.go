@@ -32,7 +32,11 @@ const (
 	Finished  = "finished"
 	Failed    = "failed" // in step 2
 	Fresh     = "fresh"  // just begun
+	Stuck     = "stuck"  // as Training, paused by a disk that is full
 )
+
+// StuckBy is the cause that Stuck is paused by.
+const StuckBy = "/data/runs/stuck/checkpoints/step-1-300.safetensors cannot be written: no space is left, as it takes 12.5 MiB and 3.1 MiB are free; make room on its file system; then resume the run"
 
 // Sample writes the folder of a run of the tiny preset, whose journal is made
 // up, always the same, and returns its path. The run is called by its place.
@@ -116,8 +120,11 @@ func (s *sampler) steps(place string) {
 		s.add(1, run.Preparing{What: "drawing images", Done: 120, Total: 400})
 		return
 	}
-	if place == Training {
+	if place == Training || place == Stuck {
 		s.train(1, 600, 300)
+		if place == Stuck {
+			s.add(1, run.Control{What: run.ActPause, Who: "detnas", Phase: run.PhaseDone, Step: 1, Iteration: 300, Why: StuckBy})
+		}
 		return
 	}
 	s.train(1, 600, 600)

@@ -43,9 +43,7 @@ func (p *Page) plan() plan {
 	if p.height >= 9 {
 		l.vitals = line(1)
 	}
-	if p.note() != "" {
-		l.note = line(1)
-	}
+	l.note = line(len(p.note(p.width)))
 	l.tabs = line(1)
 	rest := p.height - y
 	strip := 0
@@ -128,7 +126,7 @@ func (p *Page) drawUpper(l plan) string {
 	}
 	add(l.track, func(r rect) string { return p.track().Draw(r.width, r.height) })
 	add(l.vitals, func(r rect) string { return p.vitals(r.width) })
-	add(l.note, func(r rect) string { return text.Fit(p.note(), r.width, p.common.Glyphs.Ellipsis) })
+	add(l.note, func(r rect) string { return strings.Join(p.note(r.width)[:r.height], "\n") })
 	add(l.tabs, func(r rect) string { return p.tabs(r.width) })
 	if p.pane != paneLog {
 		add(l.middle, func(r rect) string { return beside(p.middle(r), l.side, p.side) })

@@ -81,7 +81,7 @@ func wants(t *testing.T, p *Page, texts ...string) {
 	}
 }
 
-var places = []string{uitest.Fresh, uitest.Training, uitest.Searching, uitest.Paused, uitest.Finished, uitest.Failed}
+var places = []string{uitest.Fresh, uitest.Training, uitest.Searching, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck}
 
 func TestEveryWidthIsExact(t *testing.T) {
 	p, _ := made(t, uitest.Paused, true, styles.Braille)
@@ -325,6 +325,25 @@ func TestAPauseIsShownAsItGoes(t *testing.T) {
 	press(t, p, "p")
 	if v.Did[len(v.Did)-1].Act != run.ActResume {
 		t.Errorf("p does %+v", v.Did)
+	}
+}
+
+func TestAPauseOfTheRunsOwnSaysWhy(t *testing.T) {
+	p, v := made(t, uitest.Stuck, true, styles.Braille)
+	wants(t, p, "‖ paused: /data/runs/stuck/checkpoints/step-1-300.safetensors cannot be", "12.5 MiB", "then resume the run (p)")
+	p.Resize(80, 12)
+	wants(t, p, "‖ paused: /data/runs/stuck/")
+	if n := len(p.note(80)); n != 1 {
+		t.Errorf("the note takes %d of 12 lines", n)
+	}
+	p.Resize(80, 20)
+	press(t, p, "p")
+	if v.Did[0].Act != run.ActResume {
+		t.Errorf("p does %+v", v.Did)
+	}
+	take(p, v, run.Control{What: run.ActResume, Who: "ann", Phase: run.PhaseDone, Step: 1, Iteration: 300})
+	if strings.Contains(shown(p), "(p)") {
+		t.Errorf("resumed, it is paused still:\n%s", shown(p))
 	}
 }
 

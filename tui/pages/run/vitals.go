@@ -5,6 +5,9 @@ import (
 	"math"
 	"strings"
 
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
 	"detnas/core/config"
 	"detnas/core/run"
 	"detnas/core/steer"
@@ -95,34 +98,59 @@ func (p *Page) machineVitals(add func(string, *series.Series)) {
 	}
 }
 
-// note is a line on what was asked of the run and not done yet, or on why it
-// does not go on; empty where there is nothing to say. It says no more than the
-// journal and the run's lock.
-func (p *Page) note() string {
+// mostNote is how many lines a note may take where there is room for them.
+const mostNote = 3
+
+// note is the note in as many lines of a width as it takes and there is room for.
+func (p *Page) note(width int) []string {
+	words, style := p.noteWords()
+	if words == "" {
+		return nil
+	}
+	most := 1
+	if p.height >= stripHeight {
+		most = mostNote
+	}
+	lines := strings.Split(ansi.Wrap(words, max(width-2, 1), "/"), "\n")
+	if len(lines) > most {
+		lines = append(lines[:most-1], strings.Join(lines[most-1:], " "))
+	}
+	for i, l := range lines {
+		lines[i] = text.Fit(" "+style.Render(l), width, p.common.Glyphs.Ellipsis)
+	}
+	return lines
+}
+
+// noteWords are what was asked of the run and not done yet, or why it does not
+// go on; empty where there is nothing to say. They say no more than the journal
+// and the run's lock.
+func (p *Page) noteWords() (string, lipgloss.Style) {
 	st, s := &p.history().State, p.common.Styles
 	var parts []string
 	for _, r := range st.Steering.Requests {
 		parts = append(parts, p.request(r))
 	}
 	if len(parts) > 0 {
-		return " " + s.Warn.Render(strings.Join(parts, "; "))
+		return strings.Join(parts, "; "), s.Warn
 	}
 	switch state := p.state(); {
 	case state == run.StateFailed:
-		return " " + s.Bad.Render("failed: "+text.Clean(st.Error))
+		return "failed: " + text.Clean(st.Error), s.Bad
 	case state == run.StateInterrupted:
-		return " " + s.Warn.Render(p.common.Glyphs.State(state)+" interrupted: its process is gone; r goes on from the last checkpoint")
+		return p.common.Glyphs.State(state) + " interrupted: its process is gone; r goes on from the last checkpoint", s.Warn
+	case state == run.StatePaused && st.Cause != "":
+		return p.common.Glyphs.State(state) + " paused: " + text.Clean(st.Cause) + " (p)", s.Bad
 	case state == run.StatePaused:
-		return " " + s.Warn.Render(p.common.Glyphs.State(state)+" paused at "+place(st.Step, st.Iteration)+"; p goes on")
+		return p.common.Glyphs.State(state) + " paused at " + place(st.Step, st.Iteration) + "; p goes on", s.Warn
 	case state == run.StateStopped:
-		return " " + s.Warn.Render(p.common.Glyphs.State(state)+" stopped; r goes on from the last checkpoint")
+		return p.common.Glyphs.State(state) + " stopped; r goes on from the last checkpoint", s.Warn
 	case p.run.Err != nil:
-		return " " + s.Bad.Render(text.Clean(p.run.Err.Error()))
+		return text.Clean(p.run.Err.Error()), s.Bad
 	case p.history().Preparing != nil:
 		w := p.history().Preparing
-		return " " + s.Text.Render(fmt.Sprintf("%s: %d of %d", text.Clean(w.What), w.Done, w.Total))
+		return fmt.Sprintf("%s: %d of %d", text.Clean(w.What), w.Done, w.Total), s.Text
 	}
-	return ""
+	return "", s.Text
 }
 
 // request is a request in words.

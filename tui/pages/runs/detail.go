@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -112,12 +113,12 @@ func (p *Page) fact(name, value string) string {
 	return p.common.Styles.Faint.Render(text.Fit(name, 10, "")) + p.common.Styles.Text.Render(value)
 }
 
-// failure is why a run failed, or cannot be read.
+// failure is why a run failed, has paused, or cannot be read.
 func failure(l run.Listed) string {
 	if l.Err != nil {
 		return text.Clean(l.Err.Error())
 	}
-	return text.Clean(l.State.Error)
+	return text.Clean(cmp.Or(l.State.Error, l.State.Cause))
 }
 
 func wrapped(words string, width int) []string {

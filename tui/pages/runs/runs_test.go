@@ -285,6 +285,14 @@ func TestAnUnreadableRunIsListed(t *testing.T) {
 	}
 }
 
+func TestDetailSaysWhatARunIsPausedBy(t *testing.T) {
+	p := made(t, true, styles.Braille, uitest.Stuck)
+	p.Resize(160, 40)
+	if text := strings.Join(strings.Fields(ansi.Strip(p.View())), " "); !strings.Contains(text, "3.1 MiB are free") {
+		t.Errorf("the cause is not to be seen:\n%s", text)
+	}
+}
+
 func TestFilterFindsStates(t *testing.T) {
 	p := made(t, true, styles.Braille, samples...)
 	press(t, p, "/", "f", "a", "i", "l", "enter")
