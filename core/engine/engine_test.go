@@ -165,6 +165,35 @@ func compare(t *testing.T, result run.Result, weights map[string]string, got run
 	}
 }
 
+// TestEvalIsCaughtUp stops a run between a checkpoint and the evaluation at the
+// same iteration: it is made when the run is resumed, once.
+func TestEvalIsCaughtUp(t *testing.T) {
+	images, runs := filepath.Join(t.TempDir(), "images"), t.TempDir()
+	cfg := tiny(t, images, "supernet-pretrain.checkpoint_every=2", "supernet-pretrain.eval_every=4")
+	ctx, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	evals := map[int]int{} // by iteration
+	watch := func(e run.Event) {
+		switch e := e.(type) {
+		case run.CheckpointWritten:
+			if e.Iteration == 4 {
+				stop(errors.New("by the test"))
+			}
+		case run.Eval:
+			evals[e.Iteration]++
+		}
+	}
+	if _, err := do(t, ctx, cfg, runs, "stopped", Options{From: 1, To: 1, Watch: watch}); !errors.Is(err, ErrStopped) || len(evals) != 0 {
+		t.Fatalf("stopped before its evaluation: %v, with evaluations %v", err, evals)
+	}
+	if _, err := do(t, context.Background(), cfg, runs, "stopped", Options{From: 1, To: 1, Watch: watch}); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[int]int{4: 1, 8: 1}; !cmp.Equal(evals, want) {
+		t.Errorf("evaluations %v, want %v", evals, want)
+	}
+}
+
 func TestStepsAlone(t *testing.T) {
 	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
 

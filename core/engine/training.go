@@ -209,6 +209,11 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 		return e.anchor(ctx, t, opt, p)
 	}
+	if e.owesEval(t.step, p.Iteration, length) {
+		if err := e.evaluated(ctx, t, p); err != nil {
+			return nil, err
+		}
+	}
 	if err := boundary(); err != nil {
 		return nil, err
 	}
@@ -329,6 +334,13 @@ func (e *engine) evaluated(ctx context.Context, t training, p progress) error {
 	}
 	at := place{step: t.step, iteration: int(p.Iteration)}
 	return e.record(ctx, at, run.Eval{Step: at.step, Iteration: at.iteration, Metrics: metrics})
+}
+
+// owesEval reports whether a step that is taken up was to be evaluated where it
+// stands, and the process before ended between the checkpoint and that.
+func (e *engine) owesEval(step int, iteration int64, length int) bool {
+	evaluated := e.before.Step == step && int64(e.before.Evaluated) >= iteration
+	return !evaluated && 0 < iteration && iteration < int64(length) && due(iteration, e.cfg.Step(step).EvalEvery)
 }
 
 // due reports whether something that happens every n iterations does now.

@@ -30,6 +30,7 @@ type State struct {
 	Seq        int64                `json:"-"` // of the last event
 	Started    *RunStarted          `json:"-"`
 	Train      *Train               `json:"-"` // the last
+	Evaluated  int                  `json:"-"` // iteration of the step at which it was evaluated last
 	Candidates []Candidate          `json:"-"` // of the search, by index
 	Generation *Generation          `json:"-"` // of the search, the last that ended
 	Finished   map[int]StepFinished `json:"-"` // steps that are done
@@ -57,6 +58,8 @@ func (s *State) Apply(entry Entry) {
 		s.startStep(e)
 	case Train:
 		s.Iteration, s.Train = e.Iteration, &e
+	case Eval:
+		s.Evaluated = e.Iteration
 	case Candidate:
 		s.addCandidate(e)
 	case Generation:
@@ -91,6 +94,9 @@ func (s *State) end(state string) { s.State, s.Cause, s.Steering.Requests = stat
 const searchStep = 3
 
 func (s *State) startStep(e StepStarted) {
+	if s.Evaluated = min(s.Evaluated, e.Iteration); s.Step != e.Step {
+		s.Evaluated = 0
+	}
 	s.Step, s.Iteration, s.Iterations, s.Train = e.Step, e.Iteration, e.Iterations, nil
 	for step := range s.Finished { // later ones rest on what this one was before
 		if step >= e.Step {

@@ -56,6 +56,18 @@ func TestStateOfASearch(t *testing.T) {
 	}
 }
 
+func TestStateOfEvaluations(t *testing.T) {
+	s := fold(RunStarted{}, StepStarted{Step: 1, Iterations: 9}, Eval{Step: 1, Iteration: 3}, Eval{Step: 1, Iteration: 6})
+	s.Apply(Entry{Event: StepStarted{Step: 1, Iteration: 5, Iterations: 9}})
+	if s.Evaluated != 5 { // what is done again after that is evaluated again
+		t.Errorf("resumed at 5, evaluated at %d", s.Evaluated)
+	}
+	s.Apply(Entry{Event: StepStarted{Step: 2, Iteration: 8, Iterations: 9}})
+	if s.Evaluated != 0 {
+		t.Errorf("another step, evaluated at %d", s.Evaluated)
+	}
+}
+
 func TestStateJSON(t *testing.T) {
 	text, err := json.Marshal(fold(RunStarted{Run: "r"}, StepStarted{Step: 2, Iterations: 9}))
 	if err != nil {
