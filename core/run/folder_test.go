@@ -109,9 +109,11 @@ func TestLockDiesWithItsProcess(t *testing.T) {
 	if err := f.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	stale := filepath.Join(f.checkpoints(), ".step-1-5.safetensors.123"+tempSuffix)
-	if err := os.WriteFile(stale, nil, 0o600); err != nil {
-		t.Fatal(err)
+	stale := []string{filepath.Join(f.checkpoints(), ".step-1-5.safetensors.123"+tempSuffix), f.Socket()}
+	for _, path := range stale {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHoldLock$") //nolint:gosec // this test itself
 	cmd.Env = append(os.Environ(), "RUN_TEST_LOCK="+f.Dir())
@@ -148,8 +150,10 @@ func TestLockDiesWithItsProcess(t *testing.T) {
 	if err := f.Lock(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(stale); err == nil {
-		t.Error("a temporary file was left")
+	for _, path := range stale {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s was left", path)
+		}
 	}
 }
 

@@ -61,7 +61,8 @@ func (f *Folder) take(file *os.File) error {
 	return nil
 }
 
-// sweep makes the folders that a writer needs and removes its temporary files.
+// sweep makes the folders that a writer needs and removes what a dead one left:
+// temporary files and its control socket, at which nobody listens any more.
 func (f *Folder) sweep() error {
 	if err := os.MkdirAll(f.checkpoints(), 0o755); err != nil { //nolint:gosec // runs are there to be read
 		return fmt.Errorf("preparing run %s: %w", f.Name(), err)
@@ -76,6 +77,9 @@ func (f *Folder) sweep() error {
 				return fmt.Errorf("preparing run %s: removing what a dead process left: %w", f.Name(), err)
 			}
 		}
+	}
+	if err := os.Remove(f.Socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("preparing run %s: removing what a dead process left: %w", f.Name(), err)
 	}
 	return nil
 }

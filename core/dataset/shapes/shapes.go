@@ -30,6 +30,7 @@ func Ensure(ctx context.Context, dir string, cfg Config, progress func(done, tot
 		return Paths{}, err
 	}
 	if complete(dir, cfg) {
+		tidy(dir)
 		return PathsIn(dir), nil
 	}
 	if err := Generate(ctx, dir, cfg, progress); err != nil {
@@ -40,7 +41,8 @@ func Ensure(ctx context.Context, dir string, cfg Config, progress func(done, tot
 
 // Generate draws the set of cfg into dir and replaces a set that is there. It
 // works in a hidden folder beside dir, which is moved into place when all is
-// written and removed if anything fails: dir never holds half a set. A dir with
+// written and removed if anything fails, or by the next process if this one is
+// killed: dir never holds half a set, nor after a power cut. A dir with
 // files that are no part of a set is refused. Progress, if not nil, is told
 // after each picture, one call at a time; a cancelled ctx ends the work with
 // its error.
@@ -52,34 +54,43 @@ func generate(ctx context.Context, dir string, cfg Config, workers int, progress
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	if link, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = link // replace the folder that a link names, not the link
-	}
-	dir, err := filepath.Abs(dir)
+	dir, err := resolve(dir)
 	if err != nil {
-		return fmt.Errorf("shapes: find the folder for the set: %w", err)
+		return err
 	}
 	if err := replaceable(dir); err != nil {
 		return err
 	}
 	stood := complete(dir, cfg)
-	parent, name := filepath.Split(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return fmt.Errorf("shapes: make the folder for the set: %w", err)
-	}
-	room, err := os.MkdirTemp(parent, "."+name+".partial-*")
+	r, err := newRoom(dir)
 	if err != nil {
-		return fmt.Errorf("shapes: make a folder to work in: %w", err)
+		return err
 	}
-	defer os.RemoveAll(room)
-	made := filepath.Join(room, "set")
+	defer r.close()
+	made := filepath.Join(r.path, "set")
 	if err := write(ctx, PathsIn(made), cfg, workers, progress); err != nil {
 		return fmt.Errorf("shapes: %w", err)
+	}
+	if err := r.sync(); err != nil {
+		return err
 	}
 	if !stood && complete(dir, cfg) {
 		return nil // another process has drawn the same set meanwhile
 	}
 	return install(made, dir)
+}
+
+// resolve is the path of the folder for a set: that which a link names, not the
+// link.
+func resolve(dir string) (string, error) {
+	if link, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = link
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("shapes: find the folder for the set: %w", err)
+	}
+	return dir, nil
 }
 
 // write draws the whole set into its folders, the record last.

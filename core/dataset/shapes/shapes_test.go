@@ -249,6 +249,33 @@ func TestCancelKeepsTheEarlierSet(t *testing.T) {
 	aloneIn(t, root, "set")
 }
 
+// TestDeadRoomsAreRemoved leaves what a killed process leaves beside the set:
+// the next process removes it, whether it has to draw or not, but never the room
+// of one that lives.
+func TestDeadRoomsAreRemoved(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "set")
+	for _, drawn := range []int{small().Images(), 0} {
+		dead := filepath.Join(root, ".set.partial-7", "set", "detection")
+		if err := os.MkdirAll(dead, 0o750); err != nil {
+			t.Fatal(err)
+		}
+		live, err := newRoom(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(dead, 0o750); err != nil { // newRoom has removed it
+			t.Fatal(err)
+		}
+		if got := ensure(t, dir, small()); got != drawn {
+			t.Errorf("%d pictures drawn, want %d", got, drawn)
+		}
+		aloneIn(t, root, filepath.Base(live.path), "set")
+		live.close()
+		aloneIn(t, root, "set")
+	}
+}
+
 func TestForeignFilesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	keep := filepath.Join(dir, "thesis.tex")
