@@ -27,7 +27,9 @@ func AutoName(title string, at time.Time) string {
 	return title + "-" + at.Format("20060102-150405")
 }
 
-// Create makes the folder runs/name, which must not be there yet, and locks it.
+// Create makes the folder runs/name and locks it. It must not be there yet, or
+// hold no more than what a process left that was killed before it had written
+// the run's config.
 func Create(runs, name string) (*Folder, error) {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return nil, fmt.Errorf("creating run: %q cannot be a folder's name; give one without slashes or a leading dot", name)
@@ -36,16 +38,48 @@ func Create(runs, name string) (*Folder, error) {
 		return nil, fmt.Errorf("creating the folder of runs: %w", err)
 	}
 	f := &Folder{dir: filepath.Join(runs, name)}
-	switch err := os.Mkdir(f.dir, 0o755); { //nolint:gosec // as above
-	case errors.Is(err, fs.ErrExist):
-		return nil, fmt.Errorf("creating run %s: %s is there already; go on with --resume %s, or choose another --name", name, f.dir, name)
-	case err != nil:
+	err := os.Mkdir(f.dir, 0o755) //nolint:gosec // as above
+	stood := errors.Is(err, fs.ErrExist)
+	if err != nil && !stood {
 		return nil, fmt.Errorf("creating run %s: %w", name, err)
 	}
+	there := fmt.Errorf("creating run %s: %s is there already; go on with --resume %s, or choose another --name", name, f.dir, name)
+	if stood && !f.Bare() {
+		return nil, there
+	}
 	if err := f.Lock(); err != nil {
+		if stood {
+			err = there // another process is about to begin it
+		}
 		return nil, err
 	}
+	if !f.Bare() { // another process began it, and ended, just now
+		return nil, errors.Join(there, f.Unlock())
+	}
 	return f, nil
+}
+
+// Bare reports whether the folder holds nothing of a run yet but what Lock puts
+// there and files that are not whole: it was made by a process that ended before
+// it had written the run's config.
+func (f *Folder) Bare() bool {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		path := filepath.Join(f.dir, e.Name())
+		switch {
+		case path == f.lockPath(), strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), tempSuffix):
+		case path == f.checkpoints():
+			if inside, err := os.ReadDir(path); err != nil || len(inside) > 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // Find opens a run by its folder or by its name under runs, without locking it.

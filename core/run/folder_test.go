@@ -39,6 +39,51 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
+// TestCreateTakesOver makes what a process leaves that is killed in Create, or
+// before it has written the config: the name can be used again. Anything else in
+// the folder is somebody's.
+func TestCreateTakesOver(t *testing.T) {
+	for name, files := range map[string][]string{
+		"nothing":  nil,
+		"the lock": {"lock"},
+		"half":     {"lock", "checkpoints/", ".config.toml.12" + tempSuffix},
+	} {
+		for _, more := range []string{"", "config.toml", "events.jsonl", "checkpoints/step-1-5.safetensors", "thesis.tex"} {
+			runs := t.TempDir()
+			dir := filepath.Join(runs, "r")
+			for _, file := range append(files, more) {
+				at, base := filepath.Split(filepath.Join(dir, file))
+				if strings.HasSuffix(file, "/") || file == "" {
+					at, base = filepath.Join(at, base), ""
+				}
+				if err := os.MkdirAll(at, 0o750); err != nil {
+					t.Fatal(err)
+				}
+				if base == "" {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(at, base), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f, err := Create(runs, "r")
+			if more != "" {
+				if err == nil || !strings.Contains(err.Error(), "is there already") {
+					t.Errorf("%s and %s: %v, want a refusal", name, more, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if err := f.Unlock(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	f := create(t)
 	runs := filepath.Dir(f.Dir())
