@@ -136,10 +136,13 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 func (e *engine) begin(ctx context.Context) error {
 	e.result = run.Result{Run: e.folder.Name(), ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed}
 	if e.before.Started == nil || len(e.before.Steering.Hashes) == 0 {
-		return e.emit(run.RunStarted{
+		if err := e.emit(run.RunStarted{
 			Run: e.folder.Name(), Version: e.opts.Version, ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed,
 			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads,
-		})
+		}); err != nil {
+			return err
+		}
+		return e.folder.EndAsk()
 	}
 	edit, err := e.brokenEdit()
 	if err != nil {
@@ -154,9 +157,12 @@ func (e *engine) begin(ctx context.Context) error {
 		return err
 	}
 	if err := e.emit(run.RunResumed{
-		Version: e.opts.Version, ConfigHash: e.cfg.Hash(), From: e.opts.From, To: e.opts.To,
+		Version: e.opts.Version, ConfigHash: e.cfg.Hash(), From: e.opts.From, To: e.opts.To, Redo: e.opts.Redo,
 		Healed: e.journal.Healed(),
 	}); err != nil {
+		return err
+	}
+	if err := e.folder.EndAsk(); err != nil {
 		return err
 	}
 	if edit != nil {

@@ -101,6 +101,7 @@ type RunResumed struct {
 	ConfigHash string `json:"config_hash"`
 	From       int    `json:"from"`
 	To         int    `json:"to"`
+	Redo       bool   `json:"redo,omitempty"`   // steps that are done are done again, from From on
 	Healed     int64  `json:"healed,omitempty"` // bytes of a torn line that were cut off
 }
 

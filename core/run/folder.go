@@ -70,7 +70,7 @@ func (f *Folder) Bare() bool {
 	for _, e := range entries {
 		path := filepath.Join(f.dir, e.Name())
 		switch {
-		case path == f.lockPath(), strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), tempSuffix):
+		case path == f.lockPath(), path == f.askedPath(), strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), tempSuffix):
 		case path == f.checkpoints():
 			if inside, err := os.ReadDir(path); err != nil || len(inside) > 0 {
 				return false

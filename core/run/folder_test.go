@@ -46,7 +46,7 @@ func TestCreateTakesOver(t *testing.T) {
 	for name, files := range map[string][]string{
 		"nothing":  nil,
 		"the lock": {"lock"},
-		"half":     {"lock", "checkpoints/", ".config.toml.12" + tempSuffix},
+		"half":     {"lock", "checkpoints/", ".asked.json", ".config.toml.12" + tempSuffix},
 	} {
 		for _, more := range []string{"", "config.toml", "events.jsonl", "checkpoints/step-1-5.safetensors", "thesis.tex"} {
 			runs := t.TempDir()

@@ -192,7 +192,7 @@ func (r *runArgs) resumeIfThere() error {
 		}
 		runs = cfg.Runs
 	}
-	if f, err := run.Find(runs, filepath.Join(runs, r.name)); err == nil {
+	if f, err := run.Find(runs, filepath.Join(runs, r.name)); err == nil && !f.Bare() {
 		r.resume, r.from, r.set = f.Dir(), "", nil // all that was said when it began; steps said again would be done again
 	}
 	return nil
@@ -230,10 +230,20 @@ func create(r runArgs) (*job, error) {
 		return nil, err
 	}
 	j := &job{cfg: cfg, folder: f, opts: RunOptions{From: first, To: last}, fresh: true}
-	if err := run.WriteFile(f.Config(), []byte(cfg.Resolved())); err != nil {
+	err = f.Ask(j.asked())
+	if err == nil { // after this the run can be resumed
+		err = run.WriteFile(f.Config(), []byte(cfg.Resolved()))
+	}
+	if err != nil {
 		return nil, errors.Join(err, j.abandon())
 	}
 	return j, nil
+}
+
+// asked is what the job is about to do, for the process after it if this one is
+// killed.
+func (j *job) asked() run.Asked {
+	return run.Asked{From: j.opts.From, To: j.opts.To, Redo: j.opts.Redo}
 }
 
 // load reads the config that is named, or was typed.
@@ -261,11 +271,14 @@ func reopen(r runArgs) (*job, error) {
 	j, err := takeUp(f)
 	if err == nil {
 		// A later --to alone carries a run on; only --from asks for steps again.
-		j.opts.Redo = r.from != ""
+		j.opts.Redo = j.opts.Redo || r.from != ""
 		j.opts.From, j.opts.To, err = r.steps(j.opts.From, j.opts.To)
 	}
 	if err == nil {
 		err = j.cfg.CheckPaths(j.opts.From, j.opts.To)
+	}
+	if err == nil && !j.nothingLeft() {
+		err = f.Ask(j.asked())
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Unlock())
@@ -274,8 +287,13 @@ func reopen(r runArgs) (*job, error) {
 }
 
 // takeUp reads what a folder that this process has locked says of its run; the
-// options are those of last time.
+// options are those of last time. Steps that were to be done again still are
+// until the first of them has begun.
 func takeUp(f *run.Folder) (*job, error) {
+	if f.Bare() {
+		return nil, fmt.Errorf("run %s never began: its process ended before it had written %s; start it again with detnas run CONFIG --name %s",
+			f.Name(), f.Config(), f.Name())
+	}
 	cfg, err := config.Load(f.Config(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", f.Name(), err)
@@ -287,13 +305,22 @@ func takeUp(f *run.Folder) (*job, error) {
 		case run.RunStarted:
 			j.opts.From, j.opts.To = e.From, e.To
 		case run.RunResumed:
-			j.opts.From, j.opts.To = e.From, e.To
+			j.opts = RunOptions{From: e.From, To: e.To, Redo: e.Redo}
+		case run.StepStarted, run.RunFinished:
+			j.opts.Redo = false
 		}
 		j.before.Apply(entry)
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	asked, ok, err := f.Asked()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		j.opts = RunOptions{From: asked.From, To: asked.To, Redo: asked.Redo}
 	}
 	j.fresh = j.before.Seq == 0
 	return j, nil

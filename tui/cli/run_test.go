@@ -155,7 +155,7 @@ func TestResume(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			look := func(_ context.Context, _ *config.Config, f *run.Folder, o RunOptions) (run.Result, error) {
 				got = o
-				return result(f), nil
+				return result(f), f.EndAsk()
 			}
 			detnas(t, look, slices.Concat([]string{"run", "--resume", "r", "--runs", runs}, tt.args)...).succeeds(t)
 			got.Watch = nil
@@ -266,6 +266,87 @@ func TestOrResume(t *testing.T) {
 	entries, err := os.ReadDir("runs")
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// TestResumeWhatNeverBegan kills a process at places before its first event: what
+// it was asked to do is done by the next one, if there is a config to do it by.
+func TestResumeWhatNeverBegan(t *testing.T) {
+	runs := t.TempDir()
+	killed := func(j *job, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.folder.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got RunOptions
+	killed(create(runArgs{config: "tiny", runs: runs, runsBy: true, name: "r", from: "1", to: "2"}))
+	detnas(t, journaling(t, &got, 5), "run", "--resume", "r", "--runs", runs).succeeds(t)
+	if got.From != 1 || got.To != 2 {
+		t.Errorf("a run that never began goes on from %d to %d, want 1 to 2", got.From, got.To)
+	}
+	killed(reopen(runArgs{resume: "r", runs: runs, from: "2", to: "3"}))
+	look := func(_ context.Context, _ *config.Config, f *run.Folder, o RunOptions) (run.Result, error) {
+		got = o
+		return result(f), f.EndAsk()
+	}
+	detnas(t, look, "run", "--resume", "r", "--runs", runs).succeeds(t)
+	if got.From != 2 || got.To != 3 || !got.Redo {
+		t.Errorf("a resume that was killed is taken up as %+v", got)
+	}
+
+	f, err := run.Create(runs, "bare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	detnas(t, nil, "run", "--resume", "bare", "--runs", runs).fails(t, exitFailed, "never began", "--name bare")
+	detnas(t, journaling(t, &got, 5), "run", "tiny", "--runs", runs, "--name", "bare", "--or-resume").succeeds(t)
+}
+
+// TestRedoOutlivesItsProcess kills one that was to do steps again: until the
+// first of them has begun, they still are.
+func TestRedoOutlivesItsProcess(t *testing.T) {
+	runs := t.TempDir()
+	detnas(t, journaling(t, new(RunOptions), 5), "run", "tiny", "--runs", runs, "--name", "r").succeeds(t)
+	for _, tt := range []struct {
+		event run.Event
+		redo  bool
+	}{
+		{run.RunResumed{From: 2, To: 5, Redo: true}, true},
+		{run.StepStarted{Step: 2, Iterations: 10}, false},
+		{run.RunResumed{From: 3, To: 5, Redo: true}, true},
+		{run.RunFinished{}, false},
+	} {
+		f, err := run.Find(runs, "r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		journal, err := f.OpenJournal(func(run.Entry) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(journal.Append(tt.event), journal.Close(), f.EndAsk()); err != nil {
+			t.Fatal(err)
+		}
+		j, err := takeUp(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j.opts.Redo != tt.redo {
+			t.Errorf("after %s: redo %v, want %v", tt.event.Kind(), j.opts.Redo, tt.redo)
+		}
+		if err := f.Unlock(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
