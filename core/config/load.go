@@ -33,7 +33,7 @@ func Load(nameOrPath string, sets []string) (*Config, error) {
 	case errors.Is(err, fs.ErrNotExist) && !isPath(nameOrPath):
 		return nil, fmt.Errorf("config %s: %s", nameOrPath, noPreset(nameOrPath))
 	case err != nil:
-		return nil, fmt.Errorf("reading config: %w", err)
+		return nil, fmt.Errorf("reading config: %w", allow(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("reading config %s: not a file; give a TOML file or one of the presets %s",
 			nameOrPath, strings.Join(Presets(), ", "))
@@ -43,9 +43,18 @@ func Load(nameOrPath string, sets []string) (*Config, error) {
 	}
 	text, err = os.ReadFile(nameOrPath) //nolint:gosec // the path is what the user asks for
 	if err != nil {
-		return nil, fmt.Errorf("reading config: %w", err)
+		return nil, fmt.Errorf("reading config: %w", allow(err))
 	}
 	return Parse(nameOrPath, text, sets)
+}
+
+// allow adds to the error of opening a config what helps where its mode or its
+// owner forbids it.
+func allow(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w; let user %d, who runs this, read it (chmod, chown)", err, os.Geteuid())
 }
 
 // Presets lists the names of the embedded configs.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -98,11 +99,11 @@ func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last b
 	if err := c.Write(path); err != nil {
 		return err
 	}
-	if !last {
-		if err := e.folder.Prune(step, keptCheckpoints); err != nil {
-			return err
-		}
-	} else if err := e.folder.Prune(step, 0); err != nil {
+	keep := keptCheckpoints
+	if last {
+		keep = 0
+	}
+	if err := e.folder.Prune(step, int(p.Iteration), keep); err != nil {
 		return err
 	}
 	relative, err := filepath.Rel(e.folder.Dir(), path)
@@ -149,13 +150,22 @@ func arraysOf(c *run.Checkpoint) ([]nn.Array, error) {
 	return arrays, nil
 }
 
-// lastCheckpoint is the path of the checkpoint that a step ended with.
-func (e *engine) lastCheckpoint(step int) (string, error) {
-	path := e.folder.LastPath(step)
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("the checkpoint of step %d (%s) is not there (%s): run that step first", step, config.StepName(step), path)
+// errNoStep is wrapped by the error of a checkpoint that its step has yet to
+// write.
+var errNoStep = errors.New("run that step first")
+
+// lastWeights reads the arrays that a step ended with.
+func (e *engine) lastWeights(step int) ([]nn.Array, error) {
+	path, name := e.folder.LastPath(step), config.StepName(step)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !e.standing().finished[step] {
+		return nil, fmt.Errorf("the checkpoint of step %d (%s) is not there (%s): %w", step, name, path, errNoStep)
 	}
-	return path, nil
+	arrays, err := e.readWeights(path)
+	if err != nil && !errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("the weights of step %d (%s) are lost: %w; do it again with: detnas run --resume %s --from %s",
+			step, name, err, e.folder.Dir(), name)
+	}
+	return arrays, err
 }
 
 // resume puts a step's newest checkpoint into the network and the optimiser and
@@ -166,10 +176,11 @@ func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool,
 	if err != nil {
 		return p, false, err
 	}
-	e.passedOver(damaged)
 	if c == nil {
+		e.passedOver(damaged, "nothing, so that the step begins anew,")
 		return p, false, nil
 	}
+	e.passedOver(damaged, at.Path)
 	p, err = e.load(c, at, st, opt)
 	if err != nil {
 		return p, false, err
@@ -178,10 +189,10 @@ func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool,
 	return p, true, nil
 }
 
-// passedOver warns of damaged checkpoints.
-func (e *engine) passedOver(damaged []error) {
+// passedOver warns of damaged checkpoints, and says what is used instead.
+func (e *engine) passedOver(damaged []error, instead string) {
 	for _, d := range damaged {
-		e.note(run.Warning{What: fmt.Sprintf("a damaged checkpoint was passed over: %v", d)})
+		e.note(run.Warning{What: fmt.Sprintf("a damaged checkpoint is passed over, and %s is used instead: %v", instead, d)})
 	}
 }
 

@@ -83,10 +83,7 @@ func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at prog
 			return p, err
 		}
 	}
-	if err := e.saveWithin(ctx, t, opt, p); err != nil {
-		return p, err
-	}
-	return p, e.keep(ctx, here, func() error { return e.folder.RemoveAfter(t.step, int(p.Iteration)) })
+	return p, e.saveWithin(ctx, t, opt, p)
 }
 
 // saveWithin writes a checkpoint that the step does not go on without.
@@ -111,9 +108,13 @@ func (e *engine) earlier(t training, opt *train.SGD, at progress) (progress, err
 			c, from, damaged = before, there, append(damaged, more...)
 		}
 	}
-	e.passedOver(damaged)
 	if c == nil {
-		return at, errors.New("there is no checkpoint")
+		err := errors.New("there is no checkpoint")
+		for _, d := range damaged {
+			err = fmt.Errorf("%w; %w", err, d)
+		}
+		return at, err
 	}
+	e.passedOver(damaged, from.Path)
 	return e.load(c, from, t.store, opt)
 }

@@ -98,25 +98,26 @@ func predecessor(step int) int {
 // of the checkpoint named in the config, those of the step before, or its own.
 func (e *engine) initialise(st *nn.Store, step int) error {
 	t := e.cfg.Step(step)
-	var path, name string
-	switch before := predecessor(step); {
-	case t.LoadFrom != "":
-		path, name = t.LoadFrom, t.LoadFrom
-	case t.Init == config.InitScratch || before == 0:
-		return nil
-	default:
-		var err error
-		if path, err = e.lastCheckpoint(before); err != nil {
-			return fmt.Errorf("%w; or set %s.load_from to a checkpoint, or %s.init = \"scratch\"",
-				err, config.StepName(step), config.StepName(step))
+	if t.LoadFrom != "" {
+		arrays, err := e.readWeights(t.LoadFrom)
+		if err != nil {
+			return err
 		}
-		name = fmt.Sprintf("step %d's checkpoint", before)
+		return takeBackbone(st, arrays, t.LoadFrom)
 	}
-	arrays, err := e.readWeights(path)
+	before := predecessor(step)
+	if t.Init == config.InitScratch || before == 0 {
+		return nil
+	}
+	arrays, err := e.lastWeights(before)
+	if errors.Is(err, errNoStep) {
+		return fmt.Errorf("%w; or set %s.load_from to a checkpoint, or %s.init = \"scratch\"",
+			err, config.StepName(step), config.StepName(step))
+	}
 	if err != nil {
 		return err
 	}
-	return takeBackbone(st, arrays, name)
+	return takeBackbone(st, arrays, fmt.Sprintf("step %d's checkpoint", before))
 }
 
 // backbonePrefix begins the names of what classifier and detector share.

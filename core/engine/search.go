@@ -123,11 +123,8 @@ func (e *engine) replay(ctx context.Context, ev *evolution.Search, space nas.Spa
 
 // loadSupernet takes the fine-tuned supernet of step 2.
 func (e *engine) loadSupernet(d *detectorNet, step int) error {
-	path, err := e.lastCheckpoint(predecessor(step))
-	if err != nil {
-		return err
-	}
-	arrays, err := e.readWeights(path)
+	path := e.folder.LastPath(predecessor(step))
+	arrays, err := e.lastWeights(predecessor(step))
 	if err != nil {
 		return err
 	}

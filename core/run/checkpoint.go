@@ -33,7 +33,7 @@ func (c *Checkpoint) Write(path string) error {
 func ReadCheckpoint(path string) (c *Checkpoint, err error) {
 	file, err := os.Open(path) //nolint:gosec // the run or file that the user names
 	if err != nil {
-		return nil, fmt.Errorf("reading checkpoint: %w", err)
+		return nil, fmt.Errorf("reading checkpoint: %w", allow(err, "read", path))
 	}
 	defer func() { err = errors.Join(err, closing(file)) }()
 	info, err := file.Stat()
@@ -120,7 +120,7 @@ func parseSaved(name string) (Saved, bool) {
 
 // Newest reads the newest checkpoint of a step that is whole. Damaged ones are
 // passed over, each with an error in damaged. Without any, the checkpoint is
-// nil.
+// nil. One that cannot be opened is an error.
 func (f *Folder) Newest(step int) (c *Checkpoint, at Saved, damaged []error, err error) {
 	return f.newest(step, func(Saved) bool { return true })
 }
@@ -145,6 +145,9 @@ func (f *Folder) newest(step int, counts func(Saved) bool) (c *Checkpoint, at Sa
 		if err == nil {
 			return c, s, damaged, nil
 		}
+		if at := (*os.PathError)(nil); errors.As(err, &at) && at.Op == "open" { // it may well be whole
+			return nil, Saved{}, damaged, err
+		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("%w; the file is torn", err)
 		}
@@ -153,35 +156,25 @@ func (f *Folder) newest(step int, counts func(Saved) bool) (c *Checkpoint, at Sa
 	return nil, Saved{}, damaged, nil
 }
 
-// Prune removes a step's checkpoints but the newest keep, and never that of its
-// end. A keep of 0 or less removes all but that one.
-func (f *Folder) Prune(step, keep int) error {
+// Prune removes a step's checkpoints but the newest keep up to an iteration, and
+// never that of its end. Those from after the iteration go too: they are damaged,
+// or were gone back from. A keep of 0 or less removes all.
+func (f *Folder) Prune(step, iteration, keep int) error {
 	all, err := f.Saved(step)
 	if err != nil {
 		return err
 	}
-	within := slices.DeleteFunc(all, func(s Saved) bool { return s.Last })
-	for _, s := range within[min(max(keep, 0), len(within)):] {
-		if err := os.Remove(s.Path); err != nil {
-			return fmt.Errorf("removing an old checkpoint: %w", err)
-		}
-	}
-	return nil
-}
-
-// RemoveAfter removes a step's checkpoints from after an iteration that it goes
-// back to.
-func (f *Folder) RemoveAfter(step, iteration int) error {
-	all, err := f.Saved(step)
-	if err != nil {
-		return err
-	}
+	kept := 0
 	for _, s := range all {
-		if s.Last || s.Iteration <= iteration {
+		switch {
+		case s.Last:
+			continue
+		case s.Iteration <= iteration && kept < keep:
+			kept++
 			continue
 		}
 		if err := os.Remove(s.Path); err != nil {
-			return fmt.Errorf("removing a checkpoint that was gone back from: %w", err)
+			return fmt.Errorf("removing an old checkpoint: %w", err)
 		}
 	}
 	return nil

@@ -202,7 +202,7 @@ func TestGoingBack(t *testing.T) {
 	if c, _, _, err := f.NewestBefore(1, 0); c != nil || err != nil {
 		t.Errorf("before the first: %v, %v", c, err)
 	}
-	if err := f.RemoveAfter(1, 10); err != nil {
+	if err := f.Prune(1, 10, 5); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{f.LastPath(1), f.CheckpointPath(2, 30), f.CheckpointPath(1, 10), f.CheckpointPath(1, 0)} {
@@ -217,7 +217,7 @@ func TestGoingBack(t *testing.T) {
 
 func TestPruneKeepsTheNewest(t *testing.T) {
 	f := create(t)
-	for _, at := range []int{1, 2, 10, 20} {
+	for _, at := range []int{1, 2, 10, 20, 30} {
 		if err := sample().Write(f.CheckpointPath(1, at)); err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,10 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := f.Prune(1, 2); err != nil {
+	if err := os.Truncate(f.CheckpointPath(1, 30), 10); err != nil { // damaged, so that the run went on from 20
+		t.Fatal(err)
+	}
+	if err := f.Prune(1, 20, 2); err != nil {
 		t.Fatal(err)
 	}
 	var names []string

@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -29,6 +30,9 @@ func appendLine(b []byte, seq int64, at time.Time, e Event) ([]byte, error) {
 	return append(b, "}\n"...), nil
 }
 
+// errNewer is wrapped by the error of an event of a newer program.
+var errNewer = errors.New("so use a newer one")
+
 // parseLine decodes a line of the journal.
 func parseLine(line []byte) (Entry, error) {
 	var entry Entry
@@ -37,7 +41,7 @@ func parseLine(line []byte) (Entry, error) {
 	}
 	switch {
 	case entry.V > SchemaVersion:
-		return Entry{}, fmt.Errorf("an event of version %d; this program knows version %d, so use a newer one", entry.V, SchemaVersion)
+		return Entry{}, fmt.Errorf("an event of version %d; this program knows version %d, %w", entry.V, SchemaVersion, errNewer)
 	case entry.V < 1 || entry.Seq < 1 || entry.Type == "":
 		return Entry{}, fmt.Errorf("not an event: it lacks v, seq or type")
 	}

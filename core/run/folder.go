@@ -94,7 +94,11 @@ func Find(runs, nameOrDir string) (*Folder, error) {
 	for _, dir := range tried {
 		f := &Folder{dir: filepath.Clean(dir)}
 		for _, file := range []string{f.Config(), f.JournalPath(), f.lockPath()} {
-			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			info, err := os.Stat(file)
+			if errors.Is(err, fs.ErrPermission) {
+				return nil, fmt.Errorf("finding run: %w", allow(err, "look into", f.dir))
+			}
+			if err == nil && info.Mode().IsRegular() {
 				return f, nil
 			}
 		}

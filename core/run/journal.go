@@ -39,7 +39,7 @@ func (f *Folder) OpenJournal(visit func(Entry) error) (*Journal, error) {
 	path := f.JournalPath()
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // runs are there to be read
 	if err != nil {
-		return nil, fmt.Errorf("opening the journal: %w", err)
+		return nil, fmt.Errorf("opening the journal: %w", allow(err, "read and write", path))
 	}
 	j := &Journal{path: path, file: file, now: time.Now, sync: file.Sync}
 	if err := j.heal(visit); err != nil {

@@ -156,7 +156,7 @@ func (x *listing) current() bool {
 func (x *listing) read(late func() bool) {
 	file, err := os.Open(x.folder.JournalPath())
 	if err != nil {
-		x.err = fmt.Errorf("reading the journal: %w", err)
+		x.err = fmt.Errorf("reading the journal: %w", allow(err, "read", x.folder.JournalPath()))
 		return
 	}
 	defer file.Close()

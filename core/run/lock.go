@@ -28,7 +28,7 @@ func (f *Folder) Lock() error {
 	}
 	file, err := os.OpenFile(f.lockPath(), os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // others may read who runs it
 	if err != nil {
-		return fmt.Errorf("locking run %s: %w", f.Name(), err)
+		return fmt.Errorf("locking run %s: %w", f.Name(), allow(err, "write", f.lockPath()))
 	}
 	return f.own(file)
 }
@@ -55,7 +55,7 @@ func (f *Folder) take(file *os.File) error {
 	if err := file.Truncate(0); err != nil {
 		return fmt.Errorf("locking run %s: %w", f.Name(), err)
 	}
-	if _, err := file.WriteAt([]byte(text), 0); err != nil {
+	if _, err := file.WriteAt([]byte(text), 0); err != nil && !isFull(err) { // without its name it holds the lock all the same
 		return fmt.Errorf("locking run %s: %w", f.Name(), err)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (f *Folder) Locked() (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("looking at the lock of run %s: %w", f.Name(), err)
+		return false, fmt.Errorf("looking at the lock of run %s: %w", f.Name(), allow(err, "read", f.lockPath()))
 	}
 	err = flock(file, syscall.LOCK_SH)
 	held := errors.Is(err, syscall.EWOULDBLOCK)

@@ -70,7 +70,7 @@ func (r *Reader) Next() (Entry, error) {
 			r.rest(0)
 			return Entry{}, io.EOF
 		}
-		return Entry{}, fmt.Errorf("%s:%d: %w", r.name, r.line+1, err)
+		return Entry{}, r.damaged(err)
 	}
 	r.take(len(line), len(line))
 	r.seq = entry.Seq
@@ -227,7 +227,16 @@ func (r *Reader) peek() ([]byte, error) {
 }
 
 func (r *Reader) endless() error {
-	return fmt.Errorf("%s:%d: a line of more than %d bytes is no event", r.name, r.line+1, maxLine)
+	return r.damaged(fmt.Errorf("a line of more than %d bytes is no event", maxLine))
+}
+
+// damaged is the error of the line after those that were read, with what helps.
+func (r *Reader) damaged(err error) error {
+	err = fmt.Errorf("%s:%d: %w", r.name, r.line+1, err)
+	if errors.Is(err, errNewer) {
+		return err
+	}
+	return fmt.Errorf("%w; keep the lines before it (head -n %d) and resume the run: what the others told is done again", err, r.line)
 }
 
 // more adds up to n bytes to the buffer and reports whether there were any.
@@ -286,7 +295,7 @@ func ReadJournal(path string, visit func(Entry) error) (err error) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading the journal: %w", err)
+		return fmt.Errorf("reading the journal: %w", allow(err, "read", path))
 	}
 	defer func() { err = errors.Join(err, closing(file)) }()
 	return readAll(NewReader(path, file), visit)

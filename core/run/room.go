@@ -53,7 +53,7 @@ func (r *room) reserve(file *os.File, offset, n int64) error {
 	switch {
 	case err == nil:
 		r.end = offset + n
-	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+	case isFull(err):
 		return os.NewSyscallError("reserving room", err)
 	default: // a file system that cannot, or a file that is none
 		r.none = true

@@ -50,6 +50,15 @@ func StorageCause(err error) (string, bool) {
 	return fmt.Sprintf("%s cannot be %s: %s; then resume the run", path, verb, why), true
 }
 
+// allow adds to the error of opening a file what helps where its mode or its
+// owner forbids it.
+func allow(err error, what, path string) error {
+	if !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w; let user %d, who runs this, %s %s (chmod, chown)", err, os.Geteuid(), what, path)
+}
+
 // blamed is the file that an error is about, what could not be done to it, and
 // the bytes that it takes.
 func blamed(err error) (path, verb string, size int64) {
@@ -66,6 +75,9 @@ func blamed(err error) (path, verb string, size int64) {
 	}
 	return at.Path, "written", 0
 }
+
+// isFull reports whether an error is that of a disk without space.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // full says what a full file system lacks.
 func full(path string, size int64) string {

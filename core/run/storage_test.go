@@ -111,6 +111,25 @@ func TestJournalOnAFullDisk(t *testing.T) {
 	}
 }
 
+func TestLockOnAFullDisk(t *testing.T) {
+	dir := small(t, 64<<10)
+	f := &Folder{dir: filepath.Join(dir, "r")}
+	if err := os.MkdirAll(f.checkpoints(), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	fillUp(t, filepath.Join(dir, "ballast"))
+	if err := f.Lock(); err != nil || f.Owner() != "another process" {
+		t.Errorf("%v; owned by %q", err, f.Owner())
+	}
+	other := &Folder{dir: f.dir}
+	if err := other.Lock(); err == nil || !strings.Contains(err.Error(), "is being written by another process") {
+		t.Errorf("a second lock: %v", err)
+	}
+	if err := f.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestJournalTakesALineBack has the disk fail as a line is synced.
 func TestJournalTakesALineBack(t *testing.T) {
 	f := create(t)
