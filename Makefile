@@ -13,7 +13,7 @@ PURE := ./core/input/... ./core/seed/... ./core/config/... ./core/dataset/... ./
 COMPUTING := . ./core/native ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test race lint fmt bench bench-screen fuzz clean
+.PHONY: help setup build demo test race lint fmt bench bench-eval bench-screen fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ bin/golangci-lint: .tools/go.mod .tools/go.sum
 
 bench: build ## time detnas beside PyTorch and torchvision (installs python3-torch by apt)
 	@bench/run.sh
+
+bench-eval: build ## time COCO's evaluation beside a Python one (a minute, nearly all of it Python)
+	@$(GO) build -o bin/bench-eval ./bench/eval
+	@bin/bench-eval
 
 bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
 	@go run ./bench/screen

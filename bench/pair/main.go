@@ -15,6 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"detnas/bench/machine"
 )
 
 func main() {
@@ -67,7 +69,7 @@ func (o options) run(out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	began := time.Now()
-	load := loadAverage()
+	load := machine.Load()
 	var rows, calls []row
 	for _, group := range []struct {
 		works []work
@@ -86,7 +88,7 @@ func (o options) run(out io.Writer) error {
 		}
 	}
 	r := report{
-		machine: describeMachine(), load: load, took: time.Since(began),
+		machine: machine.Describe(), load: load, took: time.Since(began),
 		rows: rows, calls: calls, peerDefault: o.peerDefault,
 	}
 	if _, err := io.WriteString(out, r.markdown()); err != nil {

@@ -73,40 +73,39 @@ func accumulate(detections []scored, groups []group, a int) curves {
 	c := curves{defined: true}
 	var precision []float64
 	for t := range thresholds {
-		precision = trace(detections, a, t, precision[:0])
+		var hits [len(maxDets)]int
+		precision, hits = trace(detections, a, t, precision[:0])
 		c.precision[t] = meanPrecision(precision, objects)
-		for m, limit := range maxDets {
-			c.recall[m][t] = float64(hits(detections, a, t, limit)) / float64(objects)
+		for m, n := range hits {
+			c.recall[m][t] = float64(n) / float64(objects)
 		}
 	}
 	return c
 }
 
-// trace appends the precision at each right detection. In between recall stays
-// and precision falls, so that those are all the points that matter.
-func trace(detections []scored, a, t int, precision []float64) []float64 {
+// trace appends the precision at each right detection, and counts those among
+// the first of each image. In between recall stays and precision falls, so that
+// those are all the points that matter.
+func trace(detections []scored, a, t int, precision []float64) ([]float64, [len(maxDets)]int) {
 	// spacing is NumPy's spacing(1), which keeps pycocotools from dividing 0 by 0.
 	const spacing = 0x1p-52
+	var hits [len(maxDets)]int
 	right, wrong := 0, 0
 	for i := range detections {
 		v := detections[i].verdicts[a]
 		wrong += int(v.wrong >> t & 1)
-		if v.right>>t&1 == 1 {
-			right++
-			precision = append(precision, float64(right)/(float64(wrong+right)+spacing))
+		if v.right>>t&1 == 0 {
+			continue
+		}
+		right++
+		precision = append(precision, float64(right)/(float64(wrong+right)+spacing))
+		for m, limit := range maxDets {
+			if int(detections[i].rank) < limit {
+				hits[m]++
+			}
 		}
 	}
-	return precision
-}
-
-// hits counts the right detections among the first of each image.
-func hits(detections []scored, a, t, limit int) (n int) {
-	for i := range detections {
-		if int(detections[i].rank) < limit {
-			n += int(detections[i].verdicts[a].right >> t & 1)
-		}
-	}
-	return n
+	return precision, hits
 }
 
 // meanPrecision is the mean over the recall levels of the best precision at that

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // index is the input arranged for evaluation: groups in the order of category
@@ -32,74 +33,28 @@ func newIndex(gt *GroundTruth, dts []Detection) (*index, error) {
 		ids[i] = c.ID
 	}
 	images, categories := newRanks(gt.ImageIDs), newRanks(ids)
-	gtKeys, err := annotationKeys(gt, images, categories)
-	if err != nil {
-		return nil, err
+	var gtMembers []member[Annotation]
+	var gtErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { gtMembers, gtErr = arrangeAnnotations(gt, images, categories) })
+	dtMembers, err := arrangeDetections(dts, images, categories)
+	wg.Wait()
+	if gtErr != nil {
+		err = gtErr // one error at a time, the same whichever came first
 	}
-	dtKeys, err := detectionKeys(dts, images, categories)
 	if err != nil {
 		return nil, err
 	}
 	x := &index{categories: categories.ids, first: make([]int, len(categories.ids)+1)}
-	x.fill(
-		arranged(gt.Annotations, gtKeys, len(images.ids), len(categories.ids)),
-		arranged(dts, dtKeys, len(images.ids), len(categories.ids)),
-	)
+	x.fill(gtMembers, dtMembers)
 	return x, nil
 }
 
-// key is the group of an annotation or a detection: the ranks of its category
-// and of its image, or -1 and 0 where it is left out.
+// key is a group: the ranks of its category and of its image.
 type key struct{ category, image int32 }
 
 func (k key) compare(other key) int {
 	return cmp.Or(cmp.Compare(k.category, other.category), cmp.Compare(k.image, other.image))
-}
-
-var leftOut = key{category: -1}
-
-// annotationKeys finds the group of each annotation. Those of other images and
-// categories are left out.
-func annotationKeys(gt *GroundTruth, images, categories *ranks) ([]key, error) {
-	keys := make([]key, len(gt.Annotations))
-	for i := range gt.Annotations {
-		a := &gt.Annotations[i]
-		if !finite(a.Box[:]...) || !finite(a.Area) {
-			return nil, fmt.Errorf("annotation %d (id %d): box %v and area %v must be finite numbers", i, a.ID, a.Box, a.Area)
-		}
-		image, known := images.of(a.ImageID)
-		category, wanted := categories.of(a.CategoryID)
-		keys[i] = leftOut
-		if known && wanted {
-			keys[i] = key{category, image}
-		}
-	}
-	return keys, nil
-}
-
-// detectionKeys finds the group of each detection. Those of other categories
-// are left out. An unknown image is an error, as in pycocotools.
-func detectionKeys(dts []Detection, images, categories *ranks) ([]key, error) {
-	keys := make([]key, len(dts))
-	for i := range dts {
-		d := &dts[i]
-		if !finite(d.Score) {
-			return nil, fmt.Errorf("detection %d (image %d, category %d): the score is %v; look for a diverged training", i, d.ImageID, d.CategoryID, d.Score)
-		}
-		if !finite(d.Box[:]...) {
-			return nil, fmt.Errorf("detection %d (image %d, category %d): box %v must be of finite numbers", i, d.ImageID, d.CategoryID, d.Box)
-		}
-		image, known := images.of(d.ImageID)
-		if !known {
-			return nil, fmt.Errorf("detection %d: image id %d is not in the ground truth; evaluate against the split that the detections were made on", i, d.ImageID)
-		}
-		category, wanted := categories.of(d.CategoryID)
-		keys[i] = leftOut
-		if wanted {
-			keys[i] = key{category, image}
-		}
-	}
-	return keys, nil
 }
 
 // member is an annotation or a detection and its group.
@@ -108,18 +63,53 @@ type member[T any] struct {
 	of *T
 }
 
-// arranged puts items, less those left out, in the order of their groups, and
-// those of a group in the order of the input. It sorts by counting: by image,
-// then by category.
-func arranged[T any](items []T, keys []key, images, categories int) []member[T] {
-	all := make([]member[T], 0, len(items))
-	for i, k := range keys {
-		if k != leftOut {
-			all = append(all, member[T]{k, &items[i]})
+// arrangeAnnotations puts the annotations in the order of their groups. Those of
+// other images and categories are left out.
+func arrangeAnnotations(gt *GroundTruth, images, categories *ranks) ([]member[Annotation], error) {
+	all := make([]member[Annotation], 0, len(gt.Annotations))
+	image, category := images.finder(), categories.finder()
+	for i := range gt.Annotations {
+		a := &gt.Annotations[i]
+		if !finite(a.Box[:]...) || !finite(a.Area) {
+			return nil, fmt.Errorf("annotation %d (id %d): box %v and area %v must be finite numbers", i, a.ID, a.Box, a.Area)
+		}
+		k := key{category(a.CategoryID), image(a.ImageID)}
+		if k.category >= 0 && k.image >= 0 {
+			all = append(all, member[Annotation]{k, a})
 		}
 	}
-	all = counted(all, images, func(m *member[T]) int32 { return m.image })
-	return counted(all, categories, func(m *member[T]) int32 { return m.category })
+	return arranged(all, images, categories), nil
+}
+
+// arrangeDetections puts the detections in the order of their groups. Those of
+// other categories are left out. An unknown image is an error, as in pycocotools.
+func arrangeDetections(dts []Detection, images, categories *ranks) ([]member[Detection], error) {
+	all := make([]member[Detection], 0, len(dts))
+	image, category := images.finder(), categories.finder()
+	for i := range dts {
+		d := &dts[i]
+		if !finite(d.Score) {
+			return nil, fmt.Errorf("detection %d (image %d, category %d): the score is %v; look for a diverged training", i, d.ImageID, d.CategoryID, d.Score)
+		}
+		if !finite(d.Box[:]...) {
+			return nil, fmt.Errorf("detection %d (image %d, category %d): box %v must be of finite numbers", i, d.ImageID, d.CategoryID, d.Box)
+		}
+		k := key{category(d.CategoryID), image(d.ImageID)}
+		if k.image < 0 {
+			return nil, fmt.Errorf("detection %d: image id %d is not in the ground truth; evaluate against the split that the detections were made on", i, d.ImageID)
+		}
+		if k.category >= 0 {
+			all = append(all, member[Detection]{k, d})
+		}
+	}
+	return arranged(all, images, categories), nil
+}
+
+// arranged sorts by group and keeps the order of a group. It does so by counting:
+// by image, then by category.
+func arranged[T any](all []member[T], images, categories *ranks) []member[T] {
+	all = counted(all, len(images.ids), func(m *member[T]) int32 { return m.image })
+	return counted(all, len(categories.ids), func(m *member[T]) int32 { return m.category })
 }
 
 // counted sorts all by rank, which is below n, and keeps the order of equals.
@@ -199,7 +189,21 @@ func newRanks(ids []int) *ranks {
 	return r
 }
 
-func (r *ranks) of(id int) (rank int32, known bool) {
-	rank, known = r.rank[id]
-	return rank, known
+// finder gives a function that finds an id's rank, -1 for one that is not there.
+// It is quick where an id comes several times in a row.
+func (r *ranks) finder() func(id int) int32 {
+	last, of := 0, int32(-1)
+	if len(r.ids) > 0 {
+		last, of = r.ids[0], 0
+	}
+	return func(id int) int32 {
+		if id != last {
+			rank, known := r.rank[id]
+			if !known {
+				return -1
+			}
+			last, of = id, rank
+		}
+		return of
+	}
 }

@@ -241,21 +241,3 @@ func FuzzReadDetections(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkReadDetections(b *testing.B) {
-	_, dts := coco()
-	var buf bytes.Buffer
-	list := make([]map[string]any, len(dts))
-	for i, d := range dts {
-		list[i] = map[string]any{"image_id": d.ImageID, "category_id": d.CategoryID, "bbox": d.Box, "score": d.Score}
-	}
-	if err := json.NewEncoder(&buf).Encode(list); err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(buf.Len()))
-	for b.Loop() {
-		if _, err := parseDetections(bytes.NewReader(buf.Bytes())); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

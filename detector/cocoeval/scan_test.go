@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"strings"
@@ -100,7 +102,8 @@ func TestScannerHoldsLittle(t *testing.T) {
 func TestFloats(t *testing.T) {
 	for _, text := range []string{
 		"0", "-0", "1", "0.1", "-258.15", "0.30000000000000004", "9007199254740992", "9007199254740993", "9007199254740994.0",
-		"0.0000000000000000001", "123456789012345678901234567890", "1e22", "1e23", "5e-324", "1e-400", "1.7976931348623157e308",
+		"0.0000000000000000001", "0.0000000000000000000", "-9999999999999999999", "0.9999999999999999999", "18014398509481985", "9007199254740993.5", "1.8014398509481984001",
+		"299.5917663574219", "0.5815106630325317", "4503599627370497.5", "4503599627370498.5", "4503599627370497.501", "0.8507059173023462", "123456789012345678901234567890", "1e22", "1e23", "5e-324", "1e-400", "1.7976931348623157e308",
 		"0.9007199254740993", "8.41", "1E+2", "00000", "0.000000000000000000000000000001", "4.35", "179769313486231570000000000000",
 	} {
 		checkFloat(t, text)
@@ -122,6 +125,21 @@ func checkFloat(t *testing.T, text string) {
 	s.ended()
 	if (s.err == nil) != (wantErr == nil) || wantErr == nil && math.Float64bits(got) != math.Float64bits(want) {
 		t.Errorf("%q is %v (%v), want %v (%v)", text, got, s.err, want, wantErr)
+	}
+}
+
+func TestQuotientsRoundOnce(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 100_000 {
+		a, k := r.Uint64()>>r.IntN(64), r.IntN(len(powers))
+		if r.IntN(3) == 0 { // half way between two float64s
+			a = (1<<53+r.Uint64N(1<<53))<<1 + 1
+			k = r.IntN(2)
+		}
+		want, err := strconv.ParseFloat(fmt.Sprintf("%de-%d", a, k), 64)
+		if got := quotient(a, powers[k]); err != nil || got != want {
+			t.Fatalf("%d / 10^%d is %v, want %v (%v)", a, k, got, want, err)
+		}
 	}
 }
 
