@@ -35,16 +35,6 @@ type Detection struct {
 	Score float32 // probability of the class
 }
 
-// Losses are the losses of a batch, each a scalar tensor with its weight applied.
-type Losses struct {
-	RPNClass, RPNBox *tensor.Tensor
-	Class, Box       *tensor.Tensor
-	// Total is the sum of the four.
-	Total *tensor.Tensor
-	// Accuracy is the share of the box head's samples whose class is right.
-	Accuracy float64
-}
-
 // check compares the batch with itself and, where train, its ground truth with
 // the classes.
 func (b Batch) check(classes int, train bool) error {

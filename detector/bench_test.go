@@ -11,8 +11,8 @@ import (
 // lightConfig is the light model that docs/benchmarks.md times: FPN of 128
 // channels on three levels, 64 rois, fc 256, 500 proposals a level and 300 an
 // image.
-func lightConfig() Config {
-	c := DefaultConfig(3)
+func lightConfig() FasterRCNNConfig {
+	c := DefaultFasterRCNN(3)
 	c.Neck = NeckConfig{Channels: 128, Levels: []int{1, 2, 3}, NumOuts: 3}
 	c.RPN.Channels = 128
 	c.RPN.Train = ProposalConfig{PerLevel: 500, Max: 300, NMSIoU: 0.7}
@@ -31,23 +31,43 @@ func lightBatch(s *tensor.Scope, pixels []float32) Batch {
 	return Batch{X: s.FromFloats(pixels, tensor.CPU, 2, 3, 320, 320), Images: []Image{im, im}}
 }
 
-func newLight(b *testing.B) (*FasterRCNN, *nn.Store) {
+// lightRetina is a RetinaNet of about that cost.
+func lightRetina() RetinaNetConfig {
+	c := DefaultRetinaNet(3)
+	c.Neck = NeckConfig{Channels: 128, Levels: []int{1, 2, 3}, NumOuts: 4, Extra: ExtraOnInput}
+	c.Head.Convs, c.Head.Channels, c.Head.PerLevel = 2, 128, 500
+	return c
+}
+
+// eachLight runs a benchmark on two threads with a light detector of each kind.
+func eachLight(b *testing.B, f func(b *testing.B, d Detector, st *nn.Store) error) {
 	b.Helper()
-	st := nn.NewStore(tensor.CPU, 7)
-	b.Cleanup(st.Free)
-	d, err := New(st.Root(), newToyBackbone(st.Root().At("backbone"), 1, 16, 64, 160, 320, 640), lightConfig())
-	if err != nil {
-		b.Fatal(err)
+	for _, kind := range []string{"faster-rcnn", "retinanet"} {
+		b.Run(kind, func(b *testing.B) {
+			st := nn.NewStore(tensor.CPU, 7)
+			defer st.Free()
+			backbone := newToyBackbone(st.Root().At("backbone"), 1, 16, 64, 160, 320, 640)
+			var d Detector
+			var err error
+			if kind == "retinanet" {
+				d, err = NewRetinaNet(st.Root(), backbone, lightRetina())
+			} else {
+				d, err = NewFasterRCNN(st.Root(), backbone, lightConfig())
+			}
+			if err == nil {
+				err = tensor.OnThread(2, func() error { return f(b, d, st) })
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
 	}
-	return d, st
 }
 
 func BenchmarkTrainingStep(b *testing.B) {
-	d, st := newLight(b)
-	tr := newTrainer(b, st)
-	rng := testRNG(1)
 	pixels := fill("light", 2*3*320*320, 2)
-	err := tensor.OnThread(2, func() error {
+	eachLight(b, func(b *testing.B, d Detector, st *nn.Store) error {
+		tr, rng := newTrainer(b, st), testRNG(1)
 		for b.Loop() {
 			err := tensor.Run("step", func(s *tensor.Scope) error {
 				l, err := d.Loss(&nn.Pass{Scope: s, Mode: nn.Train}, lightBatch(s, pixels), nil, rng)
@@ -62,15 +82,11 @@ func BenchmarkTrainingStep(b *testing.B) {
 		}
 		return nil
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
 }
 
 func BenchmarkDetect(b *testing.B) {
-	d, _ := newLight(b)
 	pixels := fill("light", 2*3*320*320, 2)
-	err := tensor.OnThread(2, func() error {
+	eachLight(b, func(b *testing.B, d Detector, _ *nn.Store) error {
 		for b.Loop() {
 			err := tensor.Run("detect", func(s *tensor.Scope) error {
 				_, err := d.Detect(&nn.Pass{Scope: s}, lightBatch(s, pixels), nil)
@@ -82,7 +98,4 @@ func BenchmarkDetect(b *testing.B) {
 		}
 		return nil
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Config holds every size and threshold of a Faster R-CNN.
-type Config struct {
+// FasterRCNNConfig holds every size and threshold of a Faster R-CNN.
+type FasterRCNNConfig struct {
 	// Classes is the number of object classes; background is one more.
 	Classes int
 	// PadTo is the number of pixels that an image's sides are padded to a
@@ -28,12 +28,28 @@ type NeckConfig struct {
 	// Levels are the backbone's outputs that the pyramid takes in, neighbours
 	// from fine to coarse; 0 is the finest (C2).
 	Levels []int
-	// NumOuts is the number of levels that it gives. Those above len(Levels) are
-	// pooled from the coarsest with kernel 1 and stride 2, and serve the RPN only.
+	// NumOuts is the number of levels that it gives; Extra says how those above
+	// len(Levels) are made.
 	NumOuts int
+	Extra   Extra
 	// Norm puts batch normalisation in place of the convolutions' biases.
 	Norm bool
 }
+
+// Extra is how a pyramid's levels above those of the backbone are made. Each has
+// half the side of the one below.
+type Extra int
+
+const (
+	// ExtraPool takes every second place of the level below; Faster R-CNN's box
+	// head does not look there.
+	ExtraPool Extra = iota
+	// ExtraOnInput is a 3x3 convolution of stride 2 each, the first on the
+	// backbone's coarsest level (C5).
+	ExtraOnInput
+	// ExtraOnOutput is the same, the first on the pyramid's coarsest (P5).
+	ExtraOnOutput
+)
 
 // RPNConfig is the region proposal network.
 type RPNConfig struct {
@@ -108,7 +124,7 @@ type LossConfig struct {
 	Beta float64
 }
 
-// TestConfig says what of the box head's output counts as a detection.
+// TestConfig says what of a head's output counts as a detection.
 type TestConfig struct {
 	// ScoreThr is the least class probability (exclusive), NMSIoU the overlap above
 	// which the better of two boxes of a class suppresses the other.
@@ -116,11 +132,11 @@ type TestConfig struct {
 	MaxPerImage      int
 }
 
-// DefaultConfig is DetNAS's Faster R-CNN of MMRazor v0.1: mmdet 2.x's
+// DefaultFasterRCNN is DetNAS's Faster R-CNN of MMRazor v0.1: mmdet 2.x's
 // faster_rcnn_r50_fpn with BN in the neck and a Shared4Conv1FC box head.
-func DefaultConfig(classes int) Config {
+func DefaultFasterRCNN(classes int) FasterRCNNConfig {
 	l1 := LossConfig{ClassWeight: 1, BoxWeight: 1}
-	return Config{
+	return FasterRCNNConfig{
 		Classes: classes, PadTo: 32, BNMomentum: 0.1,
 		Neck: NeckConfig{Channels: 256, Levels: []int{0, 1, 2, 3}, NumOuts: 5, Norm: true},
 		RPN: RPNConfig{
@@ -144,7 +160,7 @@ func DefaultConfig(classes int) Config {
 
 // Check says what is wrong with the config, or returns nil. outputs is the
 // number of the backbone's levels.
-func (c Config) Check(outputs int) error {
+func (c FasterRCNNConfig) Check(outputs int) error {
 	err := errors.Join(
 		positive("classes", c.Classes),
 		positive("pad to", c.PadTo),
@@ -153,15 +169,18 @@ func (c Config) Check(outputs int) error {
 		c.RPN.Assign.check("rpn"), c.RPN.Sample.check("rpn"),
 		c.RPN.Train.check("train"), c.RPN.Test.check("test"),
 		c.RoI.check(),
-		within("score threshold", c.Test.ScoreThr),
-		within("test nms iou", c.Test.NMSIoU),
-		positive("detections per image", c.Test.MaxPerImage),
+		c.Test.check(),
 		c.RPN.Loss.check("rpn"), c.RoI.Loss.check("roi"),
 	)
 	if err != nil {
 		return fmt.Errorf("detector config: %w", err)
 	}
 	return nil
+}
+
+func (c TestConfig) check() error {
+	return errors.Join(within("score threshold", c.ScoreThr), within("test nms iou", c.NMSIoU),
+		positive("detections per image", c.MaxPerImage))
 }
 
 func (c NeckConfig) check(outputs int) error {
@@ -193,12 +212,7 @@ func (c RoIConfig) check() error {
 	for _, width := range c.FC {
 		errs = append(errs, positive("roi fc width", width))
 	}
-	for _, std := range c.Stds {
-		if !(std > 0) {
-			errs = append(errs, fmt.Errorf("roi stds %v must be positive", c.Stds))
-			break
-		}
-	}
+	errs = append(errs, allPositive("roi stds", c.Stds[:]))
 	return errors.Join(errs...)
 }
 
@@ -230,6 +244,15 @@ func (c LossConfig) check(where string) error {
 func positive(name string, v int) error {
 	if v <= 0 {
 		return fmt.Errorf("%s is %d; it must be at least 1", name, v)
+	}
+	return nil
+}
+
+func allPositive(name string, values []float64) error {
+	for _, v := range values {
+		if !(v > 0) {
+			return fmt.Errorf("%s %v must be positive", name, values)
+		}
 	}
 	return nil
 }

@@ -51,6 +51,11 @@ func (h *roiHead) detections(out headOutput, r *rois, lo, hi int, im Image, c Te
 			d.add(box.Clip(b, float32(im.W), float32(im.H)), prob, int32(k))
 		}
 	}
+	return d.detections(c)
+}
+
+// detections suppresses among the boxes of each class and keeps the best.
+func (d *decoded) detections(c TestConfig) ([]Detection, error) {
 	kept, err := box.BatchedNMS(d.boxes, d.scores, d.groups, c.NMSIoU, c.MaxPerImage)
 	if err != nil {
 		return nil, fmt.Errorf("suppression: %w", err)

@@ -15,13 +15,12 @@ type convNorm struct {
 	norm *nn.BatchNorm
 }
 
-// newConvNorm makes a convolution of stride 1, with BN where momentum is positive.
-func newConvNorm(p nn.Path, in, out, kernel int, init nn.Init, momentum float64) *convNorm {
-	c := &convNorm{conv: nn.NewConv2d(p.At("conv"), nn.ConvSpec{
-		In: in, Out: out, Kernel: kernel, Bias: momentum <= 0, Init: init,
-	})}
+// newConvNorm makes a convolution, with BN where momentum is positive.
+func newConvNorm(p nn.Path, spec nn.ConvSpec, momentum float64) *convNorm {
+	spec.Bias = momentum <= 0
+	c := &convNorm{conv: nn.NewConv2d(p.At("conv"), spec)}
 	if momentum > 0 {
-		c.norm = nn.NewBatchNorm(p.At("bn"), out, 0)
+		c.norm = nn.NewBatchNorm(p.At("bn"), spec.Out, 0)
 		c.norm.Momentum = momentum
 	}
 	return c
@@ -37,24 +36,41 @@ func (c *convNorm) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	return z
 }
 
-// neck is the feature pyramid: mmdet's FPN with add_extra_convs off.
+// neck is the feature pyramid: mmdet's FPN.
 type neck struct {
 	levels  []int // of the backbone
 	numOuts int
+	fromP5  bool        // where the first of extra starts
 	lateral []*convNorm // 1x1
 	output  []*convNorm // 3x3
+	extra   []*convNorm // 3x3 of stride 2; none where the levels above are pooled
 }
 
 func newNeck(p nn.Path, c NeckConfig, channels []int, bnMomentum float64) *neck {
-	n := &neck{levels: c.Levels, numOuts: c.NumOuts}
+	n := &neck{levels: c.Levels, numOuts: c.NumOuts, fromP5: c.Extra == ExtraOnOutput}
 	if !c.Norm {
 		bnMomentum = 0
 	}
 	for i, l := range c.Levels {
-		n.lateral = append(n.lateral, newConvNorm(p.At("lateral_convs.%d", i), channels[l], c.Channels, 1,
-			nn.XavierUniform(channels[l], c.Channels), bnMomentum))
-		n.output = append(n.output, newConvNorm(p.At("fpn_convs.%d", i), c.Channels, c.Channels, 3,
-			nn.XavierUniform(9*c.Channels, 9*c.Channels), bnMomentum))
+		n.lateral = append(n.lateral, newConvNorm(p.At("lateral_convs.%d", i), nn.ConvSpec{
+			In: channels[l], Out: c.Channels, Kernel: 1, Init: nn.XavierUniform(channels[l], c.Channels),
+		}, bnMomentum))
+		n.output = append(n.output, newConvNorm(p.At("fpn_convs.%d", i), nn.ConvSpec{
+			In: c.Channels, Out: c.Channels, Kernel: 3, Init: nn.XavierUniform(9*c.Channels, 9*c.Channels),
+		}, bnMomentum))
+	}
+	if c.Extra == ExtraPool {
+		return n
+	}
+	in := c.Channels
+	if !n.fromP5 {
+		in = channels[c.Levels[len(c.Levels)-1]]
+	}
+	for i := len(c.Levels); i < c.NumOuts; i++ {
+		n.extra = append(n.extra, newConvNorm(p.At("fpn_convs.%d", i), nn.ConvSpec{
+			In: in, Out: c.Channels, Kernel: 3, Stride: 2, Init: nn.XavierUniform(9*in, 9*c.Channels),
+		}, bnMomentum))
+		in = c.Channels
 	}
 	return n
 }
@@ -63,8 +79,9 @@ func newNeck(p nn.Path, c NeckConfig, channels []int, bnMomentum float64) *neck 
 // [n, Channels, h_i, w_i].
 func (n *neck) forward(p *nn.Pass, features []*tensor.Tensor) []*tensor.Tensor {
 	defer p.Layer("neck")()
-	if last := n.levels[len(n.levels)-1]; last >= len(features) {
-		p.Fail(fmt.Errorf("the backbone gave %d levels and level %d is needed", len(features), last))
+	top := n.levels[len(n.levels)-1]
+	if top >= len(features) {
+		p.Fail(fmt.Errorf("the backbone gave %d levels and level %d is needed", len(features), top))
 		return nil
 	}
 	return inner(p, func(p *nn.Pass) []*tensor.Tensor {
@@ -76,11 +93,31 @@ func (n *neck) forward(p *nn.Pass, features []*tensor.Tensor) []*tensor.Tensor {
 			outs[i] = n.output[i].forward(p, above)
 			done()
 		}
-		for len(outs) < n.numOuts {
-			outs = append(outs, p.MaxPool2d(outs[len(outs)-1], 1, 2, 0))
-		}
-		return outs
+		return n.higher(p, features[top], outs)
 	})
+}
+
+// higher appends the levels above those of the backbone, whose coarsest is c5. A
+// convolution sees the level below through ReLU, as in the RetinaNet paper; mmdet
+// leaves the ReLU out.
+func (n *neck) higher(p *nn.Pass, c5 *tensor.Tensor, outs []*tensor.Tensor) []*tensor.Tensor {
+	for len(outs) < n.numOuts && len(n.extra) == 0 {
+		outs = append(outs, p.MaxPool2d(outs[len(outs)-1], 1, 2, 0))
+	}
+	x := c5
+	if n.fromP5 {
+		x = outs[len(outs)-1]
+	}
+	for i, conv := range n.extra {
+		done := p.Layer(fmt.Sprintf("fpn_convs.%d", len(outs)))
+		if i > 0 {
+			x = p.Relu(x)
+		}
+		x = conv.forward(p, x)
+		outs = append(outs, x)
+		done()
+	}
+	return outs
 }
 
 // merge adds the level above, enlarged, to the lateral of level i.

@@ -10,16 +10,38 @@ import (
 
 // candidates are the best anchors of a batch, level by level within an image.
 type candidates struct {
-	index  []int64   // in the flattened outputs
-	scores []float32 // logits; the sigmoid would keep their order
+	index  []int64   // rows of the flattened outputs
+	scores []float32 // the RPN's are logits; the sigmoid would keep their order
 	levels []int32
-	start  []int // of each image, and the end
+	labels []int32 // classes, where there are any
+	start  []int   // of each image, and the end
+}
+
+// boxes decodes the candidates of image i with their deltas, four each, and clips
+// them to the image. Those of minSize px or less are left out. They belong to the
+// groups of their class, or else of their level.
+func (c candidates) boxes(i int, im Image, anchors []box.Box, deltas []float32, coder box.Coder, minSize float32) (*decoded, error) {
+	lo, hi := c.start[i], c.start[i+1]
+	groups := c.levels
+	if c.labels != nil {
+		groups = c.labels
+	}
+	d := newDecoded(hi-lo, minSize)
+	for k := lo; k < hi; k++ {
+		anchor := anchors[int(c.index[k])-i*len(anchors)]
+		b := coder.Decode(anchor, box.Delta(deltas[4*k:4*k+4]))
+		if !finite(b) {
+			return nil, fmt.Errorf("image %d, level %d: a box of %v is %w", i, c.levels[k], b, nn.ErrNotFinite)
+		}
+		d.add(box.Clip(b, float32(im.W), float32(im.H)), c.scores[k], groups[k])
+	}
+	return d, nil
 }
 
 // proposals turns the RPN's outputs into the boxes that the head looks at, for
 // each image from the best down, within its w by h px: mmdet's RPNHead. They
 // carry no gradient.
-func (r *rpn) proposals(p *nn.Pass, out rpnOutput, images []Image, c ProposalConfig) ([][]box.Box, error) {
+func (r *rpn) proposals(p *nn.Pass, out anchorOutput, images []Image, c ProposalConfig) ([][]box.Box, error) {
 	logits, err := out.logits.Floats()
 	if err != nil {
 		return nil, fmt.Errorf("rpn objectness: %w", err)
@@ -34,16 +56,9 @@ func (r *rpn) proposals(p *nn.Pass, out rpnOutput, images []Image, c ProposalCon
 	}
 	proposals := make([][]box.Box, len(images))
 	for i, im := range images {
-		lo, hi := best.start[i], best.start[i+1]
-		first := i * len(out.anchors.Boxes)
-		d := newDecoded(hi-lo, float32(c.MinSize))
-		for k := lo; k < hi; k++ {
-			anchor := out.anchors.Boxes[int(best.index[k])-first]
-			b := rpnCoder.Decode(anchor, box.Delta(deltas[4*k:4*k+4]))
-			if !finite(b) {
-				return nil, fmt.Errorf("rpn deltas: image %d, level %d: a box of %v is %w", i, best.levels[k], b, nn.ErrNotFinite)
-			}
-			d.add(box.Clip(b, float32(im.W), float32(im.H)), best.scores[k], best.levels[k])
+		d, err := best.boxes(i, im, out.anchors.Boxes, deltas, rpnCoder, float32(c.MinSize))
+		if err != nil {
+			return nil, fmt.Errorf("rpn deltas: %w", err)
 		}
 		kept, err := box.BatchedNMS(d.boxes, d.scores, d.groups, c.NMSIoU, c.Max)
 		if err != nil {

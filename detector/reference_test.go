@@ -84,7 +84,7 @@ func TestRPNAgainstReference(t *testing.T) {
 	defer st.Free()
 	sizes := []box.Size{{H: 8, W: 12}, {H: 4, W: 6}, {H: 2, W: 3}}
 	for _, c := range ref.Cases {
-		cfg := DefaultConfig(3).RPN
+		cfg := DefaultFasterRCNN(3).RPN
 		cfg.Scales = []float64{4}
 		cfg.Loss.Beta = c.Beta
 		cfg.Sample = SampleConfig{Num: 1 << 20, PosFraction: 1} // all of them
@@ -99,7 +99,7 @@ func TestRPNAgainstReference(t *testing.T) {
 		run(t, func(s *tensor.Scope) error {
 			p := &nn.Pass{Scope: s, Mode: nn.Train}
 			n := int64(len(ref.Images) * len(anchors.Boxes))
-			out := rpnOutput{logits: filled(s, "rpn.logits", 4, n), deltas: filled(s, "rpn.deltas", 0.8, n, 4), sizes: sizes, anchors: anchors}
+			out := anchorOutput{logits: filled(s, "rpn.logits", 4, n), deltas: filled(s, "rpn.deltas", 0.8, n, 4), sizes: sizes, anchors: anchors}
 			trained(t, out.logits, out.deltas)
 			targets, err := r.targets(out, images(ref.Images), testRNG(1))
 			if err != nil {
@@ -143,7 +143,7 @@ func TestRoILossAgainstReference(t *testing.T) {
 	st := nn.NewStore(tensor.CPU, 1)
 	defer st.Free()
 	for _, c := range ref.Cases {
-		cfg := DefaultConfig(3).RoI
+		cfg := DefaultFasterRCNN(3).RoI
 		cfg.Loss.Beta, cfg.FinestScale, cfg.FC, cfg.Convs = c.Beta, 15, []int{4}, 0
 		cfg.Sample = SampleConfig{Num: 1 << 20, PosFraction: 1} // all of them
 		h := newRoIHead(st.Root().At("beta%v", c.Beta), cfg, 3, 4, []int{8, 16, 32}, 0)
@@ -218,7 +218,7 @@ func TestDetectionsAgainstReference(t *testing.T) {
 	readReference(t, "detections", &ref)
 	st := nn.NewStore(tensor.CPU, 1)
 	defer st.Free()
-	cfg := DefaultConfig(3).RoI
+	cfg := DefaultFasterRCNN(3).RoI
 	cfg.Convs, cfg.FC = 0, []int{4}
 	for _, c := range ref.Cases {
 		t.Run(c.Name, func(t *testing.T) {

@@ -40,8 +40,9 @@ func newRoIHead(p nn.Path, c RoIConfig, classes, in int, strides []int, bnMoment
 		bnMomentum = 0
 	}
 	for i := range c.Convs {
-		h.convs = append(h.convs, newConvNorm(p.At("shared_convs.%d", i), in, c.ConvChannels, 3,
-			kaimingFanOut(c.ConvChannels, 3), bnMomentum))
+		h.convs = append(h.convs, newConvNorm(p.At("shared_convs.%d", i), nn.ConvSpec{
+			In: in, Out: c.ConvChannels, Kernel: 3, Init: kaimingFanOut(c.ConvChannels, 3),
+		}, bnMomentum))
 		in = c.ConvChannels
 	}
 	in *= c.Pool * c.Pool

@@ -27,9 +27,11 @@ const rpnStd = 0.01
 var rpnCoder = box.Coder{Stds: [4]float32{1, 1, 1, 1}}
 
 func newRPN(p nn.Path, c RPNConfig, in int, strides []int, padTo int) (*rpn, error) {
-	anchors, err := newAnchorCache(strides, c)
+	anchors, err := newAnchorCache(box.AnchorConfig{
+		Strides: strides, Scales: toFloat32(c.Scales), Ratios: toFloat32(c.Ratios),
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("rpn: %w", err)
 	}
 	spec := func(in, out, kernel int) nn.ConvSpec {
 		return nn.ConvSpec{In: in, Out: out, Kernel: kernel, Bias: true, Init: nn.Normal(rpnStd)}
@@ -43,44 +45,27 @@ func newRPN(p nn.Path, c RPNConfig, in int, strides []int, padTo int) (*rpn, err
 	}, nil
 }
 
-// rpnOutput is what the RPN says of every anchor of a batch. Anchors run over
-// levels, rows, columns and the anchors of a place.
-type rpnOutput struct {
-	logits *tensor.Tensor // [n * anchors]
-	deltas *tensor.Tensor // [n * anchors, 4]
-	sizes  []box.Size     // of the levels
-	// anchors are those of one image; all of a batch share them.
-	anchors *box.Anchors
-}
-
 // forward runs the RPN over the pyramid's levels [n, c, h_i, w_i].
-func (r *rpn) forward(p *nn.Pass, levels []*tensor.Tensor) rpnOutput {
+func (r *rpn) forward(p *nn.Pass, levels []*tensor.Tensor) anchorOutput {
 	defer p.Layer("rpn")()
-	var out rpnOutput
 	flat := inner(p, func(p *nn.Pass) []*tensor.Tensor {
-		n := levels[0].Dim(0)
 		logits := make([]*tensor.Tensor, len(levels))
 		deltas := make([]*tensor.Tensor, len(levels))
 		for i, x := range levels {
 			done := p.Layer(fmt.Sprintf("level %d", i))
 			h := relu(p, r.conv.Forward(p, x))
-			logits[i] = p.Reshape(p.Permute(r.class.Forward(p, h), 0, 2, 3, 1), n, -1)
-			deltas[i] = p.Reshape(p.Permute(r.box.Forward(p, h), 0, 2, 3, 1), n, -1, 4)
+			logits[i] = byAnchor(p, r.class.Forward(p, h), 1)
+			deltas[i] = byAnchor(p, r.box.Forward(p, h), 4)
 			p.Free(h)
 			done()
 		}
 		return []*tensor.Tensor{p.Reshape(p.Cat(logits, 1), -1), p.Reshape(p.Cat(deltas, 1), -1, 4)}
 	})
 	if p.Err() != nil {
-		return out
+		return anchorOutput{}
 	}
-	out.logits, out.deltas = flat[0], flat[1]
-	for _, x := range levels {
-		out.sizes = append(out.sizes, box.Size{H: int(x.Dim(2)), W: int(x.Dim(3))})
-	}
-	anchors, err := r.anchors.at(out.sizes)
+	out, err := anchorOutput{logits: flat[0], deltas: flat[1]}.over(levels, r.anchors)
 	p.Fail(err)
-	out.anchors = anchors
 	return out
 }
 

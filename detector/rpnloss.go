@@ -5,7 +5,6 @@ import (
 
 	"detnas/core/nn"
 	"detnas/core/tensor"
-	"detnas/detector/box"
 )
 
 // rpnTargets are the sampled anchors of a batch and what they should become.
@@ -20,14 +19,14 @@ type rpnTargets struct {
 }
 
 // targets assigns and samples the anchors of every image.
-func (r *rpn) targets(out rpnOutput, images []Image, rng RNG) (rpnTargets, error) {
+func (r *rpn) targets(out anchorOutput, images []Image, rng RNG) (rpnTargets, error) {
 	var t rpnTargets
 	sampler := r.cfg.Sample.sampler()
 	count := len(out.anchors.Boxes)
 	for i, im := range images {
-		valid, err := r.valid(out.sizes, im)
+		valid, err := r.anchors.valid(out.sizes, im, r.padTo)
 		if err != nil {
-			return t, err
+			return t, fmt.Errorf("rpn: %w", err)
 		}
 		assigned := r.matcher.Match(&r.buffers, out.anchors.Boxes, im.Boxes, im.Ignore, valid)
 		pos, neg := sampler.Sample(rng(i, "rpn"), assigned)
@@ -45,23 +44,8 @@ func (r *rpn) targets(out rpnOutput, images []Image, rng RNG) (rpnTargets, error
 	return t, nil
 }
 
-// valid marks the anchors that lie on the image and its own padding, or is nil
-// when all do: mmdet's valid_flags by pad_shape, with allowed_border -1.
-func (r *rpn) valid(sizes []box.Size, im Image) ([]bool, error) {
-	w, h := roundUp(im.W, r.padTo), roundUp(im.H, r.padTo)
-	stride := r.anchors.strides[0]
-	if sizes[0].W*stride <= w && sizes[0].H*stride <= h {
-		return nil, nil
-	}
-	valid, err := r.anchors.generator.Valid(sizes, w, h)
-	if err != nil {
-		return nil, fmt.Errorf("rpn: %w", err)
-	}
-	return valid, nil
-}
-
 // loss returns the losses of objectness and boxes, weighted.
-func (r *rpn) loss(p *nn.Pass, out rpnOutput, t rpnTargets) (class, boxes *tensor.Tensor) {
+func (r *rpn) loss(p *nn.Pass, out anchorOutput, t rpnTargets) (class, boxes *tensor.Tensor) {
 	defer p.Layer("rpn loss")()
 	losses := inner(p, func(p *nn.Pass) []*tensor.Tensor {
 		dev := out.logits.Device()
@@ -78,5 +62,3 @@ func (r *rpn) loss(p *nn.Pass, out rpnOutput, t rpnTargets) (class, boxes *tenso
 	})
 	return losses[0], losses[1]
 }
-
-func roundUp(v, to int) int { return (v + to - 1) / to * to }

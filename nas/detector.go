@@ -5,26 +5,40 @@ import (
 	"fmt"
 )
 
-// DetectorSpec describes the Faster R-CNN with FPN around a backbone, as far as
-// its cost depends on it.
+// The kinds of detector.
+const (
+	KindFasterRCNN = "faster-rcnn"
+	KindRetinaNet  = "retinanet"
+)
+
+// DetectorSpec describes the detector with FPN around a backbone, as far as its
+// cost depends on it.
 type DetectorSpec struct {
-	Input Size // of the padded image; 1333x800 pads to 1344x800
+	Kind  string // KindFasterRCNN where it is empty
+	Input Size   // of the padded image; 1333x800 pads to 1344x800
 
 	NeckChannels int  // output channels of every FPN level
-	Levels       int  // FPN levels; those beyond the stages are pooled from the last
+	First        int  // stage of the finest FPN level, 0 for C2
+	Levels       int  // FPN levels; see the kinds for those beyond the stages
 	NeckNorm     bool // BatchNorm in place of biases in the FPN
 
-	RPNChannels int // output channels of the RPN's 3x3 convolution
-	Anchors     int // anchors at each location
+	Anchors int // at each location
+	Classes int // of objects, background not counted
 
-	Classes  int  // object classes, background not counted
-	RoISize  int  // side of the pooled feature map
-	RoIConvs int  // 3x3 convolutions with ReLU in the box head
-	RoIWidth int  // their output channels
-	HeadNorm bool // BatchNorm in place of biases in those convolutions
-	FCs      int  // shared fully connected layers with ReLU, at least one
-	FCWidth  int  // their outputs
-	RoIs     int  // regions that the box head sees in an image
+	// Of Faster R-CNN, whose levels beyond the stages are pooled from the last.
+	RPNChannels int  // output channels of the RPN's 3x3 convolution
+	RoISize     int  // side of the pooled feature map
+	RoIConvs    int  // 3x3 convolutions with ReLU in the box head
+	RoIWidth    int  // their output channels
+	HeadNorm    bool // BatchNorm in place of biases in those convolutions
+	FCs         int  // shared fully connected layers with ReLU, at least one
+	FCWidth     int  // their outputs
+	RoIs        int  // regions that the box head sees in an image
+
+	// Of RetinaNet, whose levels beyond the stages are 3x3 convolutions.
+	ExtraOnOutput bool // the first of those sees the last FPN level (P5), not the last stage (C5)
+	TowerConvs    int  // 3x3 convolutions with ReLU in each of the head's two towers
+	TowerWidth    int  // their output channels
 }
 
 // COCODetector returns the detector of the published DetNAS configs for COCO:
@@ -39,11 +53,21 @@ func COCODetector() DetectorSpec {
 	}
 }
 
+// COCORetinaNet returns the RetinaNet of MMRazor's config for COCO, on a padded
+// 1333x800 image: mmdet's on C3 to C5, with norm in the FPN.
+func COCORetinaNet() DetectorSpec {
+	return DetectorSpec{
+		Kind: KindRetinaNet, Input: Size{H: 1344, W: 800},
+		NeckChannels: 256, First: 1, Levels: 5, NeckNorm: true,
+		Anchors: 9, Classes: 80, TowerConvs: 4, TowerWidth: 256,
+	}
+}
+
 // DetectorCost is the cost of a detector for one image, by part.
 //
 // It counts the modules that mmcv's counter sees. The ReLU in the RPN, the
 // pooling of the extra FPN levels, upsampling and RoIAlign are functions in
-// mmdet, not modules, and are left out there and here.
+// mmdet, not modules, and are left out there and here. RetinaNet has no RPN.
 type DetectorCost struct {
 	Backbone, Neck, RPN, Head Cost
 }
@@ -59,9 +83,29 @@ func (d DetectorSpec) Check() error {
 		d.Input.Check(),
 		checkRange("neck channels", d.NeckChannels, maxWidth),
 		checkRange("levels", d.Levels, 16),
-		checkRange("rpn channels", d.RPNChannels, maxWidth),
 		checkRange("anchors", d.Anchors, 1000),
 		checkRange("classes", d.Classes, 1<<16),
+	}
+	switch d.Kind {
+	case KindFasterRCNN, "":
+		errs = append(errs, d.checkFasterRCNN())
+	case KindRetinaNet:
+		errs = append(errs, checkRange("tower convs", d.TowerConvs+1, 64))
+		if d.TowerConvs > 0 {
+			errs = append(errs, checkRange("tower width", d.TowerWidth, maxWidth))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("%q is no kind of detector; use %s or %s", d.Kind, KindFasterRCNN, KindRetinaNet))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("counting the detector: %w", err)
+	}
+	return nil
+}
+
+func (d DetectorSpec) checkFasterRCNN() error {
+	errs := []error{
+		checkRange("rpn channels", d.RPNChannels, maxWidth),
 		checkRange("roi size", d.RoISize, 256),
 		checkRange("roi convs", d.RoIConvs+1, 64),
 		checkRange("fully connected layers", d.FCs, 64),
@@ -71,10 +115,7 @@ func (d DetectorSpec) Check() error {
 	if d.RoIConvs > 0 {
 		errs = append(errs, checkRange("roi width", d.RoIWidth, maxWidth))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("counting the detector: %w", err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // DetectorCost returns the cost of the detector with a subnet as its backbone.
@@ -100,15 +141,23 @@ func (s Space) detectorAround(body Cost, d DetectorSpec) (DetectorCost, error) {
 	if err := d.Check(); err != nil {
 		return DetectorCost{}, err
 	}
-	if d.Levels < len(s.Widths) {
-		return DetectorCost{}, fmt.Errorf("counting the detector: %d levels for %d stages; use at least one level a stage", d.Levels, len(s.Widths))
+	if d.First < 0 || d.First >= len(s.Widths) {
+		return DetectorCost{}, fmt.Errorf("counting the detector: the finest level comes from stage %d of %d", d.First, len(s.Widths))
 	}
-	sizes := s.stageSizes(d.Input)
-	neck := d.neckCost(s.Widths, sizes)
+	widths, sizes := s.Widths[d.First:], s.stageSizes(d.Input)[d.First:]
+	if d.Levels < len(widths) {
+		return DetectorCost{}, fmt.Errorf("counting the detector: %d levels for %d stages; use at least one level a stage", d.Levels, len(widths))
+	}
 	for len(sizes) < d.Levels {
 		sizes = append(sizes, sizes[len(sizes)-1].down(2))
 	}
-	return DetectorCost{Backbone: body, Neck: neck, RPN: d.rpnCost(sizes), Head: d.headCost()}, nil
+	out := DetectorCost{Backbone: body, Neck: d.neckCost(widths, sizes)}
+	if d.Kind == KindRetinaNet {
+		out.Neck, out.Head = out.Neck.Plus(d.extraCost(widths, sizes)), d.towersCost(sizes)
+		return out, nil
+	}
+	out.RPN, out.Head = d.rpnCost(sizes), d.headCost()
+	return out, nil
 }
 
 // neckCost counts a 1x1 lateral and a 3x3 output convolution for each stage.
@@ -119,6 +168,42 @@ func (d DetectorSpec) neckCost(widths []int, sizes []Size) Cost {
 		n.normOrBias(d.NeckChannels, sizes[i], d.NeckNorm)
 		n.conv(d.NeckChannels, d.NeckChannels, 3, 1, sizes[i])
 		n.normOrBias(d.NeckChannels, sizes[i], d.NeckNorm)
+	}
+	return n
+}
+
+// extraCost counts a 3x3 convolution for each level beyond the stages.
+func (d DetectorSpec) extraCost(widths []int, sizes []Size) Cost {
+	var n Cost
+	in := d.NeckChannels
+	if !d.ExtraOnOutput {
+		in = widths[len(widths)-1]
+	}
+	for _, size := range sizes[len(widths):] {
+		n.conv(in, d.NeckChannels, 3, 1, size)
+		n.normOrBias(d.NeckChannels, size, d.NeckNorm)
+		in = d.NeckChannels
+	}
+	return n
+}
+
+// towersCost counts RetinaNet's head, whose weights all levels share: a score for
+// each class and a box, of each anchor.
+func (d DetectorSpec) towersCost(sizes []Size) Cost {
+	var n Cost
+	for _, size := range sizes {
+		var level Cost
+		for _, outputs := range []int{d.Classes, 4} {
+			in := d.NeckChannels
+			for range d.TowerConvs {
+				level.convBias(in, d.TowerWidth, 3, size)
+				level.relu(d.TowerWidth, size)
+				in = d.TowerWidth
+			}
+			level.convBias(in, outputs*d.Anchors, 3, size)
+		}
+		n = n.Plus(level)
+		n.Params = level.Params
 	}
 	return n
 }

@@ -70,6 +70,48 @@ func TestDetectorWithoutNorms(t *testing.T) {
 	}
 }
 
+// detectron2's tests have 37,915,572 parameters for a RetinaNet on ResNet-50,
+// 31,452,352 of them before the head, and those of the ResNet's convolutions are
+// 23,454,912. It makes P6 from C5.
+func TestRetinaNetCost(t *testing.T) {
+	s := preset(t, "300m", LayoutMMRazor)
+	s.Widths = []int{256, 512, 1024, 2048}
+	spec := COCORetinaNet()
+	spec.NeckNorm = false
+	d, err := s.SupernetDetectorCost(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Neck.Params != 31_452_352-23_454_912 || d.Head.Params != 37_915_572-31_452_352 || d.RPN != (Cost{}) {
+		t.Errorf("neck %d and head %d parameters, rpn %+v", d.Neck.Params, d.Head.Params, d.RPN)
+	}
+}
+
+func TestSmallRetinaNetCost(t *testing.T) {
+	s := Space{Name: "one", Stem: 2, Widths: []int{4, 8, 10}, Depths: []int{1, 1, 1}, Choices: AllChoices(), Last: 3, Classes: 2, Layout: LayoutMMRazor}
+	spec := DetectorSpec{
+		Kind: KindRetinaNet, Input: Square(64), NeckChannels: 6, First: 1, Levels: 4, NeckNorm: true,
+		Anchors: 2, Classes: 3, TowerConvs: 1, TowerWidth: 5,
+	}
+	// Levels are 8x8 and 4x4, and by convolution 2x2 and 1x1.
+	perCell := int64(2*(6*5*9+5) + 5*6*9 + 6 + 5*8*9 + 8)
+	head := Cost{Params: perCell, Conv: (64 + 16 + 4 + 1) * perCell, ReLU: (64 + 16 + 4 + 1) * 10}
+	for onOutput, first := range map[bool]int64{false: 10 * 6 * 9, true: 6 * 6 * 9} {
+		spec.ExtraOnOutput = onOutput
+		d, err := s.DetectorCost(Subnet{0, 0, 0}, spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		neck := Cost{
+			Params: (48 + 324 + 60 + 324) + first + 324 + 6*12, Conv: 64*(48+324) + 16*(60+324) + 4*first + 324,
+			BN: 2*6*(64+16) + 6*(4+1),
+		}
+		if d.Neck != neck || d.Head != head {
+			t.Errorf("on output %v: neck %+v\nwant %+v\nhead %+v\nwant %+v", onOutput, d.Neck, neck, d.Head, head)
+		}
+	}
+}
+
 func TestDetectorErrors(t *testing.T) {
 	s := preset(t, "300m", LayoutMMRazor)
 	for want, change := range map[string]func(*DetectorSpec){
@@ -77,6 +119,9 @@ func TestDetectorErrors(t *testing.T) {
 		"fully connected layers is 0": func(d *DetectorSpec) { d.FCs = 0 },
 		"roi width is 0":              func(d *DetectorSpec) { d.RoIWidth = 0 },
 		"input size":                  func(d *DetectorSpec) { d.Input.W = 0 },
+		"no kind of detector":         func(d *DetectorSpec) { d.Kind = "yolo" },
+		"from stage 4 of 4":           func(d *DetectorSpec) { d.First = 4 },
+		"tower width is 0":            func(d *DetectorSpec) { *d = COCORetinaNet(); d.TowerWidth = 0 },
 	} {
 		spec := COCODetector()
 		change(&spec)

@@ -17,6 +17,7 @@ import torchvision
 from torchvision.models.detection import _utils as det
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.retinanet import _default_anchorgen
 from torchvision.ops import batched_nms, box_iou, nms
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "detector" / "box" / "testdata"
@@ -102,6 +103,14 @@ def anchor_cases():
         yield {"sizes": sizes, "ratios": ratios, "grids": grids, "strides": strides, "anchors": out}
 
 
+def retina_anchors():
+    """RetinaNet's nine anchors of the first place of each level: torchvision cuts
+    their sizes to whole pixels, level by level, before it rounds the corners."""
+    gen = _default_anchorgen()
+    for stride, sizes, ratios, cell in zip((8, 16, 32, 64, 128), gen.sizes, gen.aspect_ratios, gen.cell_anchors):
+        yield {"sizes": [sizes], "ratios": ratios, "grids": [[1, 1]], "strides": [stride], "anchors": cell}
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -109,7 +118,7 @@ def main():
     write("nms", list(nms_cases(np.random.default_rng(2))))
     write("coder", list(coder_cases(np.random.default_rng(3))))
     write("matcher", list(matcher_cases(np.random.default_rng(4))))
-    write("anchors", list(anchor_cases()))
+    write("anchors", list(anchor_cases()) + list(retina_anchors()))
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ func newDetect(b dataset.DetBatch) (*detect, error) {
 		if err != nil {
 			return err
 		}
-		w.task.Net, err = detector.New(root, backbone, light())
+		w.task.Net, err = detector.NewFasterRCNN(root, backbone, light())
 		return err
 	})
 	return w, err
@@ -151,8 +151,8 @@ func (w detectEval) step() (float64, error) {
 // light is the light model: a pyramid of 128 channels on three levels, 64
 // sampled boxes an image, two layers of 256, 500 proposals a level and 300 an
 // image; for the rest torchvision's defaults.
-func light() detector.Config {
-	c := detector.DefaultConfig(objects)
+func light() detector.FasterRCNNConfig {
+	c := detector.DefaultFasterRCNN(objects)
 	c.Neck = detector.NeckConfig{Channels: 128, Levels: []int{1, 2, 3}, NumOuts: 3}
 	c.RPN.Channels = 128
 	c.RPN.Train = detector.ProposalConfig{PerLevel: 500, Max: 300, NMSIoU: 0.7}

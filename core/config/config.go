@@ -324,6 +324,12 @@ const (
 	InitPredecessor = "predecessor"
 	InitScratch     = "scratch"
 
+	KindFasterRCNN = "faster-rcnn"
+	KindRetinaNet  = "retinanet"
+
+	ExtraInput  = "input"
+	ExtraOutput = "output"
+
 	NormBN   = "bn"
 	NormNone = "none"
 

@@ -2,7 +2,7 @@ package config
 
 // Defaults is a config in which every key that has a usual value has it: the
 // recipe of MMRazor v0.1's DetNAS (spec parts 3 and 4) with mmdetection's
-// Faster R-CNN. Paths are empty and the four training steps have no length.
+// Faster R-CNN, and beside it mmdetection's RetinaNet. Paths are empty and the four training steps have no length.
 func Defaults() *Config {
 	return &Config{
 		Device: "auto",
@@ -46,7 +46,7 @@ func AllChoices() []string { return []string{"3x3", "5x5", "7x7", "xception"} }
 
 func defaultDetector() Detector {
 	return Detector{
-		Kind: "faster-rcnn",
+		Kind: KindFasterRCNN,
 		Neck: Neck{Channels: 256, Levels: []string{"C2", "C3", "C4", "C5"}, NumOuts: 5, Norm: NormBN},
 		RPN: RPN{
 			Channels: 256, Scales: []float64{8}, Ratios: []float64{0.5, 1, 2},
@@ -59,8 +59,24 @@ func defaultDetector() Detector {
 			PosIoU: 0.5, NegIoU: 0.5, Samples: 512, PosFraction: 0.25,
 			Stds: []float64{0.1, 0.1, 0.2, 0.2}, BoxLoss: defaultBoxLoss(),
 		},
+		Retina: Retina{
+			Extra: ExtraInput, Convs: 4, Channels: 256,
+			OctaveBase: 4, ScalesPerOctave: 3, Ratios: []float64{0.5, 1, 2},
+			PosIoU: 0.5, NegIoU: 0.4, MinPosIoU: 0, Prior: 0.01, Alpha: 0.25, Gamma: 2,
+			Stds: []float64{1, 1, 1, 1}, NMSPre: 1000, BoxLoss: defaultBoxLoss(),
+		},
 		Test: BoxTest{ScoreThr: 0.05, NMSIoU: 0.5, MaxPerImage: 100},
 	}
+}
+
+// defaultsFor are the defaults beside what a text says: RetinaNet's pyramid has no
+// P2, and two levels above P5.
+func defaultsFor(tree map[string]any) *Config {
+	c := Defaults()
+	if d, ok := tree["detector"].(map[string]any); ok && d["kind"] == KindRetinaNet {
+		c.Detector.Neck.Levels, c.Detector.Neck.NumOuts = []string{"C3", "C4", "C5"}, 5
+	}
+	return c
 }
 
 func defaultBoxLoss() BoxLoss {

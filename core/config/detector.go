@@ -1,14 +1,28 @@
 package config
 
 // Detector is the detector around the backbone. Its defaults are those of
-// mmdetection's Faster R-CNN as DetNAS uses it (spec part 3.2).
+// mmdetection as DetNAS uses it (spec part 3.2).
 type Detector struct {
-	// Kind is "faster-rcnn".
-	Kind string  `toml:"kind"`
-	Neck Neck    `toml:"neck"`
-	RPN  RPN     `toml:"rpn"`
-	RoI  RoI     `toml:"roi"`
-	Test BoxTest `toml:"test"`
+	// Kind is "faster-rcnn", which takes the tables rpn and roi, or "retinanet",
+	// which takes retina. A table that the kind does not take is checked and not
+	// used.
+	Kind   string  `toml:"kind"`
+	Neck   Neck    `toml:"neck"`
+	RPN    RPN     `toml:"rpn"`
+	RoI    RoI     `toml:"roi"`
+	Retina Retina  `toml:"retina"`
+	Test   BoxTest `toml:"test"`
+}
+
+// takes reports whether a kind of detector has a use for a table.
+func (d *Detector) takes(table string) bool {
+	switch table {
+	case "detector.rpn", "detector.roi":
+		return d.Kind == KindFasterRCNN
+	case "detector.retina":
+		return d.Kind == KindRetinaNet
+	}
+	return true
 }
 
 // Neck is the feature pyramid.
@@ -16,10 +30,11 @@ type Neck struct {
 	// Channels of every level.
 	Channels int `toml:"channels"`
 	// Levels are the stages it takes in, neighbours from fine to coarse: "C2",
-	// "C3", ...
+	// "C3", ...; "C2" to "C5" where it is left out, "C3" to "C5" for RetinaNet.
 	Levels []string `toml:"levels"`
-	// NumOuts is the levels it gives; those above len(Levels) are max-pooled
-	// with stride 2 from the coarsest and serve the RPN only.
+	// NumOuts is the levels it gives. Those above len(Levels) are max-pooled
+	// with stride 2 from the coarsest and serve the RPN only; RetinaNet has
+	// convolutions of stride 2 there.
 	NumOuts int `toml:"num_outs"`
 	// Norm follows each of its convolutions: "bn" or "none".
 	Norm string `toml:"norm"`
@@ -78,6 +93,38 @@ type RoI struct {
 	BoxLoss
 }
 
+// Retina is RetinaNet's head and the levels above those of the backbone.
+type Retina struct {
+	// Extra is where the first level above starts from: "input", the coarsest of
+	// the stages (C5), or "output", the coarsest of the pyramid's levels (P5).
+	Extra string `toml:"extra"`
+	// Convs 3x3 convolutions of Channels stand in each of the two towers.
+	Convs    int `toml:"convs"`
+	Channels int `toml:"channels"`
+	// OctaveBase times a level's stride is the side in px of its smallest anchors;
+	// ScalesPerOctave of them divide the octave to the next level's. Ratios are
+	// height over width.
+	OctaveBase      float64   `toml:"octave_base"`
+	ScalesPerOctave int       `toml:"scales_per_octave"`
+	Ratios          []float64 `toml:"ratios"`
+	// An anchor is positive from PosIoU on, negative below NegIoU; a box's best
+	// anchor is positive from MinPosIoU on.
+	PosIoU    float64 `toml:"pos_iou"`
+	NegIoU    float64 `toml:"neg_iou"`
+	MinPosIoU float64 `toml:"min_pos_iou"`
+	// Prior is the probability of every class that training starts from.
+	Prior float64 `toml:"prior"`
+	// Alpha weighs a class that is there in the focal loss, 1 - Alpha the others;
+	// Gamma is how much less counts what is right already.
+	Alpha float64 `toml:"alpha"`
+	Gamma float64 `toml:"gamma"`
+	// Stds scale the targets dx, dy, dw, dh.
+	Stds []float64 `toml:"stds"`
+	// NMSPre pairs of anchor and class a level go into the suppression.
+	NMSPre int `toml:"nms_pre"`
+	BoxLoss
+}
+
 // BoxLoss weighs and shapes the two losses of a head.
 type BoxLoss struct {
 	// ClsWeight and BoxWeight multiply the two losses.
@@ -88,7 +135,7 @@ type BoxLoss struct {
 	Beta float64 `toml:"beta"`
 }
 
-// BoxTest is what of the box head's output counts as a detection.
+// BoxTest is what of a head's output counts as a detection.
 type BoxTest struct {
 	// ScoreThr is the least score, NMSIoU the overlap from which the lower of two
 	// boxes of a class goes, MaxPerImage how many stay in an image.

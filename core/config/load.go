@@ -112,7 +112,7 @@ func build(src *source, sch schema, doc *document) (*Config, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	cfg := Defaults()
+	cfg := defaultsFor(doc.tree)
 	if err := doc.meta.PrimitiveDecode(doc.root, cfg); err != nil {
 		return nil, fmt.Errorf("reading config %s: %w", src.file, err)
 	}

@@ -42,7 +42,7 @@ func diff(a, b *Config) string {
 
 func TestPresetsRoundTrip(t *testing.T) {
 	names := Presets()
-	if want := []string{"demo", "detnas_frcnn_300m_coco", "small", "tiny"}; !cmp.Equal(names, want) {
+	if want := []string{"demo", "detnas_frcnn_300m_coco", "detnas_retinanet_300m_coco", "small", "tiny"}; !cmp.Equal(names, want) {
 		t.Fatalf("presets %v, want %v", names, want)
 	}
 	for _, name := range names {
@@ -92,7 +92,8 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		}
 		for key, typ := range newSchema() {
 			_, last := cutLast(key)
-			if typ == nil || given[key] || optional[last] || shapesOnly(key) && cfg.Data.Detection.Format == FormatCOCO {
+			table, _ := cutLast(key)
+			if typ == nil || given[key] || optional[last] || !cfg.Detector.takes(table) || shapesOnly(key) && cfg.Data.Detection.Format == FormatCOCO {
 				continue
 			}
 			t.Errorf("preset %s leaves out %s", name, key)
@@ -181,6 +182,11 @@ func TestProblems(t *testing.T) {
 		"subnet":            {"[search]\nsubnet = \"012\"\n", "f.toml:2: search.subnet: "},
 		"max below short":   {"[data.detection]\nmax = 700\n", "f.toml:2: data.detection.max: 700 is below the short side 800"},
 		"mean":              {"[data]\nmean = [1]\n", "f.toml:2: data.mean: has 1 values; write 3"},
+		"kind":              {"[detector]\nkind = \"retinnet\"\n", "f.toml:2: detector.kind: \"retinnet\" is not one of faster-rcnn, retinanet; did you mean \"retinanet\"?"},
+		"extra":             {"[detector.retina]\nextra = \"C5\"\n", "f.toml:2: detector.retina.extra: \"C5\" is not one of input, output"},
+		"prior":             {"[detector.retina]\n\nprior = 0.0\n", "f.toml:3: detector.retina.prior: 0 is out of range"},
+		"neg above pos":     {"[detector.retina]\nneg_iou = 0.6\n", "f.toml:2: detector.retina.neg_iou: 0.6 is out of range; write a value from 0 to 0.5"},
+		"unused is checked": {"[detector]\nkind = \"retinanet\"\n[detector.rpn]\nsamples = 0\n", "f.toml:4: detector.rpn.samples: 0 is out of range"},
 		"empty":             {"[detector.rpn]\nscales = []\n", "f.toml:2: detector.rpn.scales: is empty"},
 		"milestones":        {"[subnet-finetune]\niterations = 10\nmilestones = [0.9, 5]\n", "write them in rising order"},
 		"shared split":      {"[data.detection]\nguide = \"val\"\nval = \"x/a.json\"\n", "f.toml:3: data.detection.val: the search would be guided by the split of the final figures"},
@@ -282,6 +288,37 @@ func TestHash(t *testing.T) {
 			t.Errorf("%s has the hash of %s", set, seen[h])
 		}
 		seen[h] = set
+	}
+}
+
+// What the other kind of detector would be like does not bear on the result.
+func TestHashOfOneDetector(t *testing.T) {
+	for kind, other := range map[string][]string{
+		"faster-rcnn": {"detector.retina.convs=1"}, "retinanet": {"detector.rpn.channels=8", "detector.roi.fc=8"},
+	} {
+		kind = "detector.kind=" + kind
+		base := parse(t, minimal, kind).Hash()
+		if got := parse(t, minimal, append(other, kind)...).Hash(); got != base {
+			t.Errorf("%s: %v changed the hash", kind, other)
+		}
+		for _, set := range []string{"detector.retina.gamma=1.0", "detector.rpn.nms_iou=0.5"} {
+			uses := strings.Contains(set, "retina") == strings.Contains(kind, "retina")
+			if got := parse(t, minimal, kind, set).Hash(); (got != base) != uses {
+				t.Errorf("%s: %s changed the hash: %v", kind, set, !uses)
+			}
+		}
+	}
+}
+
+// A text that says only which detector it wants gets that detector's pyramid.
+func TestPyramidOfTheKind(t *testing.T) {
+	n := parse(t, minimal, "detector.kind=retinanet").Detector.Neck
+	if !cmp.Equal(n.Levels, []string{"C3", "C4", "C5"}) || n.NumOuts != 5 {
+		t.Errorf("RetinaNet on %v with %d levels", n.Levels, n.NumOuts)
+	}
+	n = parse(t, minimal+"[detector]\nkind = \"retinanet\"\nneck.levels = [\"C2\", \"C3\"]\nneck.num_outs = 3\n").Detector.Neck
+	if !cmp.Equal(n.Levels, []string{"C2", "C3"}) || n.NumOuts != 3 {
+		t.Errorf("%v and %d levels in place of those written", n.Levels, n.NumOuts)
 	}
 }
 

@@ -33,14 +33,15 @@ func (c *Config) Title() string {
 }
 
 // Hash is 16 hex digits over every value that bears on the result. Names,
-// devices, threads and how often something is logged or saved do not. Keys that
-// the schema was given later count when they differ from their default, so that
-// runs from before have the hash that they had.
+// devices, threads, the other kind of detector and how often something is logged
+// or saved do not. Keys that the schema was given later count when they differ from
+// their default, so that runs from before have the hash that they had.
 func (c *Config) Hash() string {
 	values, defaults := c.leaves(), Defaults().leaves()
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !incidental(key) && (!added(key) || !values[key].Equal(defaults[key])) {
+		table, _ := cutLast(key)
+		if !incidental(key) && c.Detector.takes(table) && (!added(key) || !values[key].Equal(defaults[key])) {
 			fmt.Fprintf(&b, "%s=%#v\n", key, values[key].Interface())
 		}
 	}

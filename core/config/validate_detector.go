@@ -3,10 +3,11 @@ package config
 import "fmt"
 
 func (v *validator) detector(d *Detector, stages int) {
-	v.oneOf("detector.kind", d.Kind, "faster-rcnn")
+	v.oneOf("detector.kind", d.Kind, KindFasterRCNN, KindRetinaNet)
 	v.neck(&d.Neck, stages)
 	v.rpn(&d.RPN)
 	v.roi(&d.RoI)
+	v.retina(&d.Retina)
 	within(v, "detector.test.score_thr", d.Test.ScoreThr, 0, 1)
 	within(v, "detector.test.nms_iou", d.Test.NMSIoU, 0, 1)
 	within(v, "detector.test.max_per_image", d.Test.MaxPerImage, 1, 1<<16)
@@ -73,6 +74,24 @@ func (v *validator) roi(r *RoI) {
 	v.sampling("detector.roi", r.Samples, r.PosFraction)
 	each(v, "detector.roi.stds", r.Stds, 4, 1e-4, 1e4)
 	v.boxLoss("detector.roi", &r.BoxLoss)
+}
+
+func (v *validator) retina(r *Retina) {
+	v.oneOf("detector.retina.extra", r.Extra, ExtraInput, ExtraOutput)
+	within(v, "detector.retina.convs", r.Convs, 0, 16)
+	within(v, "detector.retina.channels", r.Channels, 1, maxChannels)
+	within(v, "detector.retina.octave_base", r.OctaveBase, 0.1, 1024)
+	within(v, "detector.retina.scales_per_octave", r.ScalesPerOctave, 1, 16)
+	each(v, "detector.retina.ratios", r.Ratios, 0, 0.01, 100)
+	within(v, "detector.retina.pos_iou", r.PosIoU, 0, 1)
+	within(v, "detector.retina.neg_iou", r.NegIoU, 0, r.PosIoU)
+	within(v, "detector.retina.min_pos_iou", r.MinPosIoU, 0, 1)
+	within(v, "detector.retina.prior", r.Prior, 1e-6, 0.5)
+	within(v, "detector.retina.alpha", r.Alpha, 0, 1)
+	within(v, "detector.retina.gamma", r.Gamma, 0, 10)
+	each(v, "detector.retina.stds", r.Stds, 4, 1e-4, 1e4)
+	within(v, "detector.retina.nms_pre", r.NMSPre, 1, maxCount)
+	v.boxLoss("detector.retina", &r.BoxLoss)
 }
 
 func (v *validator) sampling(table string, samples int, fraction float64) {

@@ -80,12 +80,22 @@ func outcome(t *testing.T, r run.Result, runs, name string) (run.Result, map[str
 	return r, weights
 }
 
+// kinds are the detectors. What holds for one holds for the other.
+func kinds() []string { return []string{config.KindFasterRCNN, config.KindRetinaNet} }
+
 // TestSameSeedSameBits runs the five steps twice, once through and once stopped
 // in every step and resumed, and compares the results and all the weights.
 func TestSameSeedSameBits(t *testing.T) {
+	for _, kind := range kinds() {
+		t.Run(kind, func(t *testing.T) { sameSeedSameBits(t, "detector.kind="+kind) })
+	}
+}
+
+func sameSeedSameBits(t *testing.T, kind string) {
+	t.Helper()
 	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
 	all := Options{Version: "test", From: 1, To: 5}
-	once, err := do(t, ctx, tiny(t, images), runs, "once", all)
+	once, err := do(t, ctx, tiny(t, images, kind), runs, "once", all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +105,7 @@ func TestSameSeedSameBits(t *testing.T) {
 	}
 
 	t.Run("again", func(t *testing.T) {
-		again, err := do(t, ctx, tiny(t, images), runs, "again", all)
+		again, err := do(t, ctx, tiny(t, images, kind), runs, "again", all)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +134,7 @@ func TestSameSeedSameBits(t *testing.T) {
 					}
 				}
 			}
-			resumed, err = do(t, ctx, tiny(t, images), runs, "resumed", opts)
+			resumed, err = do(t, ctx, tiny(t, images, kind), runs, "resumed", opts)
 			stop(nil)
 			if err == nil {
 				break
@@ -139,7 +149,7 @@ func TestSameSeedSameBits(t *testing.T) {
 		compare(t, result, weights, resumed, runs, "resumed")
 	})
 	t.Run("another seed", func(t *testing.T) {
-		other, err := do(t, ctx, tiny(t, images+"2", "seed=5"), runs, "other", Options{From: 1, To: 1})
+		other, err := do(t, ctx, tiny(t, images+"2", kind, "seed=5"), runs, "other", Options{From: 1, To: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,10 +371,17 @@ func TestPickDevice(t *testing.T) {
 // The score of a candidate is the same whoever was scored before it, and scoring
 // leaves the supernet as it was.
 func TestScoresDoNotDependOnOrder(t *testing.T) {
+	for _, kind := range kinds() {
+		t.Run(kind, func(t *testing.T) { scoresDoNotDependOnOrder(t, "detector.kind="+kind) })
+	}
+}
+
+func scoresDoNotDependOnOrder(t *testing.T, kind string) {
+	t.Helper()
 	runtime.LockOSThread() // the grad mode belongs to the thread
 	defer runtime.UnlockOSThread()
 	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
-	cfg := tiny(t, images)
+	cfg := tiny(t, images, kind, "detector.test.score_thr=0") // RetinaNet is sure of nothing yet
 	if _, err := do(t, ctx, cfg, runs, "supernet", Options{From: 1, To: 2}); err != nil {
 		t.Fatal(err)
 	}
@@ -395,6 +412,9 @@ func TestScoresDoNotDependOnOrder(t *testing.T) {
 			score, _, err := e.score(ctx, d, sub, e.guide())
 			if err != nil {
 				t.Fatal(err)
+			}
+			if score == 0 {
+				t.Errorf("%s scores nothing, as any would", text)
 			}
 			if known, ok := scores[text]; ok && known != score {
 				t.Errorf("%s scores %v, and %v after others", text, known, score)

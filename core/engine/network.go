@@ -44,7 +44,7 @@ func (e *engine) newClassifier(step, classes int, sub nas.Subnet) (*classifier, 
 // detectorNet is a network of steps 2, 3 and 5 with the store that owns its tensors.
 type detectorNet struct {
 	store *nn.Store
-	net   *detector.FasterRCNN
+	net   detector.Detector
 	space nas.Space
 }
 
@@ -73,7 +73,7 @@ func (e *engine) newDetector(step, classes int, sub nas.Subnet) (*detectorNet, e
 		momentum = t.BNMomentum
 	}
 	backbone.SetBNMomentum(momentum)
-	net, err := detector.New(st.Root(), backbone, detectorConfig(e.cfg, momentum, classes))
+	net, err := aroundBackbone(st.Root(), backbone, e.cfg, momentum, classes)
 	if err != nil {
 		return fail(err)
 	}
@@ -150,41 +150,4 @@ func takeBackbone(st *nn.Store, arrays []nn.Array, from string) error {
 		}
 	}
 	return nil
-}
-
-// detectorConfig translates the config's detector for a number of classes.
-func detectorConfig(cfg *config.Config, bnMomentum float64, classes int) detector.Config {
-	c := &cfg.Detector
-	out := detector.DefaultConfig(classes)
-	out.PadTo, out.BNMomentum = cfg.Data.Detection.PadTo, bnMomentum
-	out.Neck = detector.NeckConfig{Channels: c.Neck.Channels, NumOuts: c.Neck.NumOuts, Norm: c.Neck.Norm == config.NormBN}
-	for _, level := range c.Neck.Levels {
-		var n int
-		if _, err := fmt.Sscanf(level, "C%d", &n); err == nil {
-			out.Neck.Levels = append(out.Neck.Levels, n-2)
-		}
-	}
-	out.RPN.Channels, out.RPN.Scales, out.RPN.Ratios = c.RPN.Channels, c.RPN.Scales, c.RPN.Ratios
-	out.RPN.Assign.PosIoU, out.RPN.Assign.NegIoU, out.RPN.Assign.MinPosIoU = c.RPN.PosIoU, c.RPN.NegIoU, c.RPN.MinPosIoU
-	out.RPN.Sample = detector.SampleConfig{Num: c.RPN.Samples, PosFraction: c.RPN.PosFraction}
-	out.RPN.Train = detector.ProposalConfig{PerLevel: c.RPN.NMSPreTrain, Max: c.RPN.MaxTrain, NMSIoU: c.RPN.NMSIoU}
-	out.RPN.Test = detector.ProposalConfig{PerLevel: c.RPN.NMSPreTest, Max: c.RPN.MaxTest, NMSIoU: c.RPN.NMSIoU}
-	out.RPN.Loss = lossConfig(c.RPN.BoxLoss)
-	out.RoI.Pool, out.RoI.SamplingRatio = c.RoI.Pool, c.RoI.SamplingRatio
-	out.RoI.Convs, out.RoI.ConvChannels, out.RoI.FC = c.RoI.Convs, c.RoI.ConvChannels, c.RoI.FC
-	out.RoI.Norm = c.RoI.Norm == config.NormBN
-	out.RoI.Assign.PosIoU, out.RoI.Assign.NegIoU = c.RoI.PosIoU, c.RoI.NegIoU
-	out.RoI.Sample = detector.SampleConfig{Num: c.RoI.Samples, PosFraction: c.RoI.PosFraction}
-	copy(out.RoI.Stds[:], c.RoI.Stds)
-	out.RoI.Loss = lossConfig(c.RoI.BoxLoss)
-	out.Test = detector.TestConfig{ScoreThr: c.Test.ScoreThr, NMSIoU: c.Test.NMSIoU, MaxPerImage: c.Test.MaxPerImage}
-	return out
-}
-
-func lossConfig(c config.BoxLoss) detector.LossConfig {
-	out := detector.LossConfig{ClassWeight: c.ClsWeight, BoxWeight: c.BoxWeight}
-	if c.Loss == config.LossSmoothL1 {
-		out.Beta = c.Beta
-	}
-	return out
 }

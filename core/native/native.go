@@ -213,6 +213,22 @@ func RoIAlign(features []Handle, scales []float64, rois []float32, level []int32
 	return out, err
 }
 
+// Focus shapes the focal loss.
+type Focus struct {
+	Alpha float64 // weight of a class that is there; 1-Alpha is that of the others
+	Gamma float64 // how much less what is right already counts
+	Plain bool    // use the form that any device can run
+}
+
+// FocalLoss is the sum of the sigmoid focal loss of logits [rows, classes] and
+// labels, int64 [rows]: a class, or -1 for none of them; a row below that is left
+// out.
+func FocalLoss(logits, labels Handle, f Focus) (Handle, error) {
+	var out unsafe.Pointer
+	err := failure(C.dn_focal_loss(&out, logits, labels, C.double(f.Alpha), C.double(f.Gamma), boolean(f.Plain)))
+	return out, err
+}
+
 func ints(dims []int64) *C.int64_t {
 	if len(dims) == 0 {
 		return nil

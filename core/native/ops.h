@@ -43,6 +43,8 @@ char *dn_sgd(void **params, void **momenta, const double *decay, int n,
 char *dn_roi_align(void **out, void **features, const double *scales, int levels,
                    const float *rois, const int32_t *roi_level, int64_t n,
                    int pooled, int sampling, int aligned, int by_gather);
+char *dn_focal_loss(void **out, void *logits, void *labels, double alpha,
+                    double gamma, int plain);
 
 #ifdef __cplusplus
 }

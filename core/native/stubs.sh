@@ -25,6 +25,7 @@ if [ ! -f "$dir/done" ]; then
 			-c) compiling=yes ;;
 			*torch_api.cpp) unit=torch_api ;;
 			*roi_align.cpp) unit=roi_align ;;
+			*focal_loss.cpp) unit=focal_loss ;;
 			*ops.cpp) unit=ops ;;
 			esac
 			[ "\$last" = -o ] && out=\$a

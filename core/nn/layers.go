@@ -40,7 +40,8 @@ type Conv2d struct {
 type ConvSpec struct {
 	In, Out, Kernel, Stride, Groups int
 	Bias                            bool
-	Init                            Init // of the weight
+	BiasValue                       float64 // that it starts from
+	Init                            Init    // of the weight
 }
 
 // NewConv2d makes a convolution whose weight is [out, in/groups, k, k].
@@ -53,7 +54,7 @@ func NewConv2d(p Path, c ConvSpec) *Conv2d {
 		},
 	}
 	if c.Bias {
-		l.Bias = p.Param("bias", false, Const(0), int64(c.Out))
+		l.Bias = p.Param("bias", false, Const(c.BiasValue), int64(c.Out))
 	}
 	return l
 }

@@ -1,6 +1,10 @@
 package tensor
 
-import "github.com/sugarme/gotch/libtch"
+import (
+	"github.com/sugarme/gotch/libtch"
+
+	"detnas/core/native"
+)
 
 // Reduction says how a loss is summed up (at::Reduction).
 type Reduction int64
@@ -53,4 +57,16 @@ func (s *Scope) SmoothL1(x, target *Tensor, r Reduction, beta float64) *Tensor {
 		libtch.AtgSmoothL1Loss(&c, x.c, target.c, int64(r), beta)
 	}
 	return s.made(op, c, x, target)
+}
+
+// FocalLoss is the sum of the sigmoid focal loss (Lin et al., 2017) of logits
+// [rows, classes] and labels, int64 [rows]: a class, -1 for none of them, or less
+// for a row that is left out.
+func (s *Scope) FocalLoss(logits, labels *Tensor, f native.Focus) *Tensor {
+	const op = "focal loss"
+	if !s.ready(op, logits, labels) {
+		return &Tensor{}
+	}
+	h, err := native.FocalLoss(logits.h(), labels.h(), f)
+	return s.adopt(op, h, err, logits, labels)
 }

@@ -324,6 +324,93 @@ func TestRoIAlignTwoWays(t *testing.T) {
 	}
 }
 
+// The focal loss has two forms as well. Its sum is the same to the bit on one
+// thread and on two.
+func TestFocalLossTwoWays(t *testing.T) {
+	const rows, classes = 3000, 7
+	x, labels := make([]float32, rows*classes), make([]int64, rows)
+	for i := range x {
+		x[i] = float32((i*7919)%1001)/25 - 20
+	}
+	for i := range labels {
+		labels[i] = int64(i*31%(classes+2)) - 2 // some left out, some of no class
+	}
+	for _, f := range []native.Focus{{Alpha: .25, Gamma: 2}, {Alpha: .6, Gamma: 1.5}, {Alpha: .5}} {
+		var losses, grads [3][]float32
+		for way := range 3 {
+			f.Plain = way == 1
+			err := OnThread(1+way/2, func() error {
+				return Run("test", func(s *Scope) error {
+					logits := s.FromFloats(x, CPU, rows, classes)
+					if err := logits.RequireGrad(true); err != nil {
+						return err
+					}
+					loss := s.FocalLoss(logits, s.FromInts(labels, CPU, rows), f)
+					s.Backward(s.Scale(loss, .5))
+					var err error
+					if losses[way], err = loss.Floats(); err != nil {
+						return err
+					}
+					grads[way], err = s.Grad(logits).Floats()
+					return err
+				})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := cmp.Diff(losses[0], losses[1], cmpopts.EquateApprox(1e-5, 0)); d != "" {
+			t.Errorf("%+v: values differ:\n%s", f, d)
+		}
+		if d := cmp.Diff(grads[0], grads[1], cmpopts.EquateApprox(1e-4, 1e-6)); d != "" {
+			t.Errorf("%+v: gradients differ:\n%s", f, d)
+		}
+		if !cmp.Equal(losses[0], losses[2]) || !cmp.Equal(grads[0], grads[2]) {
+			t.Errorf("%+v: one thread and two differ: %v and %v", f, losses[0], losses[2])
+		}
+	}
+}
+
+func TestFocalLossOfAFewLogits(t *testing.T) {
+	// Of the probability p of what is right: -alpha (1-p)^2 log p, and -0.75 for
+	// classes that are not there. sigmoid(0) is 0.5, sigmoid(log 3) 0.75.
+	log3 := float32(math.Log(3))
+	tests := []struct {
+		name   string
+		logits []float32
+		label  int64
+		want   float64
+	}{
+		{"undecided", []float32{0, 0}, 0, .25*.25*math.Ln2 + .75*.25*math.Ln2},
+		{"nothing there", []float32{-log3, log3}, -1, -.75 * (.0625*math.Log(.75) + .5625*math.Log(.25))},
+		{"left out", []float32{5, float32(math.NaN())}, -2, 0},
+		{"far off", []float32{-200, -200}, 1, .25 * 200},
+		{"certain", []float32{-200, 200}, 1, 0},
+	}
+	for _, c := range tests {
+		for _, plain := range []bool{false, true} {
+			run(t, func(s *Scope) error {
+				loss := s.FocalLoss(s.FromFloats(c.logits, CPU, 1, 2), s.FromInts([]int64{c.label}, CPU, 1),
+					native.Focus{Alpha: .25, Gamma: 2, Plain: plain})
+				got, err := loss.Item()
+				if !(math.Abs(got-c.want) <= 1e-6*math.Max(1, c.want)) {
+					t.Errorf("%s (plain %v): %v, want %v", c.name, plain, got, c.want)
+				}
+				return err
+			})
+		}
+	}
+	err := OnThread(1, func() error {
+		return Run("test", func(s *Scope) error {
+			s.FocalLoss(s.FromFloats(make([]float32, 6), CPU, 3, 2), s.FromInts([]int64{0}, CPU, 1), native.Focus{})
+			return nil
+		})
+	})
+	if err == nil || !strings.Contains(err.Error(), "focal loss of [3 2] [1]") {
+		t.Errorf("3 rows and 1 label: %v", err)
+	}
+}
+
 func TestBLASName(t *testing.T) {
 	for path, want := range map[string]struct {
 		name string

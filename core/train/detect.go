@@ -15,7 +15,7 @@ import (
 
 // Detect is the training of a detector, steps 2 and 5.
 type Detect struct {
-	Net    *detector.FasterRCNN
+	Net    detector.Detector
 	Data   *dataset.DetTrain
 	Path   PathAt
 	Seed   uint64 // root of the samplers' draws
@@ -28,7 +28,7 @@ func (d *Detect) Batch(ctx context.Context, iteration int64) (dataset.DetBatch, 
 	return d.Data.Batch(ctx, iteration)
 }
 
-// Loss is the sum of the RPN's and the box head's losses.
+// Loss is the sum of the detector's losses.
 func (d *Detect) Loss(p *nn.Pass, b dataset.DetBatch, iteration int64) (Losses, error) {
 	x := p.FromFloats(b.X, d.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 	l, err := d.Net.Loss(p, DetectorBatch(x, b), d.Path(iteration), Draws(d.Seed, d.Step, iteration))
@@ -38,17 +38,11 @@ func (d *Detect) Loss(p *nn.Pass, b dataset.DetBatch, iteration int64) (Losses, 
 	if err != nil {
 		return Losses{}, err
 	}
-	return Losses{
-		Total: l.Total,
-		Parts: []Part{
-			{Name: "loss_rpn_cls", T: l.RPNClass},
-			{Name: "loss_rpn_bbox", T: l.RPNBox},
-			{Name: "loss_cls", T: l.Class},
-			{Name: "loss_bbox", T: l.Box},
-		},
-		Others: map[string]float64{"acc": l.Accuracy},
-		Images: b.N,
-	}, nil
+	out := Losses{Total: l.Total, Others: l.Others, Images: b.N}
+	for _, part := range l.Parts {
+		out.Parts = append(out.Parts, Part(part))
+	}
+	return out, nil
 }
 
 // DetectorBatch hands a batch of the loader, whose pixels are x, to a detector.
