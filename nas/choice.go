@@ -42,7 +42,7 @@ func ParseChoice(text string) (Choice, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("%q is no choice; use one of 3x3, 5x5, 7x7, xception (or MMRazor's shuffle_3x3 and so on)", text)
+	return 0, fmt.Errorf("%s is no choice; use one of 3x3, 5x5, 7x7, xception (or MMRazor's shuffle_3x3 and so on)", abridge(text))
 }
 
 // Valid reports whether c is one of the four choices.

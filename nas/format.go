@@ -3,9 +3,10 @@ package nas
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
+
+	"detnas/core/input"
 )
 
 // Format is a way of writing a subnet down.
@@ -37,36 +38,23 @@ func ParseFormat(text string) (Format, error) {
 }
 
 // LoadSubnet reads the subnet that a user gave: the short form itself, or the
-// path of a file in any of the formats.
+// path of a file in any of the formats, of at most 256 KiB.
 func LoadSubnet(arg string, space Space) (Subnet, error) {
 	if isShort(arg) {
 		return ParseSubnet(arg, space)
 	}
-	data, err := readBounded(arg)
+	data, err := input.File(arg, maxSubnetBytes)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("subnet %s is neither a file nor a short form such as %s", abridge(arg), example(space))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the subnet %s: %w", arg, err)
+		return nil, fmt.Errorf("reading the subnet: %w", err)
 	}
 	s, _, err := Decode(data, space)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", arg, err)
+		return nil, fmt.Errorf("%s: %w", input.Line(arg), err)
 	}
 	return s, nil
-}
-
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSubnetBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading: %w", err)
-	}
-	return data, nil
 }
 
 // isShort reports whether text can only be meant as the short form.
@@ -76,7 +64,8 @@ func isShort(text string) bool {
 }
 
 // Decode reads a subnet from a file's content, telling by itself which format
-// it is. Errors name the line and the block.
+// it is. Errors name the line and the block. The content may have 256 KiB, of
+// which YAML makes 64 MiB in memory at most.
 func Decode(data []byte, space Space) (Subnet, Format, error) {
 	if len(data) > maxSubnetBytes {
 		return nil, "", fmt.Errorf("the file is larger than %d KiB, which no subnet is", maxSubnetBytes>>10)

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"detnas/core/input/inputtest"
 )
 
 var formats = []Format{FormatShort, FormatMMRazor01, FormatMMRazor10, FormatModules}
@@ -137,6 +140,10 @@ func TestDecodeErrors(t *testing.T) {
 		"an alias":         {"stage_0_block_0: &a {chosen: shuffle_3x3}\nstage_0_block_1: *a", []string{"line 2", "no plain name"}},
 		"huge":             {strings.Repeat("#\n", maxSubnetBytes), []string{"larger than 256 KiB"}},
 		"the short form":   {"1000-3032", []string{"2 stages"}},
+		"two documents":    {full + "---\na: b\n", []string{"goes on after the subnet"}},
+		"broken after it":  {full + "...\n[", []string{"goes on after the subnet"}},
+		"odd words":        {"\"a\\e[2J\": b", []string{`"a\x1b[2J" names no block`}},
+		"a long choice":    {"stage_0_block_0: " + strings.Repeat("x", 9000), []string{"xxx\"... is no choice"}},
 		"far out of range": {"stage_99999_block_0: {chosen: shuffle_3x3}", []string{"names no block"}},
 	} {
 		_, _, err := Decode([]byte(tc.text), space)
@@ -145,6 +152,7 @@ func TestDecodeErrors(t *testing.T) {
 				t.Errorf("%s: error %v; want %q in it", name, err, w)
 			}
 		}
+		inputtest.Clear(t, err)
 	}
 }
 
@@ -178,6 +186,21 @@ func TestLoadSubnet(t *testing.T) {
 	}
 }
 
+// TestSubnetsTakeBoundedMemory reads the largest files of what costs YAML most.
+func TestSubnetsTakeBoundedMemory(t *testing.T) {
+	space := preset(t, "300m", LayoutMMRazor)
+	for _, part := range []string{"a:\n#c\n", "- # c\n", "a: b # c\n", "[", "{a: ", "- - -\n", "? a\n", "&a [*a, ", "0-"} {
+		data := []byte(strings.Repeat(part, maxSubnetBytes/len(part)))
+		var err error
+		took := inputtest.Allocated(func() { _, _, err = Decode(data, space) })
+		inputtest.Clear(t, err)
+		if took > 64<<20 {
+			t.Errorf("%d bytes are allocated for %q", took, part)
+		}
+	}
+}
+
+// FuzzDecode wants a subnet that comes back from every format, or one clear error.
 func FuzzDecode(f *testing.F) {
 	space := Space{Name: "two", Stem: 8, Widths: []int{16, 32}, Depths: []int{1, 2}, Choices: AllChoices(), Last: 8, Classes: 2, Layout: LayoutMMRazor}
 	for _, format := range formats {
@@ -187,23 +210,30 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	for _, text := range []string{"", "modules: {a: &b [*b]}", "stage_0_block_0: {chosen: [[]]}", "? {a: b}\n: c\n", "<<: *x", "channels:\nmodules:"} {
+	for _, text := range []string{
+		"", "modules: {a: &b [*b]}", "stage_0_block_0: {chosen: [[]]}", "? {a: b}\n: c\n", "<<: *x", "channels:\nmodules:",
+		"modules: {stage_0_block_0: 3x3, stage_1_block_0: 3x3, stage_1_block_1: 3x3}\nchannels: {}\n---\n", "1-3\x00", "\xff\xfe1\x00", "\"\\e\\L\": b",
+		"a: &a [&b [*a, *b], *b]\nb: *a\n", "!!binary stage_0_block_0: !!int 3x3", "%YAML 1.2\n%TAG ! x\n--- &x\n",
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 4096 {
+		sub, found, err := Decode(data, space)
+		if err != nil {
+			inputtest.Clear(t, err)
 			return
 		}
-		sub, format, err := Decode(data, space)
-		if err != nil {
-			return
+		if err := sub.Check(space); err != nil || !slices.Contains(formats, found) {
+			t.Fatalf("%q was read as %v in the format %q, %v", data, sub, found, err)
 		}
-		again, err := Encode(sub, space, format)
-		if err != nil {
-			t.Fatalf("%q was read but cannot be written: %v", data, err)
-		}
-		if got, _, err := Decode(again, space); err != nil || got.Key() != sub.Key() {
-			t.Fatalf("%q comes back as %v, %v; want %v", data, got, err, sub)
+		for _, format := range formats {
+			again, err := Encode(sub, space, format)
+			if err != nil {
+				t.Fatalf("%q was read but cannot be written: %v", data, err)
+			}
+			if got, as, err := Decode(again, space); err != nil || got.Key() != sub.Key() || as != format {
+				t.Fatalf("%q comes back as %v in the format %s, %v; want %v in %s", data, got, as, err, sub, format)
+			}
 		}
 	})
 }

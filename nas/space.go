@@ -90,10 +90,15 @@ func (s Space) Validate() error {
 	}
 	errs = append(errs, s.checkStages()...)
 	errs = append(errs, s.checkChoices())
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("search space %s: %w", s.Name, err)
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 0 {
+		return nil
 	}
-	return nil
+	all := make([]string, len(errs))
+	for i, err := range errs {
+		all[i] = err.Error()
+	}
+	return fmt.Errorf("search space %s: %s", s.Name, strings.Join(all, "; "))
 }
 
 func checkRange(field string, value, most int) error {

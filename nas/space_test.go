@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"detnas/core/input/inputtest"
 )
 
 func preset(t testing.TB, name string, layout Layout) Space {
@@ -105,6 +107,9 @@ func TestValidate(t *testing.T) {
 			err := s.Validate()
 			if tc.want == nil && err != nil {
 				t.Fatal(err)
+			}
+			if tc.want != nil {
+				inputtest.Clear(t, err)
 			}
 			for _, w := range tc.want {
 				if err == nil || !strings.Contains(err.Error(), w) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"detnas/core/input/inputtest"
 	"detnas/core/seed"
 )
 
@@ -114,6 +115,7 @@ func FuzzParseSubnet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		sub, err := ParseSubnet(text, space)
 		if err != nil {
+			inputtest.Clear(t, err, "subnet")
 			return
 		}
 		if err := sub.Check(space); err != nil {

@@ -1,12 +1,16 @@
 package nas
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
+
+	"detnas/core/input"
 )
 
 // The two ways in which MMRazor names a block. A prefix such as
@@ -25,9 +29,10 @@ type yamlSubnet struct {
 }
 
 func decodeYAML(data []byte, space Space) (Subnet, Format, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, "", fmt.Errorf("reading the subnet as YAML: %w", err)
+	var doc, more yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return nil, "", fmt.Errorf("reading the subnet as YAML: %w", input.Plain(err))
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode || len(doc.Content[0].Content) == 0 {
 		return nil, "", fmt.Errorf("it holds no subnet; give the short form, such as %s, or one of MMRazor's YAML forms", example(space))
@@ -40,6 +45,9 @@ func decodeYAML(data []byte, space Space) (Subnet, Format, error) {
 	}
 	if err := y.complete(); err != nil {
 		return nil, "", err
+	}
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, "", errors.New("it goes on after the subnet; keep one document in the file")
 	}
 	return y.subnet, format, nil
 }

@@ -3,8 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
-	"github.com/BurntSushi/toml"
+	"detnas/core/input"
 )
 
 // Check lists everything wrong with a config's text, in the order of its lines;
@@ -28,13 +29,12 @@ func SetInText(text, key, literal string) (string, error) {
 	if _, err := parseDocument("config", text); err != nil {
 		return "", err
 	}
-	var doc map[string]any
-	if _, err := toml.Decode("v = "+literal, &doc); err != nil || len(doc) != 1 {
-		return "", fmt.Errorf("%s: %s is no value in TOML; strings want quotes", key, clip(literal))
+	if decodeValue(literal) == nil {
+		return "", fmt.Errorf("%s: %s is no value in TOML; strings want quotes", input.Line(key), input.Line(clip(literal)))
 	}
 	sch := newSchema()
 	if t, known := sch[key]; !known || t == nil {
-		return "", fmt.Errorf("%s: %s", key, sch.unknown(key))
+		return "", fmt.Errorf("%s: %s", input.Line(key), sch.unknown(key))
 	}
 	src := newSource("config", text)
 	src.put(key, literal)
@@ -47,15 +47,23 @@ func SetInText(text, key, literal string) (string, error) {
 // TableAt is the table that the keys on a line of a text, counted from 1, belong
 // to.
 func TableAt(text string, line int) string {
-	table := ""
-	for _, t := range Tokens(text) {
-		if t.Kind != TokenHeader {
-			continue
-		}
-		if countLines(text[:t.Start])+1 > line {
+	end := 0 // of the line
+	for range line {
+		next := strings.IndexByte(text[end:], '\n')
+		if next < 0 {
+			end = len(text)
 			break
 		}
-		table = headerPath(text[t.Start:t.End])
+		end += next + 1
+	}
+	table := ""
+	for _, t := range Tokens(text) {
+		if t.Start >= end {
+			break
+		}
+		if t.Kind == TokenHeader {
+			table = headerPath(text[t.Start:t.End])
+		}
 	}
 	return table
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"detnas/configs"
+	"detnas/core/input/inputtest"
 )
 
 // presetText is the text of a preset.
@@ -139,6 +140,8 @@ func FuzzTokens(f *testing.F) {
 	f.Add("'''\n")
 	f.Add("[[[\n\"\\")
 	f.Add(presetText(f, "tiny"))
+	f.Add("a = " + strings.Repeat("{a=", 40) + "1" + strings.Repeat("}", 40))
+	f.Add("[\n[\n[\"a]\n[[b]]\n\x00\u009b = '''")
 	f.Fuzz(func(t *testing.T, text string) {
 		at := 0
 		for _, tok := range Tokens(text) {
@@ -150,11 +153,17 @@ func FuzzTokens(f *testing.F) {
 		if at != len(text) {
 			t.Fatalf("tokens end at %d of %d", at, len(text))
 		}
+		if TableAt(text, 0) != "" {
+			t.Fatalf("a table before the first line of %q", text)
+		}
 		TableAt(text, 3)
-		if edited, err := SetInText(text, "seed", "5"); err == nil {
-			if v, ok := Values(edited)["seed"]; !ok || v != "5" {
-				t.Fatalf("%q becomes %q with seed %q", text, edited, v)
-			}
+		edited, err := SetInText(text, "seed", "5")
+		if err != nil {
+			inputtest.Clear(t, err)
+			return
+		}
+		if v, ok := Values(edited)["seed"]; !ok || v != "5" {
+			t.Fatalf("%q becomes %q with seed %q", text, edited, v)
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"detnas/core/input"
 )
 
 // Problem is one thing wrong with a config, and its place.
@@ -24,12 +26,12 @@ func (p Problem) String() string {
 	case p.Set:
 		b.WriteString("--set ")
 	case p.Line > 0:
-		fmt.Fprintf(&b, "%s:%d: ", p.File, p.Line)
+		fmt.Fprintf(&b, "%s:%d: ", input.Line(p.File), p.Line)
 	default:
-		b.WriteString(p.File + ": ")
+		b.WriteString(input.Line(p.File) + ": ")
 	}
 	if p.Key != "" {
-		b.WriteString(p.Key + ": ")
+		b.WriteString(input.Line(p.Key) + ": ")
 	}
 	return b.String() + p.What
 }

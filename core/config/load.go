@@ -13,10 +13,10 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"detnas/configs"
+	"detnas/core/input"
 )
 
-// maxSize bounds a config file in bytes, so that hostile nesting cannot exhaust
-// the parser's stack. The largest preset is a twentieth of it.
+// maxSize bounds a config file in bytes. The largest preset is a twentieth of it.
 const maxSize = 256 << 10
 
 // Load reads a preset by its name, or a TOML file by its path, and applies
@@ -28,24 +28,26 @@ func Load(nameOrPath string, sets []string) (*Config, error) {
 	if err == nil {
 		return Parse("preset "+name, text, sets)
 	}
-	info, err := os.Stat(nameOrPath)
+	text, err = ReadFile(nameOrPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !isPath(nameOrPath):
-		return nil, fmt.Errorf("config %s: %s", nameOrPath, noPreset(nameOrPath))
+		return nil, fmt.Errorf("config %s: %s", input.Line(nameOrPath), noPreset(nameOrPath))
+	case errors.Is(err, input.ErrNotFile):
+		return nil, fmt.Errorf("%w; give a TOML file or one of the presets %s", err, strings.Join(Presets(), ", "))
 	case err != nil:
-		return nil, fmt.Errorf("reading config: %w", allow(err))
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("reading config %s: not a file; give a TOML file or one of the presets %s",
-			nameOrPath, strings.Join(Presets(), ", "))
-	case info.Size() > maxSize:
-		return nil, fmt.Errorf("reading config %s: %d bytes are more than a config may have (%d)",
-			nameOrPath, info.Size(), maxSize)
+		return nil, err
 	}
-	text, err = os.ReadFile(nameOrPath) //nolint:gosec // the path is what the user asks for
+	return Parse(nameOrPath, text, sets)
+}
+
+// ReadFile reads the text of a config, which may have 256 KiB. The error names
+// the path.
+func ReadFile(path string) ([]byte, error) {
+	text, err := input.File(path, maxSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading config: %w", allow(err))
 	}
-	return Parse(nameOrPath, text, sets)
+	return text, nil
 }
 
 // allow adds to the error of opening a config what helps where its mode or its
@@ -82,10 +84,12 @@ func noPreset(name string) string {
 	return "no such preset or file; the presets are " + strings.Join(Presets(), ", ")
 }
 
-// Parse reads a config from text; file is its name in errors.
+// Parse reads a config from text; file is its name in errors. A text may have 256
+// KiB and 32 values within each other; parsing takes up to 128 MiB of memory, and
+// time in proportion to the text.
 func Parse(file string, text []byte, sets []string) (*Config, error) {
 	if len(text) > maxSize {
-		return nil, fmt.Errorf("%s: %d bytes are more than a config may have (%d)", file, len(text), maxSize)
+		return nil, fmt.Errorf("%s: %d bytes are more than a config may have (%d)", input.Line(file), len(text), maxSize)
 	}
 	doc, err := parseDocument(file, string(text))
 	if err != nil {
@@ -114,7 +118,7 @@ func build(src *source, sch schema, doc *document) (*Config, error) {
 	}
 	cfg := defaultsFor(doc.tree)
 	if err := doc.meta.PrimitiveDecode(doc.root, cfg); err != nil {
-		return nil, fmt.Errorf("reading config %s: %w", src.file, err)
+		return nil, fmt.Errorf("reading config %s: %w", input.Line(src.file), input.Plain(err))
 	}
 	cfg.src = src
 	if err := cfg.Validate(); err != nil {
@@ -138,6 +142,10 @@ func parseDocument(file, text string) (*document, error) {
 	if !utf8.ValidString(text) {
 		return nil, &Error{Problems: []Problem{{File: file, What: "the text is not UTF-8"}}}
 	}
+	if at, what := nested(text); what != "" {
+		line, column := placeOf(text, at)
+		return nil, &Error{Problems: []Problem{{File: file, Line: line, Column: column, What: what + "; no config has them"}}}
+	}
 	d := &document{}
 	var err error
 	if d.meta, err = toml.Decode(text, &d.root); err == nil {
@@ -147,9 +155,9 @@ func parseDocument(file, text string) (*document, error) {
 	switch {
 	case errors.As(err, &syntax):
 		line, column := placeOf(text, syntax.Position.Start)
-		return nil, &Error{Problems: []Problem{{File: file, Line: line, Column: column, What: syntax.Message}}}
+		return nil, &Error{Problems: []Problem{{File: file, Line: line, Column: column, What: input.Line(syntax.Message)}}}
 	case err != nil:
-		return nil, fmt.Errorf("reading config %s: %w", file, err)
+		return nil, fmt.Errorf("reading config %s: %w", input.Line(file), input.Plain(err))
 	}
 	return d, nil
 }

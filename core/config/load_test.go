@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"detnas/core/input/inputtest"
 	"detnas/nas"
 )
 
@@ -133,11 +134,15 @@ func TestLoadErrors(t *testing.T) {
 		"tinny":                          "did you mean tiny?",
 		"nothing-like-it":                "the presets are demo, ",
 		filepath.Join(dir, "a.toml"):     "no such file",
-		dir:                              "not a file",
+		dir:                              "not a file; give a TOML file or one of the presets",
+		"/dev/zero":                      "not a file",
+		"a\n\x1b[2J":                     `config a\n\x1b[2J: no such preset`,
 		"detnas_frcnn_300m_coco_of_mine": "no such preset or file",
 	} {
 		if _, err := Load(name, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Load(%q): %v; want %q", name, err, want)
+		} else {
+			inputtest.Clear(t, err)
 		}
 	}
 	if _, err := Parse("f.toml", make([]byte, maxSize+1), nil); err == nil {
@@ -213,9 +218,7 @@ func TestProblems(t *testing.T) {
 			if text := strings.Join(lines, "\n"); !strings.Contains(text, tc.want) {
 				t.Errorf("got\n%s\nwant %s", text, tc.want)
 			}
-			if strings.ContainsRune(err.Error(), '\n') {
-				t.Errorf("more than one line: %q", err)
-			}
+			inputtest.Clear(t, err, "f.toml")
 		})
 	}
 }
@@ -231,16 +234,79 @@ func TestHostileSizes(t *testing.T) {
 		fmt.Fprintf(&keys, "k%d = 1\n", i)
 	}
 	for name, text := range map[string]string{
-		"many keys":   keys.String(),
-		"deep list":   "name = " + strings.Repeat("[", 100_000),
-		"closed list": "name = " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
-		"deep key":    strings.Repeat("a.", 2_000) + "a = 1",
+		"many keys":     keys.String(),
+		"deep list":     "name = " + strings.Repeat("[", 100_000),
+		"closed list":   "name = " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
+		"deep key":      strings.Repeat("a.", 2_000) + "a = 1",
+		"deeper key":    strings.Repeat("a.", 120_000) + "a = 1",
+		"deep table":    "[" + strings.Repeat("a . ", 60_000) + "a]",
+		"deep quotes":   strings.Repeat("'a'.", 60_000) + "a = 1",
+		"tables within": "a = " + strings.Repeat("{a=", 60_000) + "1" + strings.Repeat("}", 60_000),
+		"many tables":   strings.Repeat("[[a.b]]\n", 30_000),
+		"tables listed": "a = [" + strings.Repeat("{a=1},", 40_000) + "]",
+		"long number":   "seed = 1" + strings.Repeat("_0", 120_000),
+		"long key":      strings.Repeat("k", 200_000) + " = 1",
+		"odd key":       "\"" + strings.Repeat("\\u001b", 40_000) + "\" = 1",
+		"long word":     "device = '" + strings.Repeat("x", 200_000) + "'",
+		"long list":     minimal + "[space]\nchoices = [" + strings.Repeat("'3x4',", 40_000) + "]",
+		"strings":       "a = [" + strings.Repeat("\"\",", 80_000) + "]",
 	} {
-		if _, err := Parse("f.toml", []byte(text), nil); err == nil {
-			t.Errorf("%s was read", name)
-		} else if len(err.Error()) > 10_000 {
-			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
+		var err error
+		took := inputtest.Allocated(func() { _, err = Parse("f.toml", []byte(text), nil) })
+		inputtest.Clear(t, err, "f.toml")
+		if took > 128<<20 {
+			t.Errorf("%s: %d bytes were allocated", name, took)
 		}
+		Tokens(text)
+		TableAt(text, 1<<30)
+		Values(text)
+	}
+}
+
+// TestNesting wants what any config may hold to be left alone, and only that.
+func TestNesting(t *testing.T) {
+	deep := func(n int, open, within, end string) string {
+		return "a = " + strings.Repeat(open, n) + within + strings.Repeat(end, n)
+	}
+	for text, want := range map[string]bool{
+		deep(mostNested, "[", "1", "]"):                true,
+		deep(mostNested+1, "[", "1", "]"):              false,
+		deep(mostNested, "{a=", "1", "}"):              true,
+		deep(mostNested+1, "{a=", "1", "}"):            false,
+		strings.Repeat("a.", mostNested-1) + "a = 1":   true,
+		strings.Repeat("a.", mostNested) + "a = 1":     false,
+		"['" + strings.Repeat(".", 99) + "'.a]":        true,
+		"a = '''" + strings.Repeat("[", 99) + "'''":    true,
+		"a = \"" + strings.Repeat("\\\"[", 99) + "\"":  true,
+		"# " + strings.Repeat("[", 99):                 true,
+		strings.Repeat("[[a.b]]\nx.y = 1.5\n", 99):     true,
+		"a = [" + strings.Repeat("1.5, ", 99) + "]":    true,
+		"a = [\n" + strings.Repeat("{ x = 1 },\n", 99): true,
+	} {
+		if at, what := nested(text); (what == "") != want {
+			t.Errorf("%.60q: %q at %d", text, what, at)
+		}
+	}
+	_, err := Parse("f.toml", []byte("seed = 1\n"+deep(mostNested+1, "[", "1", "]")), nil)
+	inputtest.Clear(t, err, "f.toml:2: values within values, more than 32 deep")
+}
+
+func TestParsingIsLinear(t *testing.T) {
+	for name, text := range map[string]func(i int) string{
+		"keys":          func(i int) string { return fmt.Sprintf("k%d = 1\n", i) },
+		"tables":        func(i int) string { return fmt.Sprintf("[t%d]\n", i) },
+		"tables within": func(i int) string { return fmt.Sprintf("[data.t%d.a]\n", i) },
+		"dotted keys":   func(i int) string { return fmt.Sprintf("data.k%d.a = 1\n", i) },
+	} {
+		inputtest.Linear(t, 4_000, func(n int) {
+			var b strings.Builder
+			for i := range n {
+				b.WriteString(text(i))
+			}
+			if _, err := Parse("f.toml", []byte(b.String()), nil); err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"detnas/core/input"
 )
 
 // Missing is one path that a run needs and does not find.
@@ -35,7 +37,7 @@ func (e *MissingError) Error() string {
 		noun = "path is"
 	}
 	return fmt.Sprintf("config %s: %d %s missing; set them in the file or with --set: %s",
-		e.File, len(parts), noun, strings.Join(parts, "; "))
+		input.Line(e.File), len(parts), noun, strings.Join(parts, "; "))
 }
 
 // CheckPaths looks for every file and folder that the steps from..to (1 to 5)

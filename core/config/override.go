@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/BurntSushi/toml"
+	"detnas/core/input"
 )
 
 // override applies one "key=value" of the command line to the text. A value is
@@ -18,7 +18,7 @@ func (s *source) override(sch schema, set string) error {
 	key, value, ok := strings.Cut(set, "=")
 	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 	if !ok || key == "" {
-		return fmt.Errorf("--set %s: want key=value, such as --set seed=7", clip(set))
+		return fmt.Errorf("--set %s: want key=value, such as --set seed=7", input.Line(clip(set)))
 	}
 	fail := func(format string, args ...any) error {
 		return &Error{Problems: []Problem{{File: s.file, Set: true, Key: clip(key), What: fmt.Sprintf(format, args...)}}}
@@ -45,17 +45,16 @@ func (s *source) override(sch schema, set string) error {
 // parseValue reads the value of an override as a t where it can, or else as
 // what it looks like.
 func parseValue(t reflect.Type, text string) any {
-	var doc map[string]any
-	if _, err := toml.Decode("v = "+text, &doc); err == nil && len(doc) == 1 && fits(t, doc["v"]) {
-		return doc["v"]
-	}
-	if t.Kind() == reflect.Slice {
+	v := decodeValue(text)
+	switch {
+	case v != nil && fits(t, v):
+		return v
+	case t.Kind() == reflect.Slice:
 		return parseList(t.Elem(), text)
-	}
-	if t.Kind() == reflect.String || doc["v"] == nil {
+	case t.Kind() == reflect.String || v == nil:
 		return text
 	}
-	return doc["v"]
+	return v
 }
 
 // parseList reads "[a, b]" or "a, b".

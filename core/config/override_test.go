@@ -1,8 +1,11 @@
 package config
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"detnas/core/input/inputtest"
 )
 
 func TestOverrideText(t *testing.T) {
@@ -62,16 +65,32 @@ func TestOverrideErrors(t *testing.T) {
 		"space.choices=[3x3,11]": `--set space.choices: "11" is not one of`,
 		"search.parents=[1]":     "--set search.parents: wants an integer, not the list [1]",
 		"name=\xff":              "not UTF-8",
+		"seed=5\nname='x'":       "--set seed: wants an integer from 0 on, not the string",
+		"\x1b[2J":                `--set \x1b[2J: want key=value`,
+		"a\nb=1":                 `--set a\nb: unknown key`,
 	} {
 		_, err := Parse("f.toml", []byte(minimal), []string{set})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("--set %s: %v; want %s", set, err, want)
 		}
+		inputtest.Clear(t, err)
 	}
 }
 
-// FuzzParse wants either an error or a config that its resolved text gives
-// again.
+// TestLinesAreThoseOfTheFile wants problems to be found where they are, whatever
+// lines overrides have added.
+func TestLinesAreThoseOfTheFile(t *testing.T) {
+	text := minimal + "[data]\non_bad = 'skp'\n"
+	for _, sets := range [][]string{nil, {"seed=3"}, {"seed=3", "threads=2", "data.cache_mb=1"}} {
+		_, err := Parse("f.toml", []byte(text), sets)
+		inputtest.Clear(t, err, "f.toml:11: data.on_bad: ")
+	}
+	_, err := Parse("f.toml", []byte(text), []string{"data.on_bad=skp", "search.parents=0"})
+	inputtest.Clear(t, err, "--set ")
+}
+
+// FuzzParse wants a config that its resolved text gives again, or an error whose
+// every problem is clear.
 func FuzzParse(f *testing.F) {
 	f.Add(minimal, "seed=3")
 	f.Add("data.cache_mb = 1\n"+minimal, "data.on_bad=skip")
@@ -79,9 +98,29 @@ func FuzzParse(f *testing.F) {
 	f.Add("name = '''a''''\n"+minimal, "data.detection.short=[320, 480]")
 	f.Add("[[[", "x")
 	f.Add(minimal+"[space]\nchoices = [\n'3x3', # a\n]", "space.layout=official")
+	f.Add("\"a\\n\\u001b[2J\" = 1\n"+minimal, "a\n\x1b[2J=1")
+	f.Add("seed = "+strings.Repeat("9", 2000), "name="+strings.Repeat("x", 2000))
+	f.Add("a = "+strings.Repeat("{a=", 40)+"1"+strings.Repeat("}", 40), "data.detection.short="+strings.Repeat("[", 40))
+	f.Add(strings.Repeat("a.", 40)+"a = 1", "name=\xff")
+	f.Add(minimal+"[space]\npreset = 'custom'\nstem = 9999\nwidths = [3]\ndepths = [0]\n", "space.last=9999")
+	f.Add(minimal+"name = 2020-01-01T00:00:00Z\n[[search]]\n", "seed=5\nname='x'")
 	f.Fuzz(func(t *testing.T, text, set string) {
 		cfg, err := Parse("f.toml", []byte(text), []string{set})
 		if err != nil {
+			inputtest.Clear(t, err)
+			var all *Error
+			if !errors.As(err, &all) {
+				return
+			}
+			if len(all.Problems) == 0 {
+				t.Fatal("an error without a problem")
+			}
+			for _, p := range all.Problems {
+				inputtest.Clear(t, errors.New(p.String()))
+				if p.Line > 1+strings.Count(text, "\n") && !p.Set {
+					t.Errorf("%v: the text has fewer lines", p)
+				}
+			}
 			return
 		}
 		again, err := Parse("f.toml", []byte(cfg.Resolved()), nil)
@@ -90,6 +129,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if d := diff(cfg, again); d != "" {
 			t.Fatalf("resolved text gives another config:\n%s", d)
+		}
+		if again.Hash() != cfg.Hash() || again.Resolved() != cfg.Resolved() {
+			t.Fatalf("resolved text gives another hash or text:\n%s\n%s", cfg.Resolved(), again.Resolved())
 		}
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"detnas/core/input"
 )
 
 // Resolved is the config as TOML: the text it was read from, comments and all,
@@ -129,7 +131,7 @@ func (c *Config) absolute() error {
 		}
 		abs, err := expand(*p)
 		if err != nil {
-			return fmt.Errorf("config %s: %s = %q: %w", c.src.file, key, *p, err)
+			return fmt.Errorf("config %s: %s = %q: %w", input.Line(c.src.file), key, clip(*p), err)
 		}
 		if abs != *p {
 			c.src.put(key, quote(abs))

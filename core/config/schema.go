@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"detnas/core/input"
 )
 
 // schema maps every dotted key to the Go type of its value, or to nil for a
@@ -148,12 +150,12 @@ func wanted(t reflect.Type) string {
 func typeOf(v any) string {
 	switch x := v.(type) {
 	case string:
-		return "the string " + clip(quote(x))
+		return "the string " + input.Line(clip(quote(x)))
 	case bool, int64, float64:
 		return fmt.Sprintf("%v", x)
 	case []any:
 		if text, ok := literal(x); ok {
-			return "the list " + clip(text)
+			return "the list " + input.Line(clip(text))
 		}
 		return "a list"
 	case time.Time:

@@ -9,7 +9,7 @@ type source struct {
 	text     string
 	sections []section
 	entries  []entry
-	lines    map[string]int  // of dotted keys and tables
+	lines    map[string]int  // of dotted keys and tables, in the text as it was before overrides
 	sets     map[string]bool // dotted keys given by an override
 }
 
@@ -28,7 +28,8 @@ type entry struct {
 	start, end int // offsets of the value
 }
 
-// newSource finds the keys of text, which must be valid TOML.
+// newSource finds the keys of text, which must be valid TOML; none where it is
+// nested too deep.
 func newSource(file, text string) *source {
 	s := &source{file: file, text: text, sets: map[string]bool{}}
 	s.scan()
@@ -38,7 +39,13 @@ func newSource(file, text string) *source {
 func (s *source) scan() {
 	s.sections = []section{{}}
 	s.entries = nil
-	s.lines = map[string]int{}
+	lines := map[string]int{}
+	if s.lines == nil {
+		s.lines = lines
+	}
+	if _, what := nested(s.text); what != "" {
+		return
+	}
 	sc := scanner{text: s.text}
 	for sc.skipSpace(); sc.pos < len(s.text); sc.skipSpace() {
 		start := sc.pos
@@ -47,13 +54,13 @@ func (s *source) scan() {
 			path := sc.key()
 			sc.skip(" \t]")
 			s.sections = append(s.sections, section{path: path, end: sc.pos})
-			s.lines[path] = sc.line(start)
+			lines[path] = sc.line(start)
 		} else {
 			at := len(s.sections) - 1
 			sc.keyValue(s.sections[at].path, func(e entry) {
 				e.section = at
 				s.entries = append(s.entries, e)
-				s.lines[e.path] = e.line
+				lines[e.path] = e.line
 			})
 		}
 		if sc.pos == start {

@@ -39,6 +39,7 @@ func Tokens(text string) []Token {
 type lexer struct {
 	text  string
 	pos   int
+	eol   int  // where the line of pos ends, once it was asked for
 	fresh bool // nothing but space stands before on the line
 	depth int  // of brackets and braces
 	out   []Token
@@ -80,11 +81,16 @@ func (l *lexer) next() {
 	}
 }
 
+// lineEnd is where the line of pos ends. It is looked for once a line.
 func (l *lexer) lineEnd() int {
-	if i := strings.IndexByte(l.text[l.pos:], '\n'); i >= 0 {
-		return l.pos + i
+	if l.eol > l.pos {
+		return l.eol
 	}
-	return len(l.text)
+	l.eol = len(l.text)
+	if i := strings.IndexByte(l.text[l.pos:], '\n'); i >= 0 {
+		l.eol = l.pos + i
+	}
+	return l.eol
 }
 
 func (l *lexer) punct(c byte) {
@@ -143,5 +149,3 @@ func headerPath(header string) string {
 	sc := scanner{text: strings.Trim(header, "[] \t") + "\n"}
 	return sc.key()
 }
-
-func countLines(text string) int { return strings.Count(text, "\n") }

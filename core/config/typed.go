@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/BurntSushi/toml"
+	"detnas/core/input"
 )
 
 // Typed is the TOML of a key's value as a person types it: strings, and those of
@@ -15,7 +15,7 @@ func Typed(key, text string) (literalText string, err error) {
 	sch := newSchema()
 	t, known := sch[key]
 	if !known || t == nil {
-		return "", fmt.Errorf("%s: %s", key, sch.unknown(key))
+		return "", fmt.Errorf("%s: %s", input.Line(key), sch.unknown(key))
 	}
 	text = strings.TrimSpace(text)
 	if !utf8.ValidString(text) {
@@ -26,8 +26,7 @@ func Typed(key, text string) (literalText string, err error) {
 	if !ok || !fits(t, v) {
 		return "", fmt.Errorf("%s wants %s, not %s", key, wanted(t), typeOf(v))
 	}
-	var doc map[string]any
-	if _, err := toml.Decode("v = "+text, &doc); err == nil && len(doc) == 1 && fits(t, doc["v"]) && !strings.ContainsAny(text, "#\n") {
+	if v := decodeValue(text); v != nil && fits(t, v) && !strings.ContainsAny(text, "#\n") {
 		return text, nil // as it was written: 4e-5 stays
 	}
 	return out, nil
@@ -36,13 +35,11 @@ func Typed(key, text string) (literalText string, err error) {
 // Bare is a key's value as a person would type it: a string without quotes
 // where Typed reads it so.
 func Bare(key, literalText string) string {
-	var doc struct {
-		V any `toml:"v"`
-	}
-	if _, err := toml.Decode("v = "+literalText, &doc); err != nil {
+	v := decodeValue(literalText)
+	if v == nil {
 		return literalText
 	}
-	if s, ok := doc.V.(string); ok && !strings.ContainsAny(s, "\n\r\t") {
+	if s, ok := v.(string); ok && !strings.ContainsAny(s, "\n\r\t") {
 		if again, err := Typed(key, s); err == nil && again == quote(s) {
 			return s
 		}

@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"detnas/core/input/inputtest"
 )
 
 func TestTyped(t *testing.T) {
@@ -66,10 +68,16 @@ func FuzzTyped(f *testing.F) {
 	f.Add("seed", "5")
 	f.Add("data.detection.short", "1, 2")
 	f.Add("name", "\"\"\"a")
+	f.Add("seed", "\x1b[2J")
+	f.Add("detector.roi.fc", strings.Repeat("[", 40))
+	f.Add("a\nb", "1")
+	f.Add("seed", "\u061c")
+	f.Add("search.constraint.max", strings.Repeat("9", 2000))
 	text := presetText(f, "tiny")
 	f.Fuzz(func(t *testing.T, key, typed string) {
 		value, err := Typed(key, typed)
 		if err != nil {
+			inputtest.Clear(t, err)
 			return
 		}
 		edited, err := SetInText(text, key, value)

@@ -14,11 +14,12 @@ import (
 )
 
 // Bounds on an annotation file: the bytes of one element of a list, of which
-// COCO's longest has a hundredth, and the elements of a list, of which the
-// largest published set has two thirds.
+// COCO's longest has a hundredth; the elements of a list, of which the largest
+// published set has two thirds; and the categories.
 const (
-	maxElement  = 16 << 20
-	maxElements = 1 << 25
+	maxElement    = 16 << 20
+	maxElements   = 1 << 25
+	maxCategories = 1 << 16
 )
 
 // cocoFile is what is read of a COCO detection file; all else is passed over.
@@ -108,9 +109,9 @@ func (f *cocoFlag) UnmarshalJSON(b []byte) error {
 
 // parseCOCO reads a COCO detection file element by element, so that a large one
 // is never in memory as a whole: an element may have 16 MiB and a list 2^25 of
-// them, each of which is kept in up to 250 bytes and its file's name. What else
-// the file has is passed over. Errors name the list, the place in it and the
-// byte.
+// them, or 65,536 categories. Each is kept in up to 250 bytes and the name of its
+// file. What else the file has is passed over. Errors name the list, the place in
+// it and the byte.
 func parseCOCO(r io.Reader) (*cocoFile, error) {
 	dec := input.Decoder(r, maxElement)
 	if err := expect(dec, '{'); err != nil {
@@ -151,7 +152,7 @@ func (f *cocoFile) parseKey(dec *json.Decoder, key string) error {
 	case "annotations":
 		return parseList(dec, key, maxElements, &f.annotations)
 	case "categories":
-		return parseList(dec, key, maxElements, &f.categories)
+		return parseList(dec, key, maxCategories, &f.categories)
 	}
 	if err := input.Skip(dec); err != nil {
 		return fmt.Errorf("%.40q: %w", key, placed(dec, err))

@@ -3,7 +3,6 @@ package steer
 import (
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -54,7 +53,7 @@ func mend(f *run.Folder, journal *run.Journal, s *run.State) error {
 
 // change writes the new text and notes what it changes.
 func change(f *run.Folder, journal *run.Journal, s run.State, c Command) error {
-	text, err := os.ReadFile(f.Config())
+	text, err := config.ReadFile(f.Config())
 	if err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}

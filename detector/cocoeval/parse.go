@@ -101,8 +101,16 @@ func (gt *GroundTruth) parseImages(s *scanner) {
 	})
 }
 
+// maxCategories bounds the categories: each has figures of its own, 1.3 KB of them
+// while they are computed.
+const maxCategories = 1 << 16
+
 func (gt *GroundTruth) parseCategories(s *scanner) {
 	s.array(func(i int) {
+		if i == maxCategories {
+			s.fail("more than %d categories", maxCategories)
+			return
+		}
 		c := Category{ID: missing}
 		s.object(func(key []byte) {
 			switch string(key) {

@@ -28,7 +28,7 @@ func ReadFiles(gtPath, dtPath string) (*GroundTruth, []Detection, error) {
 // categories and annotations. An annotation without area gets its box's, one
 // without iscrowd is no crowd. Errors name the file, the entry's place and id,
 // and the byte. What is held is at most 8 times the file's size, of a file with
-// masks a small part of it.
+// masks a small part of it. There may be 65,536 categories.
 func ReadGroundTruth(path string) (*GroundTruth, error) {
 	f, _, err := input.Open(path)
 	if err != nil {

@@ -189,13 +189,55 @@ func TestReadFiles(t *testing.T) {
 	}
 }
 
+func TestCategoriesAreBounded(t *testing.T) {
+	var b strings.Builder
+	for i := range maxCategories + 1 {
+		fmt.Fprintf(&b, `,{"id":%d}`, i)
+	}
+	for cut, want := range map[int]string{strings.LastIndex(b.String(), ","): `no "images"`, b.Len(): "more than 65536 categories"} {
+		_, err := parseGroundTruth(strings.NewReader(`{"categories":[` + b.String()[1:cut] + `]}`))
+		inputtest.Clear(t, err, want)
+	}
+}
+
+// TestEvaluatingIsLinear wants figures of many objects in one place, on many images
+// and of many categories, for work by their number.
+func TestEvaluatingIsLinear(t *testing.T) {
+	for name, of := range map[string]func(i int) (image, category int){
+		"one place":       func(int) (int, int) { return 1, 1 },
+		"many images":     func(i int) (int, int) { return i, 1 },
+		"many categories": func(i int) (int, int) { return 1, i },
+	} {
+		inputtest.Linear(t, 1_000, func(n int) {
+			gt, dts := &GroundTruth{}, make([]Detection, 0, n)
+			for i := range n {
+				image, category := of(i)
+				gt.ImageIDs = append(gt.ImageIDs, image)
+				gt.Categories = append(gt.Categories, Category{ID: category})
+				gt.Annotations = append(gt.Annotations, Annotation{ID: i, ImageID: image, CategoryID: category, Box: [4]float64{0, 0, 9, 9}, Area: 81})
+				dts = append(dts, Detection{ImageID: image, CategoryID: category, Box: [4]float64{0, 0, 9, 9}, Score: 0.5})
+			}
+			if _, err := Evaluate(gt, dts, Options{Workers: 1}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// FuzzReadGroundTruth wants figures that can be, of any file that is read, or one
+// clear error.
 func FuzzReadGroundTruth(f *testing.F) {
 	f.Add([]byte(sampleGT))
 	f.Add([]byte(`{"images":[{"id":1}],"categories":[{"id":1}],"annotations":[{"id":0,"image_id":1,"category_id":1,"bbox":[0,0,1e308,1e308],"iscrowd":true}]}`))
 	f.Add([]byte(`{"images":null}`))
+	f.Add([]byte(`""`))
+	f.Add([]byte(`{"a\n\u009b":1,"images":"\u001b[2J"}`))
+	f.Add([]byte(`{"images":[{"id":1},{"id":1}],"categories":[{"id":1},{"id":1}],"annotations":[{"id":1,"image_id":1,"category_id":1,"bbox":[-1e308,0,1e308,0],"area":-1}]}`))
+	f.Add([]byte(`{"annotations":[{"iscrowd":"\u202e"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		gt, err := parseGroundTruth(bytes.NewReader(data))
 		if err != nil {
+			inputtest.Clear(t, err)
 			return
 		}
 		dts := make([]Detection, 0, len(gt.Annotations))
@@ -206,23 +248,38 @@ func FuzzReadGroundTruth(f *testing.F) {
 		}
 		r, err := Evaluate(gt, dts, Options{})
 		if err != nil {
+			inputtest.Clear(t, err)
 			return
 		}
-		for name, v := range map[string]float64{"AP": r.AP, "AP50": r.AP50, "AR100": r.AR100, "APs": r.APs} {
+		figures := []float64{r.AP, r.AP50, r.AP75, r.APs, r.APm, r.APl, r.AR1, r.AR10, r.AR100, r.ARs, r.ARm, r.ARl}
+		for _, c := range gt.Categories {
+			of, ok := r.PerCategory[c.ID]
+			if !ok {
+				t.Errorf("no figures of category %d", c.ID)
+			}
+			figures = append(figures, of.AP, of.AP50)
+		}
+		for i, v := range figures {
 			if v != -1 && !(v >= 0 && v <= 1) {
-				t.Errorf("%s = %v", name, v)
+				t.Errorf("figure %d is %v", i, v)
 			}
 		}
 	})
 }
 
+// FuzzReadDetections wants what encoding/json reads of every element, or one clear
+// error.
+
 func FuzzReadDetections(f *testing.F) {
 	f.Add([]byte(sampleDT))
 	f.Add([]byte(`[{"image_id":1,"category_id":1,"bbox":[0,0,1,1],"score":NaN}]`))
 	f.Add([]byte(`[null]`))
+	f.Add([]byte(`[{"image_id":-9223372036854775808,"category_id":1,"bbox":[0,0,1,1],"score":1e999}]`))
+	f.Add([]byte("[\"\x7f\u009b\"] []"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dts, err := parseDetections(bytes.NewReader(data))
 		if err != nil {
+			inputtest.Clear(t, err)
 			return
 		}
 		var whole []map[string]json.RawMessage // a struct's keys would match in any case

@@ -150,7 +150,7 @@ type parsed struct {
 
 func readConfig(f *run.Folder) parsed {
 	p := parsed{stamp: stampOf(f)}
-	if p.text, p.err = os.ReadFile(f.Config()); p.err == nil {
+	if p.text, p.err = config.ReadFile(f.Config()); p.err == nil {
 		p.cfg, p.err = config.Parse(f.Config(), p.text, nil)
 	}
 	return p

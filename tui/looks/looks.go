@@ -13,6 +13,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/tui/styles"
 )
@@ -41,27 +42,38 @@ func Path() (string, error) {
 	return filepath.Join(dir, "detnas", "screen.toml"), nil
 }
 
+// maxSettings bounds the settings file, which has three lines.
+const maxSettings = 4 << 10
+
 // Load reads the settings, over what the environment says of the terminal. A
-// path that is not there changes nothing.
+// path that is not there changes nothing. The file may have 4 KiB.
 func Load(path string, env func(string) string) (Looks, error) {
 	l := Guess(env)
-	var f file
-	_, err := toml.DecodeFile(path, &f)
+	text, err := input.File(path, maxSettings)
 	if errors.Is(err, os.ErrNotExist) {
 		return l, nil
 	}
 	if err != nil {
-		return l, fmt.Errorf("reading the settings of the screen, %s: %w", path, err)
+		return l, fmt.Errorf("reading the settings of the screen: %w", err)
+	}
+	return l.with(string(text), path, env)
+}
+
+// with is looks with the settings of a text in their place.
+func (l Looks) with(text, path string, env func(string) string) (Looks, error) {
+	var f file
+	if _, err := toml.Decode(text, &f); err != nil {
+		return l, fmt.Errorf("reading the settings of the screen, %s: %w", input.Line(path), input.Plain(err))
 	}
 	if f.Theme != "" {
 		if _, ok := styles.ThemeNamed(f.Theme); !ok {
-			return l, fmt.Errorf("%s: theme %q is not known; the themes are %s", path, f.Theme, strings.Join(ThemeNames(), ", "))
+			return l, fmt.Errorf("%s: theme %.40q is not known; the themes are %s", input.Line(path), f.Theme, strings.Join(ThemeNames(), ", "))
 		}
 		l.Theme = f.Theme
 	}
 	if f.Glyphs != "" {
 		if !slices.Contains(styles.Modes(), styles.Mode(f.Glyphs)) {
-			return l, fmt.Errorf("%s: glyphs %q are not known; write braille, block or ascii", path, f.Glyphs)
+			return l, fmt.Errorf("%s: glyphs %.40q are not known; write braille, block or ascii", input.Line(path), f.Glyphs)
 		}
 		l.Mode = styles.Mode(f.Glyphs)
 	}

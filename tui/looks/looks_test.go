@@ -3,9 +3,11 @@ package looks
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"detnas/core/input/inputtest"
 	"detnas/tui/styles"
 )
 
@@ -62,13 +64,43 @@ func TestLoadRefuses(t *testing.T) {
 		`theme = "pink"`:  "dark, light",
 		`glyphs = "pink"`: "braille, block or ascii",
 		`theme = `:        "screen.toml",
+		"theme = 'a\x1b'": "screen.toml",
+		"theme = '" + strings.Repeat("x", 2000) + "'": "the themes are",
+		strings.Repeat("[", maxSettings):              "screen.toml",
+		strings.Repeat("#", maxSettings+1):            "too large",
 	} {
 		path := filepath.Join(t.TempDir(), "screen.toml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(path, env()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
-		}
+		_, err := Load(path, env())
+		inputtest.Clear(t, err, want)
 	}
+}
+
+// FuzzLoad wants looks that there are, and that come back when they are saved, or
+// one clear error.
+func FuzzLoad(f *testing.F) {
+	for _, text := range []string{
+		"theme = 'light-cb'\nglyphs = 'block'\ncolour = false\n", "theme = ''", "colour = 1", "glyphs = \"\\u001b[2J\"", "\xff", "[[theme]]", "other = {a.b = [1]}",
+	} {
+		f.Add(text)
+	}
+	path := filepath.Join(f.TempDir(), "screen.toml")
+	f.Fuzz(func(t *testing.T, text string) {
+		l, err := Guess(env()).with(text, "screen.toml", env())
+		if err != nil {
+			inputtest.Clear(t, err, "screen.toml")
+			return
+		}
+		if !slices.Contains(ThemeNames(), l.Theme) || !slices.Contains(styles.Modes(), l.Mode) {
+			t.Fatalf("%q gives %+v", text, l)
+		}
+		if err := Save(path, l); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Load(path, env()); err != nil || again != l {
+			t.Errorf("%+v comes back as %+v, %v", l, again, err)
+		}
+	})
 }

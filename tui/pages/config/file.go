@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"detnas/configs"
 	"detnas/core/config"
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/tui/common"
 )
@@ -23,9 +23,6 @@ type loaded struct {
 	path string // of a file, absolute
 	text string
 }
-
-// mostBytes bounds a file that is opened: no config is as large.
-const mostBytes = 256 << 10
 
 // read reads a preset, or the file of a path.
 func (p *Page) read(name string) tea.Cmd {
@@ -47,22 +44,14 @@ func (p *Page) read(name string) tea.Cmd {
 }
 
 func readFile(path string) (string, error) {
-	info, err := os.Stat(path)
+	text, err := config.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", errors.New("it is not there")
-	case err != nil:
-		return "", fmt.Errorf("looking at it: %w", err)
-	case !info.Mode().IsRegular():
+	case errors.Is(err, input.ErrNotFile):
 		return "", errors.New("it is no file")
-	case info.Size() > mostBytes:
-		return "", fmt.Errorf("its %d bytes are more than a config may have", info.Size())
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the path is what the user asks for
-	if err != nil {
-		return "", fmt.Errorf("reading it: %w", err)
-	}
-	return string(text), nil
+	return string(text), err
 }
 
 // take shows what was read; what was typed into it before is still there.
@@ -114,7 +103,7 @@ func (p *Page) write(d *document, path string, force bool) tea.Cmd {
 		if err != nil {
 			return common.Notice{Text: fmt.Sprintf("saving %s: %v", path, err), Bad: true}
 		}
-		now, err := os.ReadFile(abs) //nolint:gosec // the path is what the user asks for
+		now, err := config.ReadFile(abs)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || force:
 		case err != nil:

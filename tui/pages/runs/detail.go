@@ -3,7 +3,6 @@ package runs
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -45,7 +44,7 @@ func (p *Page) tell() tea.Cmd {
 	folder, seq := l.Folder, l.State.Seq
 	return func() tea.Msg {
 		a := about{seq: seq}
-		if toml, err := os.ReadFile(folder.Config()); err == nil {
+		if toml, err := config.ReadFile(folder.Config()); err == nil {
 			a.config = sentence(heading(string(toml)))
 		}
 		if result, err := folder.ReadResult(); err == nil {
