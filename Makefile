@@ -13,7 +13,7 @@ PURE := ./core/input/... ./core/seed/... ./core/config/... ./core/dataset/... ./
 COMPUTING := . ./core/native ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test race lint fmt bench bench-eval bench-screen fuzz clean
+.PHONY: help setup build demo test kill race lint fmt bench bench-eval bench-screen fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,13 @@ demo: build ## run the five steps on shapes that the program draws itself; opens
 
 test: ## run the tests
 	@$(GO) vet ./...
-	@$(GO) test -p 1 $(COMPUTING)
+	@$(GO) test -p 1 -timeout 1h $(COMPUTING)
 	@$(MAKE) --no-print-directory race
+
+# DETNAS_KILLS is how many kills land in each step; the seed that it prints, given
+# as DETNAS_KILL_SEED, draws the same moments again.
+kill: ## kill runs 200 times in each step and compare what they come to (20 min)
+	@$(TOOLCHAIN) DETNAS_KILLS=$${DETNAS_KILLS:-200} go test -count=1 -timeout 12h -v -run '^TestKill$$' .
 
 race: ## test the packages without cgo under the race detector
 	@CGO_ENABLED=1 go test -race -short $(PURE)

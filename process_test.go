@@ -31,9 +31,10 @@ const patience = 3 * time.Minute
 
 // process is a process of detnas.
 type process struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	done chan struct{}
+	t     *testing.T
+	cmd   *exec.Cmd
+	began time.Time
+	done  chan struct{}
 
 	mu  sync.Mutex
 	out bytes.Buffer // what it printed
@@ -71,7 +72,7 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 // start starts a command of detnas. It is killed with the test.
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{t: t, cmd: cmd, done: make(chan struct{})}
+	p := &process{t: t, cmd: cmd, began: time.Now(), done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p, p
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"detnas/core/config"
+	"detnas/core/run"
+)
+
+// stopSettings give the runs of these tests some checkpoints in every step.
+var stopSettings = []string{
+	"threads=1", "supernet-pretrain.checkpoint_every=4", "supernet-finetune.checkpoint_every=4", "supernet-finetune.iterations=20",
+}
+
+// TestRunsThatAreStopped ends processes of a run in the ways that people and
+// machines do, and compares what each run comes to with one left alone.
+func TestRunsThatAreStopped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a network")
+	}
+	to := config.StepSearch
+	alone := newAttempt(t, stopSettings...)
+	alone.start(to).succeed()
+	for _, tt := range []struct {
+		name string
+		end  func(*testing.T, *attempt, *process)
+	}{
+		{"by SIGTERM", func(t *testing.T, a *attempt, p *process) { stops(t, a, p, syscall.SIGTERM) }},
+		{"by SIGINT", func(t *testing.T, a *attempt, p *process) { stops(t, a, p, syscall.SIGINT) }},
+		{"by two signals", exits},
+		{"by SIGKILL in a pause", diesPaused},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := newAttempt(t, stopSettings...)
+			p := a.start(to)
+			until(t, "step 2 trains", func() bool {
+				at, _ := a.underWay(t)
+				return at == config.StepSupernetFinetune && a.state(t).Iteration >= 5
+			})
+			tt.end(t, a, p)
+			a.start(to).succeed()
+			sameRun(t, alone.folder, a.folder)
+		})
+	}
+}
+
+// stops sends a signal, which is a word to stop: no iteration is lost.
+func stops(t *testing.T, a *attempt, p *process, s syscall.Signal) {
+	t.Helper()
+	signal(t, p, s)
+	p.fail("the run was stopped ("+s.String()+")", "detnas run --resume")
+	at := a.state(t)
+	if at.State != run.StateStopped {
+		t.Errorf("the run is %s", at.State)
+	}
+	saved := 0
+	for _, ev := range journal(t, a.folder) {
+		if c, ok := ev.(run.CheckpointWritten); ok {
+			saved = c.Iteration
+		}
+	}
+	if at.Iteration < 5 || saved != at.Iteration {
+		t.Errorf("stopped at iteration %d with a checkpoint at %d", at.Iteration, saved)
+	}
+}
+
+// exits sends a second signal before the first is done with: the process ends at
+// once.
+func exits(t *testing.T, a *attempt, p *process) {
+	t.Helper()
+	for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCONT} {
+		signal(t, p, s)
+	}
+	if code := p.wait(); code != 130 {
+		t.Errorf("ended with %d, want 130:\n%s", code, p.text())
+	}
+	interrupted(t, a)
+}
+
+// diesPaused kills the process of a run that is paused.
+func diesPaused(t *testing.T, a *attempt, p *process) {
+	t.Helper()
+	detnas(t, a.dir, "pause", killRun).succeed()
+	until(t, "the run is paused", func() bool { return a.state(t).State == run.StatePaused })
+	p.kill()
+	interrupted(t, a)
+}
+
+// interrupted makes sure that status tells of a process that died.
+func interrupted(t *testing.T, a *attempt) {
+	t.Helper()
+	if said := detnas(t, a.dir, "status", killRun, "--json").succeed(); !strings.Contains(said, `"interrupted"`) {
+		t.Errorf("the run is %s", said)
+	}
+}
+
+func signal(t *testing.T, p *process, s syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestKillWhileStepsAreDoneAgain kills a process that was to do a finished step
+// again: while it begins, and as it removes what the step had come to.
+func TestKillWhileStepsAreDoneAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a network")
+	}
+	to := config.StepSupernetFinetune
+	alone := newAttempt(t, stopSettings...)
+	alone.start(to).succeed()
+	for _, at := range []aim{removes, notes, begins} {
+		a := copyOf(t, alone.folder)
+		s := a.watch(t)
+		p := detnas(t, a.dir, "run", "--headless", "--resume", killRun, "--from", strconv.Itoa(to), "--to", strconv.Itoa(to))
+		if !s.await(p, at, 1) {
+			t.Errorf("%s: the step was not begun again; the process printed:\n%s", at, p.text())
+		}
+		p.kill()
+		s.close()
+		a.start(to).succeed()
+		sameRun(t, alone.folder, a.folder)
+	}
+}
