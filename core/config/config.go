@@ -140,9 +140,15 @@ func (c Classification) EvalResize() int {
 
 // Detection is the data of steps 2, 3 and 5.
 type Detection struct {
-	// Format is "coco" (a JSON and a folder of images) or "shapes".
+	// Format is "coco" (a JSON and a folder of images), "voc" (a tree as that of
+	// VOC's development kit) or "shapes".
 	Format string `toml:"format"`
-	// Train, Val and Test are annotation files.
+	// Root is the folder of a tree in VOC's form: it holds Annotations, JPEGImages
+	// and ImageSets, or folders with these in them, such as VOC2007.
+	Root string `toml:"root"`
+	// Train, Val and Test are annotation files; with the format "voc" they are lists
+	// of images in Root, such as "VOC2007/trainval + VOC2012/trainval", each the file
+	// ImageSets/Main/trainval.txt of its folder.
 	Train string `toml:"train"`
 	Val   string `toml:"val"`
 	Test  string `toml:"test"`
@@ -175,14 +181,15 @@ func (d Detection) EvalShort() int { return d.Short[len(d.Short)-1] }
 // GuideHeldOut reports whether the search is guided by a part held out of
 // Train, and not by Val.
 func (d Detection) GuideHeldOut() bool {
-	return d.Guide == GuideHeldOut || d.Format == FormatCOCO && d.Val == ""
+	return d.Guide == GuideHeldOut || d.Format != FormatShapes && d.Val == ""
 }
 
 // FinalOnVal reports whether the final figures are taken on Val, for want of a
 // Test.
-func (d Detection) FinalOnVal() bool { return d.Format == FormatCOCO && d.Test == "" }
+func (d Detection) FinalOnVal() bool { return d.Format != FormatShapes && d.Test == "" }
 
-// Annotations is the annotation file of split "train", "val" or "test".
+// Annotations is what the key of split "train", "val" or "test" says: an
+// annotation file, or lists of images in Root.
 func (d Detection) Annotations(split string) string {
 	return map[string]string{"train": d.Train, "val": d.Val, "test": d.Test}[split]
 }
@@ -280,7 +287,7 @@ type Search struct {
 	Images int `toml:"images"`
 	// Batch is images a forward pass of the scoring.
 	Batch int `toml:"batch"`
-	// Score is "AP" or "AP50".
+	// Score is "AP", "AP50", or with the format "voc" also "mAP07" or "mAP".
 	Score string `toml:"score"`
 }
 
@@ -307,6 +314,7 @@ const (
 
 	FormatFolder = "folder"
 	FormatCOCO   = "coco"
+	FormatVOC    = "voc"
 	FormatShapes = "shapes"
 
 	CropResized = "resized"

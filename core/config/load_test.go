@@ -80,7 +80,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"name": true, "epochs": true, "power": true, "last": true, "stem": true, "widths": true, "depths": true,
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
-		"allow_shared_split": true, "warmup_ratio": true,
+		"allow_shared_split": true, "warmup_ratio": true, "root": true,
 	}
 	for _, name := range Presets() {
 		cfg, err := Load(name, nil)
@@ -197,6 +197,13 @@ func TestProblems(t *testing.T) {
 		"shared split":      {"[data.detection]\nguide = \"val\"\nval = \"x/a.json\"\n", "f.toml:3: data.detection.val: the search would be guided by the split of the final figures"},
 		"same test":         {"[data.detection]\nguide = \"val\"\nval = \"x/a.json\"\ntest = \"x/../x/a.json\"\n", "f.toml:4: data.detection.test: the search would be guided"},
 		"train is test":     {"[data.detection]\ntrain = \"a.json\"\ntest = \"a.json\"\n", "f.toml:3: data.detection.test: the final figures would be taken on the images trained on"},
+		"voc train is test": {"[data.detection]\nformat = \"voc\"\ntrain = \"VOC2007/trainval + VOC2007/test\"\ntest = \"VOC2007/test\"\n", "f.toml:4: data.detection.test: the final figures would be taken on the images trained on"},
+		"voc guide is test": {"[data.detection]\nformat = \"voc\"\nguide = \"val\"\nval = \"VOC2007/val\"\n", "f.toml:4: data.detection.val: the search would be guided by the split of the final figures"},
+		"voc list":          {"[data.detection]\nformat = \"voc\"\ntrain = \"/VOC2007/trainval\"\n", "f.toml:3: data.detection.train: \"/VOC2007/trainval\" names no list of images"},
+		"voc images":        {"[data.detection]\nformat = \"voc\"\nimages = \"x\"\n", "f.toml:3: data.detection.images: is for COCO's form"},
+		"voc test images":   {"[data.detection]\nformat = \"voc\"\ntest_images = \"x\"\n", "f.toml:3: data.detection.test_images: is for COCO's form"},
+		"root of coco":      {"[data.detection]\nroot = \"x\"\n", "f.toml:2: data.detection.root: is the folder of a tree in VOC's form"},
+		"score of voc":      {"[search]\nscore = \"mAP07\"\n", "f.toml:2: search.score: mAP07 is VOC's"},
 		"hold out nothing":  {"[data.detection]\nhold_out = 0.0\n", "f.toml:2: data.detection.hold_out: is 0"},
 		"name":              {"name = \"a/b\"\n", "f.toml:1: name: \"a/b\" cannot be a folder's name"},
 		"population":        {"[search]\npopulation = 3\n", "f.toml:2: search.population: 3 is less than mutations 20 + crossovers 20"},
@@ -355,6 +362,12 @@ func TestHash(t *testing.T) {
 		}
 		seen[h] = set
 	}
+	voc := func(root string) string {
+		return parse(t, minimal, "data.detection.format=voc", "data.detection.root="+root).Hash()
+	}
+	if voc("/a") == voc("/b") {
+		t.Error("two roots have the same hash")
+	}
 }
 
 // What the other kind of detector would be like does not bear on the result.
@@ -457,6 +470,53 @@ func TestCheckPathsOfSubnetGiven(t *testing.T) {
 	err = cfg.CheckPaths(5, 5)
 	if err == nil || !strings.Contains(err.Error(), "2 paths are missing") || !strings.Contains(err.Error(), "data.detection.test") {
 		t.Errorf("step 5: %v", err)
+	}
+}
+
+func TestVOCLists(t *testing.T) {
+	root := t.TempDir()
+	main := filepath.Join(root, "VOC2007", "ImageSets", "Main")
+	if err := os.MkdirAll(main, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"trainval.txt", "test.txt"} {
+		if err := os.WriteFile(filepath.Join(main, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	voc := func(sets ...string) *Config {
+		return parse(t, minimal+"[data.detection]\nformat = \"voc\"\ntest = \"VOC2007/test\"\n[data.classification]\nformat = \"shapes\"\n", sets...)
+	}
+	cfg := voc("data.detection.root="+root, "data.detection.train=VOC2007/trainval", "search.score=mAP07")
+	if err := cfg.CheckPaths(1, 5); err != nil {
+		t.Error(err)
+	}
+	if d := cfg.Data.Detection; d.Root != root || d.Train != "VOC2007/trainval" || d.Test != "VOC2007/test" || !d.GuideHeldOut() || d.FinalOnVal() {
+		t.Errorf("%+v", d)
+	}
+	for _, tt := range []struct {
+		sets []string
+		want []Missing
+	}{
+		{nil, []Missing{{Key: "data.detection.root"}, {Key: "data.detection.train"}}},
+		{[]string{"data.detection.root=" + root, "data.detection.train=VOC2007/trainval + VOC2012/trainval", "data.detection.test=VOC2007/tset"}, []Missing{
+			{Key: "data.detection.train", Path: filepath.Join(root, "VOC2012", "ImageSets", "Main", "trainval.txt")},
+			{Key: "data.detection.test", Path: filepath.Join(main, "tset.txt")},
+		}},
+	} {
+		var missing *MissingError
+		if !errors.As(voc(tt.sets...).CheckPaths(1, 5), &missing) {
+			t.Fatalf("%v: nothing is missing", tt.sets)
+		}
+		for i := range missing.Paths {
+			if missing.Paths[i].Want == "" {
+				t.Errorf("%+v does not say what belongs there", missing.Paths[i])
+			}
+			missing.Paths[i].Want = ""
+		}
+		if diff := cmp.Diff(tt.want, missing.Paths); diff != "" {
+			t.Errorf("%v: %s", tt.sets, diff)
+		}
 	}
 }
 

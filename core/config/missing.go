@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"detnas/core/dataset"
 	"detnas/core/input"
 )
 
@@ -68,8 +69,10 @@ func (c *Config) CheckPaths(from, to int) error {
 	if classifies && c.Data.Classification.Format == FormatFolder {
 		m.classification(&c.Data.Classification)
 	}
-	if detects && c.Data.Detection.Format == FormatCOCO {
-		m.detection(&c.Data.Detection, guided, final)
+	if d := &c.Data.Detection; detects && d.Format == FormatCOCO {
+		m.coco(d, d.read(guided, final))
+	} else if detects && d.Format == FormatVOC {
+		m.voc(d, d.read(guided, final))
 	}
 	if len(m.missing) == 0 {
 		return nil
@@ -101,31 +104,61 @@ func (f *finder) classification(c *Classification) {
 	f.dir("data.classification.val", c.Val, "the same for validation, such as ImageNet's val sorted into classes")
 }
 
-func (f *finder) detection(d *Detection, guided, final bool) {
-	f.file("data.detection.train", d.Train, "a COCO JSON of training boxes, such as annotations/instances_train2017.json")
-	splits := []string{"train"}
+// splitRead is a split that is read, and what for.
+type splitRead struct{ split, use string }
+
+// read lists the splits that are read where a search is guided and where final
+// figures are taken.
+func (d *Detection) read(guided, final bool) []splitRead {
+	splits := []splitRead{{"train", "to train on"}}
 	if guided && !d.GuideHeldOut() {
-		f.file("data.detection.val", d.Val, "a COCO JSON that guides the search")
-		splits = append(splits, "val")
+		splits = append(splits, splitRead{"val", "that guides the search"})
 	}
 	switch {
 	case !final:
 	case d.FinalOnVal() && d.Val != "":
-		f.file("data.detection.val", d.Val, "a COCO JSON for the final figures")
-		splits = append(splits, "val")
+		splits = append(splits, splitRead{"val", "for the final figures"})
 	default:
-		f.file("data.detection.test", d.Test, "a COCO JSON for the final figures, such as annotations/instances_val2017.json")
-		splits = append(splits, "test")
+		splits = append(splits, splitRead{"test", "for the final figures"})
 	}
-	if d.Images != "" && !slices.ContainsFunc(splits, func(split string) bool { return d.ImageDir(split) != d.Images }) {
+	return splits
+}
+
+func (f *finder) coco(d *Detection, splits []splitRead) {
+	like := map[string]string{
+		"train": ", such as annotations/instances_train2017.json", "test": ", such as annotations/instances_val2017.json",
+	}
+	for _, s := range splits {
+		f.file("data.detection."+s.split, d.Annotations(s.split), "a COCO JSON "+s.use+like[s.split])
+	}
+	if d.Images != "" && !slices.ContainsFunc(splits, func(s splitRead) bool { return d.ImageDir(s.split) != d.Images }) {
 		f.dir("data.detection.images", d.Images, "the folder that file names in the JSON start from")
 		return
 	}
-	for _, split := range splits {
-		if _, err := os.Stat(d.Annotations(split)); d.ImageDir(split) == "" && err == nil {
+	for _, s := range splits {
+		if _, err := os.Stat(d.Annotations(s.split)); d.ImageDir(s.split) == "" && err == nil {
 			continue // they are looked for beside the file
 		}
-		f.dir("data.detection."+split+"_images", d.ImageDir(split),
-			"the folder of the images of "+split+" (or data.detection.images for all splits)")
+		f.dir("data.detection."+s.split+"_images", d.ImageDir(s.split),
+			"the folder of the images of "+s.split+" (or data.detection.images for all splits)")
+	}
+}
+
+// voc looks for the root, and in one that is there for the lists.
+func (f *finder) voc(d *Detection, splits []splitRead) {
+	f.dir("data.detection.root", d.Root, "the folder of a tree in VOC's form, which holds VOC2007 and so on")
+	rooted := len(f.missing) == 0 || f.missing[len(f.missing)-1].Key != "data.detection.root"
+	like := map[string]string{"train": "VOC2007/trainval + VOC2012/trainval", "val": "VOC2007/val", "test": "VOC2007/test"}
+	for _, s := range splits {
+		key, want := "data.detection."+s.split, "a list of images "+s.use+", such as "+like[s.split]
+		lists, err := dataset.VOCLists(d.Root, d.Annotations(s.split))
+		if err != nil { // it is empty: others were refused before
+			f.file(key, "", want)
+		}
+		for _, list := range lists {
+			if rooted {
+				f.file(key, list, want)
+			}
+		}
 	}
 }

@@ -64,7 +64,7 @@ func incidental(key string) bool {
 // added reports whether a key came into the schema after runs were made.
 func added(key string) bool {
 	_, name := cutLast(key)
-	return name == "on_nan" || name == "nan_lr_factor"
+	return name == "on_nan" || name == "nan_lr_factor" || key == "data.detection.root"
 }
 
 // leaves maps every dotted key to its value.
@@ -98,13 +98,14 @@ func (c *Config) paths() map[string]*string {
 		"data.shapes.dir":             &c.Data.Shapes.Dir,
 		"data.classification.train":   &c.Data.Classification.Train,
 		"data.classification.val":     &c.Data.Classification.Val,
-		"data.detection.train":        &d.Train,
-		"data.detection.val":          &d.Val,
-		"data.detection.test":         &d.Test,
+		"data.detection.root":         &d.Root,
 		"data.detection.images":       &d.Images,
 		"data.detection.train_images": &d.TrainImages,
 		"data.detection.val_images":   &d.ValImages,
 		"data.detection.test_images":  &d.TestImages,
+	}
+	if d.Format != FormatVOC { // which has lists there
+		paths["data.detection.train"], paths["data.detection.val"], paths["data.detection.test"] = &d.Train, &d.Val, &d.Test
 	}
 	for _, step := range c.training() {
 		paths[step.key+".load_from"] = &step.LoadFrom

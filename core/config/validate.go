@@ -29,7 +29,7 @@ func (v *validator) all(c *Config) {
 	for _, t := range c.training() {
 		v.train(t)
 	}
-	v.search(&c.Search, &c.Space)
+	v.search(&c.Search, &c.Space, c.Data.Detection.Format)
 }
 
 // validator checks single values; each of its checks reports whether the value

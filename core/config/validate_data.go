@@ -1,5 +1,11 @@
 package config
 
+import (
+	"slices"
+
+	"detnas/core/dataset"
+)
+
 func (v *validator) data(c *Config) {
 	d := &c.Data
 	v.oneOf("data.on_bad", d.OnBad, OnBadRefuse, OnBadSkip)
@@ -39,7 +45,12 @@ func (v *validator) classification(c *Classification) {
 }
 
 func (v *validator) detection(d *Detection) {
-	v.oneOf("data.detection.format", d.Format, FormatCOCO, FormatShapes)
+	v.oneOf("data.detection.format", d.Format, FormatCOCO, FormatVOC, FormatShapes)
+	if d.Format == FormatVOC {
+		v.voc(d)
+	} else if d.Root != "" {
+		v.add("data.detection.root", `is the folder of a tree in VOC's form; leave it out, or set data.detection.format = "voc"`)
+	}
 	v.oneOf("data.detection.guide", d.Guide, GuideHeldOut, GuideVal)
 	within(v, "data.detection.hold_out", d.HoldOut, 0, 0.9)
 	if d.GuideHeldOut() && d.HoldOut == 0 {
@@ -56,8 +67,28 @@ func (v *validator) detection(d *Detection) {
 	}
 	within(v, "data.detection.max", d.Max, 16, maxPixels)
 	within(v, "data.detection.pad_to", d.PadTo, 1, 1024)
-	if !d.AllowSharedSplit && d.Format == FormatCOCO {
+	if !d.AllowSharedSplit && d.Format != FormatShapes {
 		v.splits(d)
+	}
+}
+
+// voc checks what a tree in VOC's form is described by, as far as that can be told
+// without a look at it.
+func (v *validator) voc(d *Detection) {
+	for _, split := range []string{"train", "val", "test"} {
+		key := "data.detection." + split
+		if lists := d.Annotations(split); lists != "" {
+			if _, err := dataset.VOCLists(d.Root, lists); err != nil {
+				v.add(key, "%v", err)
+			}
+		}
+		if d.ImageDir(split) != "" {
+			if d.Images != "" {
+				v.add("data.detection.images", "is for COCO's form; leave it out, as the images of a tree in VOC's form are in its JPEGImages")
+				return
+			}
+			v.add(key+"_images", "is for COCO's form; leave it out, as the images of a tree in VOC's form are in its JPEGImages")
+		}
 	}
 }
 
@@ -70,13 +101,23 @@ func (v *validator) splits(d *Detection) {
 	}
 	switch {
 	case final == "":
-	case !d.GuideHeldOut() && samePath(d.Val, d.Train):
+	case !d.GuideHeldOut() && d.same(d.Val, d.Train):
 		v.add("data.detection.val", "the search would be guided by the images trained on; give it a split of its own, or set data.detection.guide = \"held-out\"")
-	case samePath(final, d.Train):
+	case d.same(final, d.Train):
 		v.add(key, "the final figures would be taken on the images trained on; %s", cure)
-	case !d.GuideHeldOut() && samePath(final, d.Val):
+	case !d.GuideHeldOut() && d.same(final, d.Val):
 		v.add(key, "the search would be guided by the split of the final figures, which makes them too good; %s", cure)
 	}
+}
+
+// same reports whether two splits are one file, or have a list in common.
+func (d *Detection) same(a, b string) bool {
+	if d.Format != FormatVOC {
+		return samePath(a, b)
+	}
+	x, errX := dataset.VOCLists(d.Root, a)
+	y, errY := dataset.VOCLists(d.Root, b)
+	return errX == nil && errY == nil && slices.ContainsFunc(x, func(list string) bool { return slices.Contains(y, list) })
 }
 
 // samePath compares two paths after making them absolute.

@@ -58,7 +58,7 @@ func (v *validator) schedule(t trainingStep, key func(string) string) {
 	within(v, key("warmup_ratio"), t.WarmupRatio, 0, 1)
 }
 
-func (v *validator) search(s *Search, space *Space) {
+func (v *validator) search(s *Search, space *Space, format string) {
 	within(v, "search.population", s.Population, 1, 1<<16)
 	within(v, "search.parents", s.Parents, 1, 1<<16)
 	within(v, "search.mutations", s.Mutations, 0, 1<<16)
@@ -84,7 +84,10 @@ func (v *validator) search(s *Search, space *Space) {
 	v.oneOf("search.bn_average", s.BNAverage, "cumulative")
 	within(v, "search.images", s.Images, 0, maxCount)
 	within(v, "search.batch", s.Batch, 1, 1<<20)
-	v.oneOf("search.score", s.Score, "AP", "AP50")
+	v.oneOf("search.score", s.Score, "AP", "AP50", "mAP07", "mAP")
+	if (s.Score == "mAP07" || s.Score == "mAP") && format != FormatVOC {
+		v.add("search.score", `%s is VOC's; write "AP" or "AP50", or set data.detection.format = "voc"`, s.Score)
+	}
 	v.subnet(s.Subnet, space)
 }
 

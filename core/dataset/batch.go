@@ -51,7 +51,8 @@ type DetTarget struct {
 	// Boxes are the objects, Labels their classes.
 	Boxes  [][4]float32
 	Labels []int
-	// Ignore are the crowd regions, which are neither object nor background.
+	// Ignore are the crowd regions and VOC's difficult objects, which are neither
+	// object nor background.
 	Ignore [][4]float32
 }
 

@@ -31,17 +31,20 @@ type ClassCount struct {
 
 // Report is what a check found.
 type Report struct {
-	// Format is "coco" or "folder"; Source is the annotation file or the folder.
+	// Format is "coco", "voc" or "folder"; Source is the annotation file or the
+	// folder, with the lists of a set in VOC's form.
 	Format string `json:"format"`
 	Source string `json:"source"`
-	// Images, Boxes, Classes, Crowds and EmptyImages count what can be used;
-	// Boxes counts crowds too. A class folder has no boxes.
+	// Images, Boxes, Classes, Crowds, Difficult and EmptyImages count what can be
+	// used; Boxes counts crowds and difficult objects too. A class folder has no
+	// boxes.
 	Images      int `json:"images"`
 	Boxes       int `json:"boxes"`
 	Classes     int `json:"classes"`
 	Crowds      int `json:"crowds"`
+	Difficult   int `json:"difficult"`
 	EmptyImages int `json:"empty_images"`
-	// Small, Medium and Large count the boxes that are no crowds by COCO's areas:
+	// Small, Medium and Large count the boxes that are not ignored by COCO's areas:
 	// below 32^2 px, below 96^2 px, and from there on.
 	Small  int `json:"small"`
 	Medium int `json:"medium"`
@@ -61,14 +64,31 @@ func CheckCOCO(ctx context.Context, jsonPath, imagesDir string, opts CheckOption
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Format: "coco", Source: jsonPath, Images: set.Len(), Classes: len(set.Categories), Problems: problems}
+	return checkDetection(ctx, "coco", set, problems, opts)
+}
+
+// CheckVOC reports on a set in VOC's form; root and split are those of OpenVOC,
+// and a split that is empty is every annotation file. It fails only where there is
+// nothing to report on: a list that cannot be read, lists of which no image can be
+// used, or a cancelled ctx.
+func CheckVOC(ctx context.Context, root, split string, opts CheckOptions) (*Report, error) {
+	set, problems, err := OpenVOC(root, split, VOCOptions{Policy: PolicySkip, Decode: opts.Decode})
+	if err != nil {
+		return nil, err
+	}
+	return checkDetection(ctx, "voc", set, problems, opts)
+}
+
+// checkDetection counts what an opened set holds.
+func checkDetection(ctx context.Context, format string, set *Detection, problems []Problem, opts CheckOptions) (*Report, error) {
+	r := &Report{Format: format, Source: set.Source, Images: set.Len(), Classes: len(set.Categories), Problems: problems}
 	for _, c := range set.Categories {
 		r.PerClass = append(r.PerClass, ClassCount{ID: c.ID, Name: c.Name})
 	}
 	for _, objects := range set.Objects {
 		r.countObjects(objects)
 	}
-	err = r.decodeAll(ctx, set.Len(), opts,
+	err := r.decodeAll(ctx, set.Len(), opts,
 		func(i int) string { return set.Images[i].File },
 		func(i int) error { _, err := set.Images[i].decodeFor(opts.Decode); return err })
 	return r.finish(), err
@@ -90,6 +110,8 @@ func (r *Report) countObjects(objects []Object) {
 		switch {
 		case o.Crowd:
 			r.Crowds++
+		case o.Difficult:
+			r.Difficult++
 		case o.Area < 32*32:
 			r.Small++
 		case o.Area < 96*96:

@@ -16,9 +16,13 @@ func (r *Report) Text() string {
 	fmt.Fprintf(&b, "%s (%s)\n", input.Line(r.Source), r.Format)
 	var w strings.Builder
 	fmt.Fprintf(&w, "  images\t%d\n", r.Images)
-	fmt.Fprintf(&w, "  classes\t%d\n", r.Classes)
-	if r.Format == "coco" {
-		fmt.Fprintf(&w, "  boxes\t%d, of which %d crowds\n", r.Boxes, r.Crowds)
+	fmt.Fprintf(&w, "  classes\t%d%s\n", r.Classes, r.whichClasses())
+	if r.Format != "folder" {
+		ignored := fmt.Sprintf("%d crowds", r.Crowds)
+		if r.Format == "voc" {
+			ignored = fmt.Sprintf("%d difficult", r.Difficult)
+		}
+		fmt.Fprintf(&w, "  boxes\t%d, of which %s\n", r.Boxes, ignored)
 		fmt.Fprintf(&w, "  by size\t%d small, %d medium, %d large\n", r.Small, r.Medium, r.Large)
 		fmt.Fprintf(&w, "  empty images\t%d\n", r.EmptyImages)
 	}
@@ -31,11 +35,29 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
+// whichClasses says where the classes of a set in VOC's form come from, which
+// lists none itself.
+func (r *Report) whichClasses() string {
+	if r.Format != "voc" {
+		return ""
+	}
+	voc := VOCClasses()
+	if len(r.PerClass) != len(voc) {
+		return ", those found, sorted by name"
+	}
+	for i, c := range r.PerClass {
+		if c.Name != voc[i] {
+			return ", those found, sorted by name"
+		}
+	}
+	return ", VOC's in their usual order"
+}
+
 func (r *Report) writeClasses(b *strings.Builder) {
 	var w strings.Builder
 	for _, c := range r.PerClass {
 		fmt.Fprintf(&w, "  %d\t%s\t%d images", c.ID, input.Line(c.Name), c.Images)
-		if r.Format == "coco" {
+		if r.Format != "folder" {
 			fmt.Fprintf(&w, "\t%d boxes", c.Boxes)
 		}
 		w.WriteByte('\n')

@@ -46,7 +46,7 @@ func OpenCOCO(jsonPath, imagesDir string, opts COCOOptions) (*Detection, []Probl
 		return nil, b.problems, err
 	}
 	b.addObjects(raw.annotations)
-	problems := b.listed()
+	problems := b.listed(jsonPath)
 	if err := refuse(opts.Policy, problems); err != nil {
 		return nil, problems, err
 	}
@@ -87,32 +87,12 @@ type cocoBuilder struct {
 	places    map[int64]int  // image id to place in set.Images
 	dropped   map[int64]bool // ids of images left out, whose boxes go with them
 	set       *Detection
-	problems  []Problem
-	more      int // problems that are not listed
+	faults
 }
-
-// mostProblems is how many problems of a file are listed.
-const mostProblems = 100_000
 
 // problem notes a fault of element i of a list.
 func (b *cocoBuilder) problem(kind, list string, i int, name, what, cure string) {
-	if len(b.problems) == mostProblems {
-		b.more++
-		return
-	}
-	b.problems = append(b.problems, Problem{
-		Kind: kind, Where: input.Line(fmt.Sprintf("%s: %s[%d] (%s)", b.path, list, i, name)), What: input.Line(what), Cure: cure,
-	})
-}
-
-// listed are the problems, the last one about those that are not listed.
-func (b *cocoBuilder) listed() []Problem {
-	if b.more == 0 {
-		return b.problems
-	}
-	return append(b.problems, Problem{
-		Kind: KindMore, Where: input.Line(b.path), What: fmt.Sprintf("it has %d more problems, which are not listed", b.more), Cure: "mend those that are",
-	})
+	b.note(kind, fmt.Sprintf("%s: %s[%d] (%s)", b.path, list, i, name), what, cure)
 }
 
 func (b *cocoBuilder) addCategories(list []cocoCategory) {
@@ -293,12 +273,8 @@ func (b *cocoBuilder) object(i int, name string, a cocoAnnotation, m ImageInfo) 
 		b.problem(KindEmptyBox, "annotations", i, name, fmt.Sprintf("bbox %v has no area; left out", a.BBox), "correct or remove it")
 		return Object{}, false
 	}
-	fw, fh := float64(m.W), float64(m.H)
-	box := [4]float32{
-		float32(min(max(x, 0), fw)), float32(min(max(y, 0), fh)),
-		float32(min(max(x+w, 0), fw)), float32(min(max(y+h, 0), fh)),
-	}
-	over := max(-x, -y, x+w-fw, y+h-fh)
+	source := [4]float64{x, y, w, h}
+	box, over := bounded(source, m)
 	if box[2] <= box[0] || box[3] <= box[1] {
 		b.problem(KindBoxOutside, "annotations", i, name, fmt.Sprintf("bbox %v lies outside its %dx%d image; left out", a.BBox, m.W, m.H), "correct or remove it")
 		return Object{}, false
@@ -314,7 +290,20 @@ func (b *cocoBuilder) object(i int, name string, a cocoAnnotation, m ImageInfo) 
 	if a.Area != nil {
 		area = *a.Area
 	}
-	return Object{Box: box, Source: [4]float64{x, y, w, h}, Crowd: bool(a.Crowd), Area: area, ID: a.ID.value}, true
+	return Object{Box: box, Source: source, Crowd: bool(a.Crowd), Area: area, ID: a.ID.value}, true
+}
+
+// bounded cuts a box, given as x, y, width and height, at the edges of its image,
+// and tells by how many pixels it reaches over them. The box is empty where all
+// of it lies outside.
+func bounded(source [4]float64, m ImageInfo) (box [4]float32, over float64) {
+	x, y, fw, fh := source[0], source[1], float64(m.W), float64(m.H)
+	right, bottom := x+source[2], y+source[3]
+	box = [4]float32{
+		float32(min(max(x, 0), fw)), float32(min(max(y, 0), fh)),
+		float32(min(max(right, 0), fw)), float32(min(max(bottom, 0), fh)),
+	}
+	return box, max(-x, -y, right-fw, bottom-fh)
 }
 
 // decodeFor reads an image of the set and holds it against the size that the

@@ -322,7 +322,7 @@ func TestManyProblems(t *testing.T) {
 	for i := range mostProblems + 5 {
 		b.problem(KindBadBox, "annotations", i, "", "", "")
 	}
-	if got := b.listed(); len(got) != mostProblems+1 || got[mostProblems].Kind != KindMore || !strings.Contains(got[mostProblems].What, " 5 more") {
+	if got := b.listed("f"); len(got) != mostProblems+1 || got[mostProblems].Kind != KindMore || !strings.Contains(got[mostProblems].What, " 5 more") {
 		t.Errorf("%d problems, the last %v", len(got), got[len(got)-1])
 	}
 }
@@ -362,7 +362,7 @@ func FuzzParseCOCO(f *testing.F) {
 				}
 			}
 		}
-		for _, p := range b.listed() {
+		for _, p := range b.listed("f") {
 			inputtest.Clear(t, errors.New(p.String()))
 		}
 	})

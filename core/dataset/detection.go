@@ -10,9 +10,9 @@ type Category struct {
 
 // ImageInfo is one image of a detection set.
 type ImageInfo struct {
-	ID   int64  // of the annotation file
+	ID   int64  // of the annotation file; in VOC's form, which has none, the place from 1 on
 	File string // path that can be opened
-	Name string // file_name of the annotation file
+	Name string // file_name of the annotation file; in VOC's form the name in the list
 	W, H int    // pixels, as the annotation file says
 }
 
@@ -22,12 +22,16 @@ type Object struct {
 	// exclusive.
 	Box [4]float32
 	// Source is x, y, width, height exactly as the file has them, which is what
-	// an evaluation against published figures takes.
+	// an evaluation against published figures takes. VOC's corners are brought to
+	// this form by OpenVOC.
 	Source [4]float64
 	// Label is the place of the category among the sorted ids, from 0.
 	Label int
 	// Crowd marks a region of many objects (iscrowd), which is ignored.
 	Crowd bool
+	// Difficult marks an object that VOC calls hard to recognise: it is not
+	// trained on, and it counts neither way in an evaluation.
+	Difficult bool
 	// Area is the file's area in square pixels (of the mask, in COCO), or width x
 	// height where it has none. COCO tells small, medium and large by it.
 	Area float64
@@ -35,13 +39,17 @@ type Object struct {
 	ID int64
 }
 
+// Ignored reports whether an object is neither learned nor counted.
+func (o Object) Ignored() bool { return o.Crowd || o.Difficult }
+
 // Detection is a set of images with boxes.
 type Detection struct {
-	// Source is the annotation file.
+	// Source is the annotation file, or the folder and the lists of a set in VOC's
+	// form.
 	Source string
 	// Categories are sorted by id; a label is a place in it.
 	Categories []Category
-	// Images are in the order of the annotation file.
+	// Images are in the order of the annotation file, or of the lists.
 	Images []ImageInfo
 	// Objects holds the boxes of each image, in the order of the file.
 	Objects [][]Object
@@ -59,17 +67,18 @@ func (d *Detection) Classes() []string {
 	return names
 }
 
-// Boxes returns the number of boxes, crowds among them, and of crowds alone.
-func (d *Detection) Boxes() (all, crowds int) {
+// Boxes returns the number of boxes, and how many of them are ignored: crowds and
+// difficult objects.
+func (d *Detection) Boxes() (all, ignored int) {
 	for _, objects := range d.Objects {
 		all += len(objects)
 		for _, o := range objects {
-			if o.Crowd {
-				crowds++
+			if o.Ignored() {
+				ignored++
 			}
 		}
 	}
-	return all, crowds
+	return all, ignored
 }
 
 // Subset returns the images at the given places, in that order, with all the
@@ -94,9 +103,9 @@ func (d *Detection) Split(seed uint64, fraction float64) (rest, held *Detection,
 	return d.Subset(a), d.Subset(b), nil
 }
 
-// FilterEmpty leaves out the images without any box, crowds counting as boxes,
-// as mmdet's filter_empty_gt does for training: 117,266 of COCO train2017's
-// 118,287 stay.
+// FilterEmpty leaves out the images without any box, crowds and difficult objects
+// counting as boxes, as mmdet's filter_empty_gt does for training: 117,266 of COCO
+// train2017's 118,287 stay.
 func (d *Detection) FilterEmpty() *Detection {
 	var keep []int
 	for i, objects := range d.Objects {

@@ -127,7 +127,7 @@ func (t *DetTarget) addBoxes(objects []Object) {
 	for _, o := range objects {
 		box := moveBox(o.Box, t.ScaleX, t.ScaleY, t.W, t.H, t.Flipped)
 		switch {
-		case o.Crowd:
+		case o.Ignored():
 			t.Ignore = append(t.Ignore, box)
 		case o.Box[2]-o.Box[0] >= 1 && o.Box[3]-o.Box[1] >= 1:
 			t.Boxes = append(t.Boxes, box)

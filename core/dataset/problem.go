@@ -28,7 +28,8 @@ func (p Policy) check() error {
 
 // Kinds of problems, as they stand in Problem.Kind and in reports.
 const (
-	KindMissingFile      = "missing-file"      // an image that is listed but is not there
+	KindMissingFile      = "missing-file"      // an image that is listed but is not there, or has no annotation file
+	KindBrokenAnnotation = "broken-annotation" // an image's annotation file that cannot be read
 	KindBrokenImage      = "broken-image"      // an image that cannot be decoded
 	KindSizeMismatch     = "size-mismatch"     // a width and height that are not the file's
 	KindDuplicateID      = "duplicate-id"      // an id given twice
@@ -58,6 +59,35 @@ type Problem struct {
 // String puts the problem on one line.
 func (p Problem) String() string {
 	return fmt.Sprintf("%s: %s (%s); %s", input.Line(p.Where), input.Line(p.What), p.Kind, p.Cure)
+}
+
+// mostProblems is how many problems of a set are listed.
+const mostProblems = 100_000
+
+// faults gathers the problems of a set as it is read.
+type faults struct {
+	problems []Problem
+	more     int // that are not listed
+}
+
+// note adds a problem, in words that a line can hold.
+func (f *faults) note(kind, where, what, cure string) {
+	if len(f.problems) == mostProblems {
+		f.more++
+		return
+	}
+	f.problems = append(f.problems, Problem{Kind: kind, Where: input.Line(where), What: input.Line(what), Cure: cure})
+}
+
+// listed are the problems of a source, the last one about those that are not
+// listed.
+func (f *faults) listed(source string) []Problem {
+	if f.more == 0 {
+		return f.problems
+	}
+	return append(f.problems, Problem{
+		Kind: KindMore, Where: input.Line(source), What: fmt.Sprintf("it has %d more problems, which are not listed", f.more), Cure: "mend those that are",
+	})
 }
 
 // refuse turns problems into one error that names the first and the count, and

@@ -108,6 +108,10 @@ func (d *data) detection(ctx context.Context) error {
 		return nil
 	}
 	c := d.cfg.Data.Detection
+	heldOut, key := c.GuideHeldOut(), "test"
+	if c.FinalOnVal() {
+		key = "val"
+	}
 	if c.Format == config.FormatShapes {
 		paths, err := d.draw(ctx)
 		if err != nil {
@@ -116,25 +120,21 @@ func (d *data) detection(ctx context.Context) error {
 		c.Train, c.Val, c.Test, c.Images = paths.Train, paths.Val, paths.Test, paths.Images
 		c.TrainImages, c.ValImages, c.TestImages = "", "", ""
 	}
-	train, err := d.coco("train", c.Train, c.ImageDir("train"))
+	train, err := d.open(&c, "train", nil)
 	if err != nil {
 		return err
 	}
 	rest := train
 	var guide *dataset.Detection
-	if d.cfg.Data.Detection.GuideHeldOut() {
+	if heldOut {
 		if rest, guide, err = train.Split(seed.Derive(d.cfg.Seed, "hold-out"), c.HoldOut); err != nil {
 			return fmt.Errorf("data.detection.hold_out: %w", err)
 		}
-	} else if guide, err = d.evaluated("val", c.Val, c.ImageDir("val"), train); err != nil {
+	} else if guide, err = d.open(&c, "val", train); err != nil {
 		return err
 	}
-	key, path := "test", c.Test
-	if d.cfg.Data.Detection.FinalOnVal() {
-		key, path = "val", c.Val
-	}
-	if path != "" {
-		if d.final, err = d.evaluated(key, path, c.ImageDir(key), train); err != nil {
+	if c.Annotations(key) != "" {
+		if d.final, err = d.open(&c, key, train); err != nil {
 			return err
 		}
 	}
@@ -194,39 +194,45 @@ func resolved(file string) string {
 
 // hasBoxes reports whether a set has an object that counts.
 func hasBoxes(set *dataset.Detection) bool {
-	boxes, crowds := set.Boxes()
-	return boxes > crowds
+	boxes, ignored := set.Boxes()
+	return boxes > ignored
 }
 
-// coco opens one annotation file and reports what is wrong in it.
-func (d *data) coco(key, file, images string) (*dataset.Detection, error) {
-	set, problems, err := dataset.OpenCOCO(file, images, dataset.COCOOptions{
-		Policy: d.policy(), Decode: dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF},
-	})
+// open opens one split, with the labels of train where that is given, and reports
+// what is wrong in it.
+func (d *data) open(c *config.Detection, split string, train *dataset.Detection) (*dataset.Detection, error) {
+	set, problems, err := d.read(c, split, train)
 	if err != nil {
-		return nil, fmt.Errorf("data.detection.%s: %w", key, err)
+		return nil, fmt.Errorf("data.detection.%s: %w", split, err)
 	}
 	for _, p := range problems {
-		d.problem(key, p)
+		d.problem(split, p)
+	}
+	if train != nil {
+		if err := set.Relabel(train.Categories); err != nil {
+			return nil, fmt.Errorf("data.detection.%s: %w", split, err)
+		}
 	}
 	return set, nil
+}
+
+// read reads the annotations of one split. VOC's form does not list the classes:
+// those of a split that is measured on are train's.
+func (d *data) read(c *config.Detection, split string, train *dataset.Detection) (*dataset.Detection, []dataset.Problem, error) {
+	decode := dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF}
+	if c.Format != config.FormatVOC {
+		return dataset.OpenCOCO(c.Annotations(split), c.ImageDir(split), dataset.COCOOptions{Policy: d.policy(), Decode: decode})
+	}
+	opts := dataset.VOCOptions{Policy: d.policy(), Decode: decode}
+	if train != nil {
+		opts.Classes = train.Classes()
+	}
+	return dataset.OpenVOC(c.Root, c.Annotations(split), opts)
 }
 
 // problem puts a fault in the data into the journal.
 func (d *data) problem(split string, p dataset.Problem) {
 	d.note(run.DataProblem{Split: split, Fault: p.Kind, Where: p.Where, What: p.What, Cure: p.Cure})
-}
-
-// evaluated opens a split that is measured on, with the labels of train.
-func (d *data) evaluated(key, file, images string, train *dataset.Detection) (*dataset.Detection, error) {
-	set, err := d.coco(key, file, images)
-	if err != nil {
-		return nil, err
-	}
-	if err := set.Relabel(train.Categories); err != nil {
-		return nil, fmt.Errorf("data.detection.%s: %w", key, err)
-	}
-	return set, nil
 }
 
 func (d *data) policy() dataset.Policy { return dataset.Policy(d.cfg.Data.OnBad) }

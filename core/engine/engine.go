@@ -308,7 +308,7 @@ func (e *engine) addStep(step int, seconds float64, metrics run.Values) {
 		Step: step, Name: config.StepName(step), Seconds: seconds, Metrics: metrics,
 	})
 	if step == config.StepSubnetFinetune {
-		e.result.Final = metrics
+		e.result.Final = only(metrics, run.FinalFigures()...)
 	}
 }
 

@@ -15,22 +15,34 @@ import (
 	"detnas/core/train"
 	"detnas/detector"
 	"detnas/detector/cocoeval"
+	"detnas/detector/voceval"
 	"detnas/nas"
 	"detnas/nas/supernet"
 )
 
 // evaluateDetector measures a subnet of d on set, and returns what it found too.
-// stats, when not nil, take the place of the network's own BN statistics.
-func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (*cocoeval.Result, []cocoeval.Detection, error) {
+// The figures are COCO's twelve, and VOC's two beside them where the data is in
+// VOC's form. stats, when not nil, take the place of the network's own BN
+// statistics.
+func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (run.Values, []cocoeval.Detection, error) {
 	found, err := e.find(ctx, d, sub, stats, set, batch)
 	if err != nil {
 		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 	}
-	result, err := cocoeval.Evaluate(groundTruth(set), found, cocoeval.Options{Workers: e.threads})
+	truth := cocoeval.FromSet(set)
+	result, err := cocoeval.Evaluate(truth, found, cocoeval.Options{Workers: e.threads})
 	if err != nil {
 		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 	}
-	return result, found, nil
+	figures := cocoFigures(result)
+	if e.cfg.Data.Detection.Format == config.FormatVOC {
+		voc, err := voceval.Evaluate(truth, found)
+		if err != nil {
+			return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+		}
+		figures["mAP07"], figures["mAP"] = voc.MAP07, voc.MAP
+	}
+	return figures, found, nil
 }
 
 // find detects with a subnet of d on the images of set.
@@ -121,30 +133,12 @@ func (e *engine) calibrateClassifier(ctx context.Context, net *supernet.Classifi
 	return stats, nil
 }
 
-// figures are COCO's twelve by name.
-func figures(r *cocoeval.Result) run.Values {
+// cocoFigures are COCO's twelve by name.
+func cocoFigures(r *cocoeval.Result) run.Values {
 	return run.Values{
 		"AP": r.AP, "AP50": r.AP50, "AP75": r.AP75, "APs": r.APs, "APm": r.APm, "APl": r.APl,
 		"AR1": r.AR1, "AR10": r.AR10, "AR100": r.AR100, "ARs": r.ARs, "ARm": r.ARm, "ARl": r.ARl,
 	}
-}
-
-// groundTruth is a split as the evaluation takes it, with its file's boxes and ids.
-func groundTruth(set *dataset.Detection) *cocoeval.GroundTruth {
-	gt := &cocoeval.GroundTruth{}
-	for _, c := range set.Categories {
-		gt.Categories = append(gt.Categories, cocoeval.Category{ID: int(c.ID), Name: c.Name})
-	}
-	for i, image := range set.Images {
-		gt.ImageIDs = append(gt.ImageIDs, int(image.ID))
-		for _, o := range set.Objects[i] {
-			gt.Annotations = append(gt.Annotations, cocoeval.Annotation{
-				ID: int(o.ID), ImageID: int(image.ID), CategoryID: int(set.Categories[o.Label].ID),
-				Box: o.Source, Area: o.Area, Crowd: o.Crowd,
-			})
-		}
-	}
-	return gt
 }
 
 // mean of the values of maps with the same keys, in the order given.

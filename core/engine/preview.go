@@ -33,7 +33,7 @@ type previews struct {
 func (e *engine) showImages() {
 	guide, picked := e.guide(), []int{}
 	for i, objects := range guide.Objects {
-		if len(picked) < previewImages && slices.ContainsFunc(objects, func(o dataset.Object) bool { return !o.Crowd }) {
+		if len(picked) < previewImages && slices.ContainsFunc(objects, func(o dataset.Object) bool { return !o.Ignored() }) {
 			picked = append(picked, i)
 		}
 	}
@@ -46,7 +46,7 @@ func (e *engine) showImages() {
 		}
 		shown := run.PreviewImage{ID: image.ID, Path: path, Width: image.W, Height: image.H, Boxes: []run.PreviewBox{}}
 		for _, o := range e.shown.Objects[i] {
-			if !o.Crowd {
+			if !o.Ignored() {
 				shown.Boxes = append(shown.Boxes, run.PreviewBox{Label: o.Label, Box: o.Source})
 			}
 		}

@@ -208,7 +208,7 @@ func (e *engine) guide() *dataset.Detection {
 	return e.data.guide.Subset(picked)
 }
 
-// score is a candidate's AP on the guide with the supernet's weights and BN
+// score is a candidate's search.score on the guide with the supernet's weights and BN
 // statistics of its own, and what it found there. It depends on the candidate
 // alone.
 func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guide *dataset.Detection) (float64, []cocoeval.Detection, error) {
@@ -217,11 +217,11 @@ func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guid
 		return 0, nil, err
 	}
 	defer stats.Free()
-	r, found, err := e.evaluateDetector(ctx, d, sub, stats, guide, e.cfg.Search.Batch)
+	figures, found, err := e.evaluateDetector(ctx, d, sub, stats, guide, e.cfg.Search.Batch)
 	if err != nil {
 		return 0, nil, err
 	}
-	score := figures(r)[e.cfg.Search.Score]
+	score := figures[e.cfg.Search.Score]
 	if score < 0 {
 		return 0, nil, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", e.cfg.Search.Score)
 	}

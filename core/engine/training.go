@@ -115,11 +115,8 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 			}
 			defer stats.Free()
 		}
-		r, _, err := e.evaluateDetector(ctx, d, measured, stats, on, e.cfg.Search.Batch)
-		if err != nil {
-			return nil, err
-		}
-		return figures(r), nil
+		figures, _, err := e.evaluateDetector(ctx, d, measured, stats, on, e.cfg.Search.Batch)
+		return figures, err
 	}}
 	metrics, err := trainStep(ctx, e, t, task, settings.Length(set.Len()))
 	if err == nil && sub != nil {
@@ -280,9 +277,9 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		return nil, err
 	}
 	if t.step == config.StepSupernetFinetune { // one path tells no more than this
-		metrics = run.Values{"AP": metrics["AP"], "AP50": metrics["AP50"]}
+		metrics = only(metrics, "AP", "AP50", "mAP07", "mAP")
 	}
-	if t.step != config.StepSubnetFinetune { // whose metrics are COCO's twelve and no more
+	if t.step != config.StepSubnetFinetune { // whose metrics are those of the evaluation and no more
 		for name, v := range p.Averages {
 			metrics[name] = v
 		}
@@ -295,6 +292,17 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 func worthKeeping(err error) bool {
 	var torn *train.TornError
 	return !errors.As(err, &torn) && !errors.Is(err, train.ErrNotFinite)
+}
+
+// only are the values of some names, as far as they are there.
+func only(values run.Values, names ...string) run.Values {
+	out := run.Values{}
+	for _, name := range names {
+		if v, ok := values[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // start makes the network ready for its first iteration.

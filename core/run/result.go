@@ -17,6 +17,11 @@ type Result struct {
 	Final      Values       `json:"final"`  // COCO's 12 figures; empty before step 5
 }
 
+// FinalFigures are the names of COCO's 12 figures in the order of its evaluation.
+func FinalFigures() []string {
+	return []string{"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"}
+}
+
 // StepResult is one step that was done.
 type StepResult struct {
 	Step    int     `json:"step"`

@@ -73,7 +73,7 @@ func (m *matcher) evaluate(g *group) {
 	m.taken = slices.Grow(m.taken[:0], len(g.gts))[:len(g.gts)]
 	for a, area := range areas {
 		for i, gt := range g.gts {
-			m.ignored[i] = gt.Crowd || outside(gt.Area, area)
+			m.ignored[i] = gt.Crowd || gt.Ignore || outside(gt.Area, area)
 			if !m.ignored[i] {
 				g.objects[a]++
 			}

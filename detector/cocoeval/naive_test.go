@@ -100,7 +100,7 @@ func naiveOverlap(d, g [4]float64, crowd bool) float64 {
 }
 
 func (n naive) ignore(a Annotation, lo, hi float64) bool {
-	return a.Crowd || a.Area < lo || a.Area > hi
+	return a.Crowd || a.Ignore || a.Area < lo || a.Area > hi
 }
 
 // category gives the mean precision and the recall of a category, -1 for both
@@ -232,7 +232,7 @@ func randomSet(r *rand.Rand, images, categories int, many bool) (*GroundTruth, [
 	var dts []Detection
 	for i, image := range append(slices.Clone(gt.ImageIDs), 5000) {
 		for range r.IntN(12) {
-			a := Annotation{ID: len(gt.Annotations), ImageID: image, CategoryID: 3 * r.IntN(categories+1), Box: box(), Crowd: r.IntN(6) == 0}
+			a := Annotation{ID: len(gt.Annotations), ImageID: image, CategoryID: 3 * r.IntN(categories+1), Box: box(), Crowd: r.IntN(6) == 0, Ignore: r.IntN(8) == 0}
 			a.Area = a.Box[2] * a.Box[3] * (0.6 + 0.4*r.Float64())
 			if r.IntN(4) == 0 { // on the ends of the ranges of area, or next to them
 				a.Area = []float64{0, 1024, math.Nextafter(1024, 0), 9216, math.Nextafter(9216, 1e5), 1e10, 2e10}[r.IntN(7)]

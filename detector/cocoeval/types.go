@@ -37,6 +37,9 @@ type Annotation struct {
 	Area float64
 	// Crowd marks a region in which detections are neither right nor wrong.
 	Crowd bool
+	// Ignore marks a single object, such as VOC's difficult ones, that need not be
+	// found: what finds it is neither right nor wrong.
+	Ignore bool
 }
 
 // Detection is one box that a detector found.

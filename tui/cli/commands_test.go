@@ -3,11 +3,14 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"detnas/core/dataset"
 )
 
 func TestWrongUsage(t *testing.T) {
@@ -34,7 +37,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"status"}, []string{"wants a run"}},
 		{[]string{"preset", "none"}, []string{"demo"}},
 		{[]string{"data", "check"}, []string{"--annotations"}},
-		{[]string{"data", "check", "--format", "voc", "x"}, []string{"coco or folder"}},
+		{[]string{"data", "check", "--format", "yolo", "x"}, []string{"coco, voc or folder"}},
 		{[]string{"data", "check", "--format", "coco"}, []string{"--annotations FILE"}},
 		{[]string{"data", "check", "--format", "folder", "--annotations", "x"}, []string{"--format coco"}},
 		{[]string{"data", "check", "--images", "x", "--dir", "y"}, []string{"images", "dir"}},
@@ -205,6 +208,80 @@ func TestEvalText(t *testing.T) {
 	detnas(t, nil, "eval", "--gt", gt, "--dt", other).fails(t, exitFailed, gt, other, "detection 0", "image id 2")
 	diverged := write(t, filepath.Join(dir, "diverged.json"), `[{"image_id":1,"category_id":3,"bbox":[0,0,50,50],"score":NaN}]`)
 	detnas(t, nil, "eval", "--gt", gt, "--dt", diverged).fails(t, exitFailed, diverged, "detection 0", "NaN", "byte 58")
+}
+
+// vocTree is a tree in VOC's form with two images of 64x64 px, of which nobody reads
+// the pixels.
+func vocTree(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"JPEGImages", "Annotations", "ImageSets/Main"} {
+		if err := os.MkdirAll(filepath.Join(root, "VOC2007", dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, objects := range []string{
+		`<object><name>cat</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>10</xmax><ymax>10</ymax></bndbox></object>`,
+		`<object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>10</xmax><ymax>10</ymax></bndbox></object>
+		 <object><name>person</name><difficult>1</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>90</xmax><ymax>10</ymax></bndbox></object>`,
+	} {
+		name := fmt.Sprintf("00000%d", i+1)
+		write(t, filepath.Join(root, "VOC2007", "JPEGImages", name+".jpg"), "")
+		write(t, filepath.Join(root, "VOC2007", "Annotations", name+".xml"), "<annotation><size><width>64</width><height>64</height></size>"+objects+"</annotation>")
+	}
+	write(t, filepath.Join(root, "VOC2007", "ImageSets", "Main", "test.txt"), "000001\n000002\n")
+	return root
+}
+
+func TestEvalVOC(t *testing.T) {
+	root, results := vocTree(t), t.TempDir()
+	for _, class := range dataset.VOCClasses() {
+		text := ""
+		if class == "cat" {
+			text = "000001 0.9 1 1 10 10\n000001 0.8 1 1 10 10\n"
+		}
+		write(t, filepath.Join(results, "comp4_det_test_"+class+".txt"), text)
+	}
+	c := detnas(t, nil, "eval", "--voc", root, "--split", "VOC2007/test", "--dt", results, "--json")
+	if c.code != exitOK || !strings.Contains(c.err, "1 problems in the ground truth") {
+		t.Fatalf("%+v", c)
+	}
+	got := object(t, c.out, "mAP07", "mAP", "per_category")
+	cat := got["per_category"].(map[string]any)["cat"].(map[string]any)
+	if got["mAP"] != 0.5 || math.Abs(got["mAP07"].(float64)-6.0/11) > 1e-12 || cat["AP"] != 0.5 || cat["objects"] != 2.0 || len(got["per_category"].(map[string]any)) != 20 {
+		t.Errorf("%v; want recall 1/2 at precision 1", got)
+	}
+	text := detnas(t, nil, "eval", "--voc", root, "--dt", results).out
+	for _, line := range []string{" cat          2        0.545    0.500\n", " person       0        -1.000   -1.000\n", " mean                  0.545    0.500\n"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the text lacks %q:\n%s", line, text)
+		}
+	}
+	detnas(t, nil, "eval", "--voc", root, "--split", "test", "--dt", results).fails(t, exitFailed, "test.txt", "VOC2007/trainval")
+	detnas(t, nil, "eval", "--voc", root, "--gt", "x", "--dt", results).fails(t, exitUsage, "gt", "voc")
+	detnas(t, nil, "eval", "--dt", results).fails(t, exitUsage, "gt", "voc")
+	detnas(t, nil, "eval", "--gt", "x", "--split", "y", "--dt", results).fails(t, exitUsage, "--split")
+}
+
+func TestDataCheckVOC(t *testing.T) {
+	root := vocTree(t)
+	want := []string{"images        2", "20, VOC's in their usual order", "3, of which 1 difficult", "1 problems", "box-outside: 1", "000002.xml:2: object 2 (person)"}
+	detnas(t, nil, "data", "check", "--format", "voc", "--dir", root).succeeds(t, want...)
+	detnas(t, nil, "data", "check", "--dir", root, "--split", "VOC2007/test").succeeds(t, want...)
+	c := detnas(t, nil, "data", "check", "--format", "voc", root, "--split", "VOC2007/test", "--decode", "--json")
+	c.succeeds(t)
+	var got struct {
+		Format                     string
+		Images, Decoded, Difficult int
+		Problems                   []struct{ Kind string }
+	}
+	if err := json.Unmarshal([]byte(c.out), &got); err != nil || got.Format != "voc" || got.Images != 2 || got.Decoded != 0 || got.Difficult != 1 || len(got.Problems) != 3 {
+		t.Errorf("%v in %s", err, c.out)
+	}
+	detnas(t, nil, "data", "check", "--format", "voc", "--dir", root, "--split", "trainval").fails(t, exitFailed, "trainval.txt", "VOC2007/trainval")
+	detnas(t, nil, "data", "check", "--format", "voc").fails(t, exitUsage, "--dir")
+	detnas(t, nil, "data", "check", "--format", "voc", "--dir", root, "--annotations", "x.json").fails(t, exitUsage, "--split")
+	detnas(t, nil, "data", "check", "--format", "coco", "--dir", root, "--split", "x").fails(t, exitUsage, "--split")
 }
 
 func TestPresets(t *testing.T) {

@@ -21,20 +21,24 @@ func (a *App) dataCommand() *cobra.Command {
 
 // checkArgs are the flags of data check.
 type checkArgs struct {
-	format, images, annotations string
-	decode, json                bool
+	format, images, annotations, split string
+	decode, json                       bool
 }
 
 func (a *App) dataCheck() *cobra.Command {
 	var c checkArgs
 	cmd := &cobra.Command{
 		Use: "check [DIR]", Short: "Count what a dataset holds and list every problem in it",
-		Long: `Count images, boxes, classes, crowds and empty images, and list every problem.
-A COCO set is --annotations and the folder of its images; a set of class folders
-is the folder that holds them. The exit code is 0 whatever was found; it is 1
-when the set cannot be read at all.`,
-		Example: "  detnas data check --annotations train.json --images images\n  detnas data check --format folder imagenet/train --decode",
-		Args:    cobra.MaximumNArgs(1),
+		Long: `Count images, boxes, classes, crowds or difficult objects, and empty images, and
+list every problem. A COCO set is --annotations and the folder of its images; a
+set in VOC's form is the folder that holds Annotations, JPEGImages and ImageSets,
+or VOC2007 and so on with these in them, and a --split of it; a set of class
+folders is the folder that holds them. The exit code is 0 whatever was found; it
+is 1 when the set cannot be read at all.`,
+		Example: "  detnas data check --annotations train.json --images images\n" +
+			"  detnas data check --format voc --dir VOCdevkit --split \"VOC2007/trainval + VOC2012/trainval\"\n" +
+			"  detnas data check --format folder imagenet/train --decode",
+		Args: cobra.MaximumNArgs(1),
 		RunE: failing(func(cmd *cobra.Command, args []string) error {
 			if err := c.settle(args); err != nil {
 				return err
@@ -50,10 +54,11 @@ when the set cannot be read at all.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.format, "format", "", "coco or folder (default: coco with --annotations, else folder)")
+	f.StringVar(&c.format, "format", "", "coco, voc or folder (default: coco with --annotations, voc with --split, else folder)")
 	f.StringVar(&c.images, "images", "", "folder of the images")
-	f.StringVar(&c.images, "dir", "", "the same, as class folders are called")
+	f.StringVar(&c.images, "dir", "", "the same, as the folder of class folders or of a set in VOC's form is called")
 	f.StringVar(&c.annotations, "annotations", "", "COCO annotation file")
+	f.StringVar(&c.split, "split", "", "list of images in VOC's form, such as VOC2007/trainval, or several joined by + (default: every annotation)")
 	f.BoolVar(&c.decode, "decode", false, "read every image whole, to find the broken ones")
 	f.BoolVar(&c.json, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("images", "dir")
@@ -70,13 +75,22 @@ func (c *checkArgs) settle(args []string) error {
 	}
 	if c.format == "" {
 		c.format = config.FormatFolder
-		if c.annotations != "" || strings.HasSuffix(c.images, ".json") {
+		switch {
+		case c.split != "":
+			c.format = config.FormatVOC
+		case c.annotations != "" || strings.HasSuffix(c.images, ".json"):
 			c.format = config.FormatCOCO
 		}
 	}
 	switch {
-	case c.format != config.FormatCOCO && c.format != config.FormatFolder:
-		return usage("--format %s is not known; use coco or folder", c.format)
+	case c.format != config.FormatCOCO && c.format != config.FormatVOC && c.format != config.FormatFolder:
+		return usage("--format %s is not known; use coco, voc or folder", c.format)
+	case c.format != config.FormatVOC && c.split != "":
+		return usage("--split is for sets in VOC's form; leave it out, or use --format voc")
+	case c.format == config.FormatVOC && c.annotations != "":
+		return usage("a set in VOC's form has no --annotations; name its lists of images with --split")
+	case c.format == config.FormatVOC && c.images == "":
+		return usage("a set in VOC's form wants --dir DIR, the folder that holds VOC2007 and so on, or Annotations itself")
 	case c.format == config.FormatCOCO && c.annotations == "" && strings.HasSuffix(c.images, ".json"):
 		c.annotations, c.images = c.images, ""
 	case c.format == config.FormatCOCO && c.annotations == "":
@@ -95,8 +109,11 @@ func (a *App) check(ctx context.Context, c checkArgs) (*dataset.Report, error) {
 	counter := a.counter("decoding images")
 	defer counter.Close()
 	opts := dataset.CheckOptions{Images: c.decode, Workers: runtime.GOMAXPROCS(0), Progress: counter.Set}
-	if c.format == config.FormatFolder {
+	switch c.format {
+	case config.FormatFolder:
 		return dataset.CheckFolder(ctx, c.images, opts)
+	case config.FormatVOC:
+		return dataset.CheckVOC(ctx, c.images, c.split, opts)
 	}
 	return dataset.CheckCOCO(ctx, c.annotations, c.images, opts)
 }

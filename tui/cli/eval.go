@@ -14,13 +14,26 @@ import (
 )
 
 func (a *App) evalCommand() *cobra.Command {
-	var gtPath, dtPath string
+	var gtPath, dtPath, root, split string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "eval --gt GT.json --dt DT.json", Short: "Compute COCO's figures for detections",
-		Long: "Compute COCO's 12 figures, and AP of each category, for a file of detections.\nThey are those of pycocotools.",
+		Use: "eval --gt GT.json --dt DT.json", Short: "Compute COCO's or VOC's figures for detections",
+		Long: `Compute COCO's 12 figures, and AP of each category, for a file of detections.
+They are those of pycocotools.
+
+With --voc, compute VOC's mean average precision at an overlap of 0.5, as in 2007
+and as from 2010 on, and that of each class, for a folder of result files of VOC's
+development kit, such as comp4_det_test_car.txt.`,
+		Example: "  detnas eval --gt instances_val2017.json --dt detections.json\n" +
+			"  detnas eval --voc VOCdevkit --split VOC2007/test --dt results/VOC2007/Main",
 		Args: exactly(0, ""),
 		RunE: failing(func(*cobra.Command, []string) error {
+			switch {
+			case root != "":
+				return a.evalVOC(root, split, dtPath, asJSON)
+			case split != "":
+				return usage("--split is for --voc; a COCO annotation file is one split")
+			}
 			gt, dts, err := cocoeval.ReadFiles(gtPath, dtPath)
 			if err != nil {
 				return err
@@ -36,9 +49,12 @@ func (a *App) evalCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&gtPath, "gt", "", "COCO annotation file with the true boxes")
-	cmd.Flags().StringVar(&dtPath, "dt", "", "COCO result file with the detections")
+	cmd.Flags().StringVar(&root, "voc", "", "folder with the true boxes in VOC's form, instead of --gt")
+	cmd.Flags().StringVar(&split, "split", "", "list of images of --voc, such as VOC2007/test (default: every annotation)")
+	cmd.Flags().StringVar(&dtPath, "dt", "", "COCO result file with the detections, or folder of VOC's")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	_ = cmd.MarkFlagRequired("gt") // fails only for a flag that is not there
+	cmd.MarkFlagsOneRequired("gt", "voc")
+	cmd.MarkFlagsMutuallyExclusive("gt", "voc")
 	_ = cmd.MarkFlagRequired("dt") // fails only for a flag that is not there
 	return cmd
 }

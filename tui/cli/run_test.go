@@ -125,6 +125,16 @@ func TestRun(t *testing.T) {
 	detnas(t, nil, "run", "tiny", "--runs", runs, "--name", "one").fails(t, exitFailed, "is there already", "--resume")
 }
 
+// VOC's figures are no final ones of the result: they are step 5's.
+func TestSummaryOfVOC(t *testing.T) {
+	c := detnas(t, func(_ context.Context, _ *config.Config, f *run.Folder, _ RunOptions) (run.Result, error) {
+		r := result(f)
+		r.Steps[1].Metrics = run.Values{"mAP07": 0.7654, "mAP": 0.7777}
+		return r, nil
+	}, "run", "tiny", "--headless", "--runs", t.TempDir())
+	c.succeeds(t, "AP    0.4321", "\n                    mAP07 0.7654   mAP   0.7777\n")
+}
+
 func TestRunNamesItselfByConfigAndTime(t *testing.T) {
 	runs := t.TempDir()
 	detnas(t, journaling(t, new(RunOptions), 5), "run", "tiny", "--runs", runs).succeeds(t)

@@ -53,6 +53,9 @@ func summaryRows(j *job, r run.Result) ([]progress.Row, error) {
 		add("final", "%s", figures(r.Final, "AP", "AP50", "AP75"))
 		add("", "%s", figures(r.Final, "APs", "APm", "APl"))
 		add("", "%s", figures(r.Final, "AR1", "AR10", "AR100"))
+		if m := metricsOf(r, config.StepSubnetFinetune); has(m, "mAP") {
+			add("", "%s", figures(m, "mAP07", "mAP"))
+		}
 	}
 	if len(r.Steps) > 0 {
 		total, parts := 0.0, make([]string, len(r.Steps))
@@ -92,6 +95,11 @@ func metricsOf(r run.Result, step int) run.Values {
 		}
 	}
 	return nil
+}
+
+func has(v run.Values, name string) bool {
+	_, ok := v[name]
+	return ok
 }
 
 func figures(v run.Values, names ...string) string {

@@ -44,6 +44,17 @@ func scenario(p *Progress) {
 	tell(run.RunFinished{Seconds: 30})
 }
 
+func TestMetricsInWords(t *testing.T) {
+	for want, values := range map[string]run.Values{
+		"AP 0.4, AP50 0.7, loss 1":               {"AP50": 0.7, "AP": 0.4, "AP75": 0.3, "loss": 1},
+		"AP 0.4, AP50 0.7, mAP07 0.72, mAP 0.71": {"AP50": 0.7, "AP": 0.4, "mAP": 0.71, "mAP07": 0.72},
+	} {
+		if got := metrics(values); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestPlainLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left behind
 		var out, log bytes.Buffer

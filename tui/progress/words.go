@@ -12,6 +12,8 @@ import (
 var headlines = []struct{ key, words string }{
 	{"AP", "AP"},
 	{"AP50", "AP50"},
+	{"mAP07", "mAP07"},
+	{"mAP", "mAP"},
 	{"top1", "top-1"},
 	{"top5", "top-5"},
 	{"loss", "loss"},

@@ -17,9 +17,6 @@ import (
 	"detnas/tui/history"
 )
 
-// finals are COCO's twelve figures in the order of its evaluation.
-var finals = [2][6]string{{"AP", "AP50", "AP75", "APs", "APm", "APl"}, {"AR1", "AR10", "AR100", "ARs", "ARm", "ARl"}}
-
 const (
 	shownCheckpoints = 5
 	shownActs        = 200
@@ -54,14 +51,20 @@ func (p *Page) resultLines(width int) []string {
 	return lines
 }
 
-// final are COCO's twelve figures; one that is not defined is a dash.
+// final are COCO's twelve figures, and VOC's two where there are any; one that is
+// not defined is a dash.
 func (p *Page) final(v run.Values) []string {
 	if _, ok := v["AP"]; !ok {
 		return nil
 	}
 	s := p.common.Styles
 	var out []string
-	for _, names := range finals {
+	coco := run.FinalFigures()
+	rows := [][]string{coco[:6], coco[6:]}
+	if _, ok := v["mAP"]; ok {
+		rows = append(rows, []string{"mAP07", "mAP"})
+	}
+	for _, names := range rows {
 		head, values := "", ""
 		for _, name := range names {
 			value := "-"
@@ -107,7 +110,7 @@ func figures(v run.Values) string {
 	parts := []string{head}
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		shown := strings.HasPrefix(head, name+" ") || name == "top1" && strings.HasPrefix(head, "top-1")
-		if undefined := strings.HasPrefix(name, "A") && v[name] < 0; !shown && !undefined {
+		if undefined := strings.HasPrefix(strings.TrimPrefix(name, "m"), "A") && v[name] < 0; !shown && !undefined {
 			parts = append(parts, fmt.Sprintf("%s %.3g", text.Clean(name), v[name]))
 		}
 	}

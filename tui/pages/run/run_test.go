@@ -381,6 +381,13 @@ func TestFinishedAndFailed(t *testing.T) {
 			t.Errorf("what is not defined is -1: %s", l)
 		}
 	}
+	voc := ansi.Strip(strings.Join(p.final(run.Values{"AP": 0.4, "mAP07": 0.7034, "mAP": -1}), "\n"))
+	if !strings.Contains(voc, "   mAP07     mAP\n   0.703       -") {
+		t.Errorf("VOC's figures are not below COCO's:\n%s", voc)
+	}
+	if line := figures(run.Values{"AP": 0.4, "mAP07": -1, "mAP": 0.5}); line != "AP 0.4, mAP 0.5" {
+		t.Errorf("a step's figures are %q", line)
+	}
 	before := shown(p)
 	press(t, p, "pgdown")
 	if shown(p) == before {
