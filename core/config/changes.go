@@ -107,7 +107,7 @@ type Position struct {
 
 // liveTraining and liveSearch are the keys that act in a step that is under way.
 var (
-	liveTraining = []string{"lr", "momentum", "weight_decay", "clip_grad", "on_nan", "nan_lr_factor", "log_every", "checkpoint_every", "eval_every"}
+	liveTraining = []string{"lr", "momentum", "weight_decay", "clip_grad", "on_nan", "nan_lr_factor", "log_every", "checkpoint_every", "eval_every", "keep_checkpoints"}
 	liveSearch   = []string{"generations", "population", "parents", "mutations", "crossovers", "mutate_prob"}
 )
 

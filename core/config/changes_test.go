@@ -49,6 +49,7 @@ func TestEffectOf(t *testing.T) {
 		{"supernet-finetune.lr", training, Now},
 		{"supernet-finetune.lr", stopped, NextStart},
 		{"supernet-finetune.on_nan", training, Now},
+		{"supernet-finetune.keep_checkpoints", training, Now},
 		{"supernet-finetune.nan_lr_factor", stopped, NextStart},
 		{"supernet-finetune.batch", training, NewRun},
 		{"supernet-finetune.log_every", training, Now},

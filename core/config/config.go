@@ -250,6 +250,9 @@ type Train struct {
 	LogEvery        int `toml:"log_every"`
 	CheckpointEvery int `toml:"checkpoint_every"`
 	EvalEvery       int `toml:"eval_every"`
+	// KeepCheckpoints is how many checkpoints from within the step are kept, the
+	// newest, beside the one at which it was measured best and that of its end.
+	KeepCheckpoints int `toml:"keep_checkpoints"`
 	// Init is "predecessor" (the checkpoint of the step before it) or "scratch".
 	Init string `toml:"init"`
 	// LoadFrom is a checkpoint to start from instead.

@@ -172,6 +172,7 @@ func TestProblems(t *testing.T) {
 		"range":             {"[search]\nmutate_prob = 1.5\n", "f.toml:2: search.mutate_prob: 1.5 is out of range; write a value from 0 to 1"},
 		"nan":               {"[subnet-retrain]\nlr = nan\n", "f.toml:2: subnet-retrain.lr: NaN is out of range"},
 		"on nan":            {"[subnet-retrain]\non_nan = \"skp\"\n", `f.toml:2: subnet-retrain.on_nan: "skp" is not one of stop, skip, back; did you mean "skip"?`},
+		"no checkpoint":     {"[subnet-retrain]\nkeep_checkpoints = 0\n", "f.toml:2: subnet-retrain.keep_checkpoints: 0 is out of range; write a value from 1 "},
 		"nan factor":        {"[subnet-retrain]\nnan_lr_factor = 1.0\n", "f.toml:2: subnet-retrain.nan_lr_factor: 1 is out of range; write a value from 0.001 to 0.99"},
 		"no length":         {"seed = 1\n[subnet-retrain]\nbatch = 2\n", "f.toml:2: subnet-retrain: has no length; write iterations or epochs"},
 		"two lengths":       {"[subnet-retrain]\nepochs = 2\niterations = 3\n", "f.toml:2: subnet-retrain.epochs: subnet-retrain.iterations is given too"},

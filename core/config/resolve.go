@@ -58,7 +58,7 @@ func incidental(key string) bool {
 		return true
 	}
 	_, name := cutLast(key)
-	return name == "log_every" || name == "checkpoint_every" || name == "eval_every"
+	return slices.Contains([]string{"log_every", "checkpoint_every", "eval_every", "keep_checkpoints"}, name)
 }
 
 // added reports whether a key came into the schema after runs were made.

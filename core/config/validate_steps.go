@@ -28,6 +28,7 @@ func (v *validator) train(t trainingStep) {
 	within(v, key("log_every"), t.LogEvery, 0, maxCount)
 	within(v, key("checkpoint_every"), t.CheckpointEvery, 0, maxCount)
 	within(v, key("eval_every"), t.EvalEvery, 0, maxCount)
+	within(v, key("keep_checkpoints"), t.KeepCheckpoints, 1, maxCount)
 	v.oneOf(key("init"), t.Init, InitScratch, InitPredecessor)
 	if !detects(t.step) && t.Init == InitPredecessor {
 		v.add(key("init"), `has no predecessor; write "scratch", or name a checkpoint in %s`, key("load_from"))

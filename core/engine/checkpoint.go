@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,10 +17,6 @@ import (
 	"detnas/core/train"
 )
 
-// keptCheckpoints is how many checkpoints from within a step stay on disk
-// beside the one of its end.
-const keptCheckpoints = 2
-
 // progress is what a training step carries from iteration to iteration besides
 // weights and momenta; a checkpoint holds it too.
 type progress struct {
@@ -27,6 +24,7 @@ type progress struct {
 	Averages  run.Values `json:"averages"`  // moving averages of the losses
 	Seconds   float64    `json:"seconds"`   // spent on the step
 	bearing
+	measured
 }
 
 // averageWeight is the weight of the newest iteration in the moving averages.
@@ -42,7 +40,7 @@ func (p *progress) add(it train.Iteration) {
 	for name, v := range it.Losses {
 		p.Averages[name] += w * (v - p.Averages[name])
 	}
-	p.Iteration, p.InARow = it.Index+1, 0
+	p.Iteration, p.InARow, p.atBest = it.Index+1, 0, false
 }
 
 // save writes a checkpoint: within a step with the optimiser's state, at its end
@@ -89,6 +87,7 @@ func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last b
 		}
 		c.Meta["subnet"] = e.subnet.Short(space)
 	}
+	p.describe(c.Meta)
 	for _, a := range arrays {
 		dtype, ok := dtypes[a.DType]
 		if !ok {
@@ -99,18 +98,29 @@ func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last b
 	if err := c.Write(path); err != nil {
 		return err
 	}
-	keep := keptCheckpoints
+	written := run.CheckpointWritten{Step: step, Iteration: int(p.Iteration), Path: e.relative(path)}
+	if p.atBest {
+		if err := e.folder.KeepBest(step, path); err != nil {
+			return err
+		}
+		written.Best = e.relative(e.folder.BestPath(step))
+	}
+	keep := e.cfg.Step(step).KeepCheckpoints
 	if last {
 		keep = 0
 	}
 	if err := e.folder.Prune(step, int(p.Iteration), keep); err != nil {
 		return err
 	}
-	relative, err := filepath.Rel(e.folder.Dir(), path)
-	if err != nil {
-		relative = path
+	return e.emit(written)
+}
+
+// relative is a path from the run's folder on.
+func (e *engine) relative(path string) string {
+	if short, err := filepath.Rel(e.folder.Dir(), path); err == nil {
+		return short
 	}
-	return e.emit(run.CheckpointWritten{Step: step, Iteration: int(p.Iteration), Path: relative})
+	return path
 }
 
 // dtypes are the element types of checkpoints.
@@ -170,7 +180,7 @@ func (e *engine) lastWeights(step int) ([]nn.Array, error) {
 
 // resume puts a step's newest checkpoint into the network and the optimiser and
 // reports whether there was one.
-func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool, error) {
+func (e *engine) resume(ctx context.Context, step int, st *nn.Store, opt *train.SGD) (progress, bool, error) {
 	var p progress
 	c, at, damaged, err := e.folder.Newest(step)
 	if err != nil {
@@ -186,7 +196,10 @@ func (e *engine) resume(step int, st *nn.Store, opt *train.SGD) (progress, bool,
 		return p, false, err
 	}
 	e.clock.carried = p.Seconds
-	return p, true, nil
+	if p.atBest { // the process before may have died before it was kept
+		err = e.keep(ctx, e.here(), func() error { return e.folder.KeepBest(step, at.Path) })
+	}
+	return p, true, err
 }
 
 // passedOver warns of damaged checkpoints, and says what is used instead.
@@ -206,6 +219,7 @@ func (e *engine) load(c *run.Checkpoint, at run.Saved, st *nn.Store, opt *train.
 	if err := json.Unmarshal([]byte(c.Meta["progress"]), &p); err != nil {
 		return p, fmt.Errorf("%s: its progress cannot be read: %w", at.Path, err)
 	}
+	p.atBest = c.Meta[metricKey] != "" && p.Best != nil
 	arrays, err := arraysOf(c)
 	if err != nil {
 		return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)

@@ -35,7 +35,7 @@ func (b bearing) scaled(lr float64) float64 {
 
 // leaveOut takes in an iteration that was left out, and says that too many were.
 func (e *engine) leaveOut(ctx context.Context, step int, p *progress, it train.Iteration) error {
-	p.Iteration = it.Index + 1
+	p.Iteration, p.atBest = it.Index+1, false
 	p.Skipped++
 	p.InARow++
 	if p.InARow > mostSkipped {
@@ -72,6 +72,7 @@ func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at prog
 		return p, fmt.Errorf("%w; and it cannot go back: %w", why, err)
 	}
 	settings := e.cfg.Step(t.step)
+	p.measured = p.after(at.measured)
 	p.bearing = bearing{Skipped: p.Skipped, Backs: at.Backs + 1, BackTo: p.Iteration, LRScale: at.scaled(1) * settings.NaNLRFactor}
 	name, here := config.StepName(t.step), place{step: t.step, iteration: int(p.Iteration)}
 	for _, ev := range []run.Event{

@@ -190,6 +190,20 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 		return err
 	}
+	crown := func(metrics run.Values) error { // what is the best so far is saved with that
+		if !p.judge(t.step, metrics) {
+			return nil
+		}
+		saved = -1
+		return e.keep(ctx, here(), save)
+	}
+	measure := func() error {
+		metrics, err := e.evaluated(ctx, t, p)
+		if err != nil {
+			return err
+		}
+		return crown(metrics)
+	}
 	boundary := func() error { // between two iterations people are heard
 		if !e.asked() {
 			return nil
@@ -206,10 +220,14 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 		return e.anchor(ctx, t, opt, p)
 	}
-	if e.owesEval(t.step, p.Iteration, length) {
-		if err := e.evaluated(ctx, t, p); err != nil {
-			return nil, err
-		}
+	switch last := e.before.Eval; {
+	case e.owesEval(t.step, p.Iteration, length):
+		err = measure()
+	case last != nil && last.Step == t.step && int64(last.Iteration) == p.Iteration:
+		err = crown(last.Metrics) // the process before may have died between the two
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := boundary(); err != nil {
 		return nil, err
@@ -239,21 +257,25 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 				}
 			}
 			if !last && due(p.Iteration, settings.EvalEvery) {
-				if err := e.evaluated(ctx, t, p); err != nil {
+				if err := measure(); err != nil {
 					return err
 				}
 			}
 			return boundary()
 		},
 	}
+	end := func() error {
+		err := e.keep(ctx, here(), func() error { return e.save(t.step, t.store, opt, p, true) })
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", errNotSaved, err)
+		}
+		return err
+	}
 	for {
 		err := train.Train(ctx, loop, task)
 		whole := err != nil && worthKeeping(err)
 		if err == nil {
-			err = e.keep(ctx, here(), func() error { return e.save(t.step, t.store, opt, p, true) })
-			if err != nil && ctx.Err() != nil {
-				err = fmt.Errorf("%w: %w", errNotSaved, err)
-			}
+			err = end()
 		}
 		if err == nil {
 			break
@@ -275,6 +297,11 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	metrics, err := t.evaluate(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if p.judge(t.step, metrics) {
+		if err := end(); err != nil {
+			return nil, err
+		}
 	}
 	if t.step == config.StepSupernetFinetune { // one path tells no more than this
 		metrics = only(metrics, "AP", "AP50", "mAP07", "mAP")
@@ -315,7 +342,7 @@ func (e *engine) start(ctx context.Context, t training, opt *train.SGD) (progres
 			return progress{}, err
 		}
 	}
-	p, resumed, err := e.resume(t.step, t.store, opt)
+	p, resumed, err := e.resume(ctx, t.step, t.store, opt)
 	if err != nil || resumed {
 		return p, err
 	}
@@ -332,16 +359,16 @@ func (e *engine) redo(step int) bool {
 }
 
 // evaluated evaluates within a step.
-func (e *engine) evaluated(ctx context.Context, t training, p progress) error {
+func (e *engine) evaluated(ctx context.Context, t training, p progress) (run.Values, error) {
 	metrics, err := t.evaluate(ctx)
 	if errors.Is(err, nn.ErrNotFinite) {
-		return fmt.Errorf("iteration %d: %w: %w", p.Iteration, train.ErrNotFinite, err)
+		return nil, fmt.Errorf("iteration %d: %w: %w", p.Iteration, train.ErrNotFinite, err)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	at := place{step: t.step, iteration: int(p.Iteration)}
-	return e.record(ctx, at, run.Eval{Step: at.step, Iteration: at.iteration, Metrics: metrics})
+	return metrics, e.record(ctx, at, run.Eval{Step: at.step, Iteration: at.iteration, Metrics: metrics})
 }
 
 // owesEval reports whether a step that is taken up was to be evaluated where it

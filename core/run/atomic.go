@@ -74,6 +74,19 @@ func fill(temp *os.File, write func(io.Writer) error) error {
 	return errors.Join(err, temp.Close())
 }
 
+// duplicate puts a copy of the file at from, which has so many bytes, at path.
+func duplicate(from, path string, size int64) (err error) {
+	file, err := os.Open(from) //nolint:gosec // a file of the run
+	if err != nil {
+		return &WriteError{Path: path, Err: err}
+	}
+	defer func() { err = errors.Join(err, closing(file)) }()
+	return replace(path, size, func(w io.Writer) error {
+		_, err := io.Copy(w, file)
+		return err //nolint:wrapcheck // wrapped by replace
+	})
+}
+
 // syncDir makes a rename in dir last.
 func syncDir(dir string) error {
 	d, err := os.Open(dir) //nolint:gosec // a folder of the run

@@ -76,8 +76,42 @@ func (f *Folder) LastPath(step int) string {
 	return filepath.Join(f.checkpoints(), fmt.Sprintf("step-%d-last.safetensors", step))
 }
 
+// BestPath is where the checkpoint belongs at which a step was measured best.
+func (f *Folder) BestPath(step int) string {
+	return filepath.Join(f.checkpoints(), fmt.Sprintf("step-%d-best.safetensors", step))
+}
+
+// KeepBest has the checkpoint at path stand at BestPath, too: the same file by
+// another name, which stays when path is removed, or a copy where the file system
+// has no such names.
+func (f *Folder) KeepBest(step int, path string) error {
+	best := f.BestPath(step)
+	from, err := os.Stat(path)
+	if err != nil {
+		return &WriteError{Path: best, Err: err}
+	}
+	if there, err := os.Stat(best); err == nil && os.SameFile(there, from) {
+		return nil
+	}
+	temp := filepath.Join(f.checkpoints(), "."+filepath.Base(best)+".link"+tempSuffix)
+	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return &WriteError{Path: best, Err: err}
+	}
+	if err := os.Link(path, temp); err != nil {
+		return duplicate(path, best, from.Size())
+	}
+	if err := os.Rename(temp, best); err != nil {
+		return &WriteError{Path: best, Err: errors.Join(err, os.Remove(temp))}
+	}
+	if err := syncDir(f.checkpoints()); err != nil {
+		return &WriteError{Path: best, Err: err}
+	}
+	return nil
+}
+
 // Saved lists a step's checkpoints, the newest first: the one of its end, then
-// by falling iteration.
+// by falling iteration. The best is none of them: it has its iteration's name,
+// too, or lies behind them.
 func (f *Folder) Saved(step int) ([]Saved, error) {
 	entries, err := os.ReadDir(f.checkpoints())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -157,7 +191,7 @@ func (f *Folder) newest(step int, counts func(Saved) bool) (c *Checkpoint, at Sa
 }
 
 // Prune removes a step's checkpoints but the newest keep up to an iteration, and
-// never that of its end. Those from after the iteration go too: they are damaged,
+// never the best nor that of its end. Those from after the iteration go too: they are damaged,
 // or were gone back from. A keep of 0 or less removes all.
 func (f *Folder) Prune(step, iteration, keep int) error {
 	all, err := f.Saved(step)
@@ -190,6 +224,9 @@ func (f *Folder) RemoveCheckpoints(step int) error {
 		if err := os.Remove(s.Path); err != nil {
 			return fmt.Errorf("removing a checkpoint of a step begun anew: %w", err)
 		}
+	}
+	if err := os.Remove(f.BestPath(step)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing a checkpoint of a step begun anew: %w", err)
 	}
 	return nil
 }

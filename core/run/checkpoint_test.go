@@ -3,10 +3,13 @@ package run
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -212,6 +215,75 @@ func TestGoingBack(t *testing.T) {
 	}
 	if all, err := f.Saved(1); err != nil || len(all) != 3 {
 		t.Errorf("%v, %v", all, err)
+	}
+}
+
+func TestBestIsKeptAndNeverTakenForTheNewest(t *testing.T) {
+	f := create(t)
+	write := func(iteration int) {
+		t.Helper()
+		c := sample()
+		c.Meta["iteration"] = strconv.Itoa(iteration)
+		if err := c.Write(f.CheckpointPath(1, iteration)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(iteration int) {
+		t.Helper()
+		if c, err := ReadCheckpoint(f.BestPath(1)); err != nil || c.Meta["iteration"] != strconv.Itoa(iteration) {
+			t.Errorf("the best is %+v, %v; want that of iteration %d", c, err, iteration)
+		}
+	}
+	write(5)
+	if err := errors.Join(f.KeepBest(1, f.CheckpointPath(1, 5)), f.KeepBest(1, f.CheckpointPath(1, 5))); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(f.BestPath(1)); err != nil || info.Sys().(*syscall.Stat_t).Nlink != 2 {
+		t.Errorf("the best is a copy: %v", err)
+	}
+	write(10)
+	if err := f.Prune(1, 10, 1); err != nil {
+		t.Fatal(err)
+	}
+	is(5)
+	if err := os.Truncate(f.CheckpointPath(1, 10), 100); err != nil {
+		t.Fatal(err)
+	}
+	if c, at, damaged, err := f.Newest(1); c != nil || len(damaged) != 1 || err != nil {
+		t.Errorf("%+v is taken for the newest, %v", at, err)
+	}
+	write(20)
+	if err := f.KeepBest(1, f.CheckpointPath(1, 20)); err != nil {
+		t.Fatal(err)
+	}
+	is(20)
+	if temps, err := filepath.Glob(filepath.Join(f.checkpoints(), ".*")); len(temps) > 0 || err != nil {
+		t.Errorf("left over: %v, %v", temps, err)
+	}
+	if err := f.KeepBest(1, filepath.Join(f.Dir(), "none")); err == nil {
+		t.Error("what is not there is kept")
+	}
+	if err := f.RemoveCheckpoints(1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(f.BestPath(1)); err == nil {
+		t.Error("the best is there still")
+	}
+}
+
+func TestBestIsACopyWhereThereAreNoOtherNames(t *testing.T) {
+	f := create(t)
+	elsewhere := filepath.Join(small(t, 1<<20), "c") // a name does not reach from one file system to another
+	if err := errors.Join(sample().Write(f.BestPath(1)), os.Truncate(f.BestPath(1), 9), sample().Write(elsewhere)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.KeepBest(1, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := ReadCheckpoint(f.BestPath(1)); err != nil {
+		t.Error(err)
+	} else {
+		equal(t, c, sample())
 	}
 }
 

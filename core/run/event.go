@@ -166,7 +166,8 @@ type Generation struct {
 type CheckpointWritten struct {
 	Step      int    `json:"step"`
 	Iteration int    `json:"iteration"`
-	Path      string `json:"path"` // from the run's folder on
+	Path      string `json:"path"`           // from the run's folder on
+	Best      string `json:"best,omitempty"` // the name that it has, too, as the best of its step so far
 }
 
 // StepFinished ends a step.

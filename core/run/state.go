@@ -31,6 +31,7 @@ type State struct {
 	Started    *RunStarted          `json:"-"`
 	Train      *Train               `json:"-"` // the last
 	Evaluated  int                  `json:"-"` // iteration of the step at which it was evaluated last
+	Eval       *Eval                `json:"-"` // that, where the step has not been taken up before it
 	Candidates []Candidate          `json:"-"` // of the search, by index
 	Generation *Generation          `json:"-"` // of the search, the last that ended
 	Finished   map[int]StepFinished `json:"-"` // steps that are done
@@ -59,7 +60,7 @@ func (s *State) Apply(entry Entry) {
 	case Train:
 		s.Iteration, s.Train = e.Iteration, &e
 	case Eval:
-		s.Evaluated = e.Iteration
+		s.Evaluated, s.Eval = e.Iteration, &e
 	case Candidate:
 		s.addCandidate(e)
 	case Generation:
@@ -96,6 +97,9 @@ const searchStep = 3
 func (s *State) startStep(e StepStarted) {
 	if s.Evaluated = min(s.Evaluated, e.Iteration); s.Step != e.Step {
 		s.Evaluated = 0
+	}
+	if s.Eval != nil && (s.Eval.Step != e.Step || s.Eval.Iteration > e.Iteration) {
+		s.Eval = nil
 	}
 	s.Step, s.Iteration, s.Iterations, s.Train = e.Step, e.Iteration, e.Iterations, nil
 	for step := range s.Finished { // later ones rest on what this one was before

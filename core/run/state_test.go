@@ -59,6 +59,9 @@ func TestStateOfASearch(t *testing.T) {
 func TestStateOfEvaluations(t *testing.T) {
 	s := fold(RunStarted{}, StepStarted{Step: 1, Iterations: 9}, Eval{Step: 1, Iteration: 3}, Eval{Step: 1, Iteration: 6})
 	s.Apply(Entry{Event: StepStarted{Step: 1, Iteration: 5, Iterations: 9}})
+	if s.Eval != nil {
+		t.Errorf("resumed at 5, there is the evaluation of %d", s.Eval.Iteration)
+	}
 	if s.Evaluated != 5 { // what is done again after that is evaluated again
 		t.Errorf("resumed at 5, evaluated at %d", s.Evaluated)
 	}

@@ -51,6 +51,7 @@ type Step struct {
 	LR, Images, Data      series.Series             // rate; images a second; share of the time spent waiting for data
 	Metrics               map[string]*series.Series // of evaluations within the step
 	Result                run.Values                // metrics at its end
+	Best                  *run.CheckpointWritten    // at which it was measured best so far; nil before the first
 
 	pace pace
 }
@@ -104,9 +105,7 @@ func (h *History) Apply(e run.Entry) {
 	case run.Generation:
 		h.generation(ev)
 	case run.CheckpointWritten:
-		h.Checkpoints = capped(append(h.Checkpoints, ev), mostCheckpoints)
-		s := h.step(ev.Step)
-		s.pace.between, s.Updated = true, e.Time
+		h.checkpoint(ev, e.Time)
 	case run.StepFinished:
 		h.finishStep(ev, e.Time)
 	case run.DataProblem:
@@ -120,6 +119,19 @@ func (h *History) Apply(e run.Entry) {
 	}
 	if text, bad, worth := act(e); worth {
 		h.Acts = capped(append(h.Acts, Act{Time: e.Time, Text: clip(text), Bad: bad}), mostActs)
+	}
+}
+
+// checkpoint takes in a checkpoint, or that one was written anew.
+func (h *History) checkpoint(e run.CheckpointWritten, at time.Time) {
+	if n := len(h.Checkpoints); n > 0 && h.Checkpoints[n-1].Path == e.Path {
+		h.Checkpoints = h.Checkpoints[:n-1]
+	}
+	h.Checkpoints = capped(append(h.Checkpoints, e), mostCheckpoints)
+	s := h.step(e.Step)
+	s.pace.between, s.Updated = true, at
+	if e.Best != "" {
+		s.Best = &e
 	}
 }
 

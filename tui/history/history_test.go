@@ -51,6 +51,21 @@ func TestHistoryBeginsAnewWithTheFirstEvent(t *testing.T) {
 	}
 }
 
+func TestHistoryKnowsTheBestCheckpoint(t *testing.T) {
+	w := begin(run.RunStarted{Run: "r"}, run.StepStarted{Step: 1, Iterations: 10})
+	file := func(i int, best string) run.CheckpointWritten {
+		return run.CheckpointWritten{Step: 1, Iteration: i, Path: fmt.Sprint("c-", i), Best: best}
+	}
+	w.add(1, file(3, ""), file(3, "best"), file(6, ""), file(6, ""), file(9, ""))
+	if s := &w.Steps[1]; s.Best == nil || s.Best.Iteration != 3 || len(w.Checkpoints) != 3 {
+		t.Errorf("the best is %+v of %+v", s.Best, w.Checkpoints)
+	}
+	w.add(1, run.StepStarted{Step: 1, Iterations: 10})
+	if s := &w.Steps[1]; s.Best != nil {
+		t.Errorf("begun anew, the best is %+v", s.Best)
+	}
+}
+
 func TestHistoryOfAFinishedRun(t *testing.T) {
 	h := New("r")
 	entries := uitest.SampleEntries(uitest.Finished)

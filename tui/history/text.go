@@ -65,6 +65,9 @@ func words(e run.Entry) (text string, bad bool) {
 	case run.Generation:
 		return fmt.Sprintf("generation %d done: %d candidates so far, best %s with %.4f", ev.Generation, ev.Evaluated, ev.Best, ev.Score), false
 	case run.CheckpointWritten:
+		if ev.Best != "" {
+			return "checkpoint " + ev.Path + ", the best of its step so far", false
+		}
 		return "checkpoint " + ev.Path, false
 	case run.StepFinished:
 		return fmt.Sprintf("step %d (%s) finished in %.1f s: %s", ev.Step, stepName(ev.Step), ev.Seconds, values(ev.Metrics)), false

@@ -130,12 +130,20 @@ func (p *Page) evaluations() []string {
 	return out
 }
 
-// checkpoints are the newest ones.
+// checkpoints are the newest ones, and the best of each step.
 func (p *Page) checkpoints() []string {
 	all := p.history().Checkpoints
 	var out []string
+	add := func(path string, c run.CheckpointWritten) {
+		out = append(out, "  "+text.Clean(path)+p.common.Styles.Faint.Render("  "+place(c.Step, c.Iteration)))
+	}
 	for _, c := range slices.Backward(all[max(0, len(all)-shownCheckpoints):]) {
-		out = append(out, "  "+text.Clean(c.Path)+p.common.Styles.Faint.Render("  "+place(c.Step, c.Iteration)))
+		add(c.Path, c)
+	}
+	for n := range p.history().Steps {
+		if best := p.history().Steps[n].Best; best != nil {
+			add(best.Best, *best)
+		}
 	}
 	return out
 }

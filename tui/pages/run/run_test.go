@@ -347,6 +347,14 @@ func TestAPauseOfTheRunsOwnSaysWhy(t *testing.T) {
 	}
 }
 
+func TestResultsNameTheBestCheckpoint(t *testing.T) {
+	p, v := made(t, uitest.Training, true, styles.Braille)
+	take(p, v, run.CheckpointWritten{Step: 1, Iteration: 300, Path: "checkpoints/step-1-300.safetensors", Best: "checkpoints/step-1-best.safetensors"})
+	p.Resize(120, 60)
+	press(t, p, "tab", "tab", "tab")
+	wants(t, p, "checkpoints/step-1-300.safetensors", "checkpoints/step-1-best.safetensors  step 1, iteration 300")
+}
+
 func TestARunThatNobodyRuns(t *testing.T) {
 	p, v := made(t, uitest.Training, true, styles.Braille)
 	v.Away = errors.New("nothing runs it; resume it first")
