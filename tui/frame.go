@@ -196,7 +196,7 @@ func (m *Model) noticeLine() string {
 	s := m.common.Styles
 	switch {
 	case m.notice.Text == "":
-		return m.fit("")
+		return m.fit(" " + s.Faint.Render(oneLine(m.options.Watching)))
 	case m.notice.Bad:
 		return m.fit(" " + s.Bad.Render("! "+oneLine(m.notice.Text)))
 	}

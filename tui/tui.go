@@ -31,6 +31,12 @@ const (
 type Options struct {
 	Runs string // folder of the runs
 	Who  string // who steers, for the journal
+	// Watching and NoFiles are as in common.Common: what this screen may not do,
+	// and why.
+	Watching, NoFiles string
+	// Bins bounds what the curves of a run keep, for a process with many screens; 0
+	// is as much as a chart can use.
+	Bins int
 	looks.Looks
 	// Open opens the run to begin with; where it fails, the screen closes. Nil
 	// begins with the list of runs.
@@ -105,7 +111,7 @@ func New(o Options) *Model {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	m := &Model{options: o, common: &common.Common{Now: o.Now, Who: o.Who}}
+	m := &Model{options: o, common: &common.Common{Now: o.Now, Who: o.Who, Watching: o.Watching, NoFiles: o.NoFiles, Bins: o.Bins}}
 	m.dress(o.Looks)
 	m.runs = runs.New(m.common, o.Runs)
 	m.pages[placeRuns] = m.runs
@@ -124,6 +130,10 @@ func (m *Model) Left() (Leaving, *run.Folder) {
 
 // Err is why the screen closed by itself; nil where the user left it.
 func (m *Model) Err() error { return m.failed }
+
+// Close lets go of what the screen has open; what runs goes on. It comes after
+// the screen's end.
+func (m *Model) Close() { m.closeRun() }
 
 // dress puts looks on.
 func (m *Model) dress(l looks.Looks) {
@@ -180,6 +190,11 @@ func (m *Model) bindings() []keymap.Binding {
 	var own []keymap.Binding
 	if p := m.page(); p != nil {
 		own = p.Bindings()
+	}
+	for i, b := range own {
+		if why := m.options.Watching; why != "" && (b.Group == keymap.Steer || b.Group == keymap.Edit) {
+			own[i].Off = why
+		}
 	}
 	return append(own, m.global()...)
 }

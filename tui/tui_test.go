@@ -282,6 +282,22 @@ func TestARunThatDoesNotOpenClosesTheScreen(t *testing.T) {
 	}
 }
 
+// TestEnterPressedAgainOpensARunOnce presses it while the run is being read.
+func TestEnterPressedAgainOpensARunOnce(t *testing.T) {
+	o := options(t, colourful)
+	opened := 0
+	o.Watch = func(dir string) (steer.Viewer, error) { opened++; return watch(dir) }
+	m := New(o)
+	m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
+	_, first := m.Update(common.OpenRun{Dir: filepath.Join(o.Runs, uitest.Training)})
+	_, second := m.Update(common.OpenRun{Dir: filepath.Join(o.Runs, uitest.Training)})
+	if opened != 1 || first == nil || second != nil {
+		t.Errorf("opened %d times, %v", opened, second != nil)
+	}
+	m.Update(first())
+	m.Close()
+}
+
 // TestResizingNeverOverflows goes through sizes as a hand at a window's corner
 // does.
 func TestResizingNeverOverflows(t *testing.T) {
@@ -303,7 +319,7 @@ func TestResizingNeverOverflows(t *testing.T) {
 // asked for before it is lost.
 func TestQuitAsksForUnsavedText(t *testing.T) {
 	d := uitest.Drive(t, New(options(t, colourful)), 100, 30)
-	d.See("1 Runs").Press("enter").See("Losses").Press("5").See("line 1").Press("e").Type("# mine").Press("esc").See("5 Config*")
+	d.See("1 Runs", "finished").Press("enter").See("Losses").Press("5").See("line 1").Press("e").Type("# mine").Press("esc").See("5 Config*")
 	d.Press("q").See("not saved").Press("enter").Gone("not saved").See("# mine")
 	if err := d.Press("q").See("not saved").Press("d").Ended(); err != nil {
 		t.Error(err)

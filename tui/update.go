@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"path/filepath"
 
 	tea "charm.land/bubbletea/v2"
@@ -100,8 +101,21 @@ func (m *Model) second() tea.Cmd {
 	return nil
 }
 
+// acts reports whether a message asks for what somebody who only watches may not
+// do.
+func acts(msg tea.Msg) bool {
+	switch msg.(type) {
+	case common.StartRun, common.ResumeRun, common.DeleteRun:
+		return true
+	}
+	return false
+}
+
 // answer does what pages ask the program for.
 func (m *Model) answer(msg tea.Msg) (tea.Cmd, bool) {
+	if why := m.options.Watching; why != "" && acts(msg) {
+		return common.Fail(errors.New(why)), true
+	}
 	switch msg := msg.(type) {
 	case common.Notice:
 		m.notice, m.until = msg, m.options.Now().Add(noticeShown)
@@ -222,6 +236,9 @@ func (m *Model) open(dir string) tea.Cmd {
 		m.at = placeRun
 		return nil
 	}
+	if m.opening == dir {
+		return nil // Enter was pressed again
+	}
 	v, err := m.options.Watch(dir)
 	if err != nil {
 		return common.Fail(err)
@@ -232,7 +249,7 @@ func (m *Model) open(dir string) tea.Cmd {
 // follow reads a run and then shows it.
 func (m *Model) follow(v steer.Viewer) tea.Cmd {
 	m.opening = v.Folder().Dir()
-	return follow.Open(v)
+	return follow.Open(v, m.options.Bins)
 }
 
 // opened shows a run that has been read.

@@ -19,7 +19,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 say() { echo "toolchain: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-command -v go >/dev/null || die "go is not on the PATH; install Go 1.26 or newer (https://go.dev/doc/install) and try again"
+command -v go >/dev/null || die "go is not on the PATH; install Go 1.26.8 or newer (https://go.dev/doc/install) and try again"
 
 missing() { # the packages of the arguments that dpkg does not have
 	for p in "$@"; do

@@ -33,6 +33,7 @@ type Engine struct {
 // Close.
 type Desk struct {
 	folder *run.Folder
+	later  *look         // of all its viewers, when its engine has ended
 	queued atomic.Int32  // commands that wait for the engine
 	bell   chan struct{} // rings when one is put down
 
@@ -49,14 +50,14 @@ type Desk struct {
 // NewDesk makes the desk of a run whose engine is about to begin.
 func NewDesk(folder *run.Folder) *Desk {
 	return &Desk{
-		folder: folder, bell: make(chan struct{}, 1),
+		folder: folder, later: &look{folder: folder}, bell: make(chan struct{}, 1),
 		away: errors.New("the run is being prepared; it takes commands in a moment"),
 	}
 }
 
 // Viewer is a new viewer of the run in this process.
 func (d *Desk) Viewer() Viewer {
-	return &deskViewer{desk: d, journal: journal{path: d.folder.JournalPath()}, later: fileViewer{folder: d.folder}}
+	return &deskViewer{desk: d, journal: journal{path: d.folder.JournalPath()}, later: fileViewer{folder: d.folder, look: d.later}}
 }
 
 // Open lets the desk take commands for an engine.

@@ -3,30 +3,22 @@ package steer
 import (
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"detnas/core/run"
 )
-
-// lookEvery is how long the answer to who runs a run is taken as still true.
-const lookEvery = time.Second
 
 // fileViewer is a viewer of a run that another process runs, or that none does:
 // it reads the journal from its file and gives commands over the control socket.
 type fileViewer struct {
 	folder  *run.Folder
 	journal journal
-
-	mu     sync.Mutex
-	looked time.Time
-	away   error
+	look    *look
 }
 
 // Watch is a viewer of the run in a folder, whoever runs it. Where nothing runs
 // it, the viewer is not steerable, but takes a change of the config.
 func Watch(f *run.Folder) (Viewer, error) {
-	return &fileViewer{folder: f, journal: journal{path: f.JournalPath()}}, nil
+	return &fileViewer{folder: f, journal: journal{path: f.JournalPath()}, look: &look{folder: f}}, nil
 }
 
 // Folder is the run's folder.
@@ -39,14 +31,7 @@ func (v *fileViewer) Next(limit int) ([]run.Entry, error) { return v.journal.nex
 func (v *fileViewer) Close() error { return v.journal.close() }
 
 // Steerable is nil when a process runs the run and listens.
-func (v *fileViewer) Steerable() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if now := time.Now(); now.Sub(v.looked) >= lookEvery {
-		v.away, v.looked = listens(v.folder), now
-	}
-	return v.away
-}
+func (v *fileViewer) Steerable() error { return v.look.away() }
 
 // ErrIdle says that no process runs the run. Its config can be edited all the
 // same.

@@ -160,8 +160,8 @@ func (a *App) bare() *cobra.Command {
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.AddCommand(
-		a.runCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
-		a.dataCommand(), a.evalCommand(), a.versionCommand(), a.attachCommand(), a.worker(),
+		a.runCommand(), a.runsCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
+		a.dataCommand(), a.evalCommand(), a.versionCommand(), a.attachCommand(), a.serveCommand(), a.worker(),
 	)
 	root.AddCommand(a.steerCommands()...)
 	return root

@@ -35,6 +35,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"eval", "x"}, []string{`"x"`}},
 		{[]string{"version", "now"}, []string{`"now"`}},
 		{[]string{"status"}, []string{"wants a run"}},
+		{[]string{"runs", "x"}, []string{`"x"`}},
 		{[]string{"preset", "none"}, []string{"demo"}},
 		{[]string{"data", "check"}, []string{"--annotations"}},
 		{[]string{"data", "check", "--format", "yolo", "x"}, []string{"coco, voc or folder"}},

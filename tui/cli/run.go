@@ -147,15 +147,6 @@ type job struct {
 }
 
 func (a *App) runOrResume(ctx context.Context, r runArgs) error {
-	prepare := create
-	if r.orResume {
-		if err := r.resumeIfThere(); err != nil {
-			return err
-		}
-	}
-	if r.resume != "" {
-		prepare = reopen
-	}
 	j, err := prepare(r)
 	if err != nil {
 		return err
@@ -196,6 +187,19 @@ func (r *runArgs) resumeIfThere() error {
 		r.resume, r.from, r.set = f.Dir(), "", nil // all that was said when it began; steps said again would be done again
 	}
 	return nil
+}
+
+// prepare makes a new run, or takes up one, as the arguments say.
+func prepare(r runArgs) (*job, error) {
+	if r.orResume {
+		if err := r.resumeIfThere(); err != nil {
+			return nil, err
+		}
+	}
+	if r.resume != "" {
+		return reopen(r)
+	}
+	return create(r)
 }
 
 // create makes the folder of a new run after everything that can be checked was.

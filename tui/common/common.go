@@ -19,6 +19,14 @@ type Common struct {
 	Glyphs styles.Glyphs
 	Now    func() time.Time // the clock; fixed in tests
 	Who    string           // who steers, for the journal
+	// Watching says why nothing can be steered, started, deleted, edited or saved
+	// from this screen; empty where it can.
+	Watching string
+	// NoFiles says why this screen opens and writes no file by its path; empty
+	// where it does.
+	NoFiles string
+	// Bins bounds what the curves of a run keep, as in history.Coarse.
+	Bins int
 }
 
 // Page is one page of the screen. The program around it draws the header, the

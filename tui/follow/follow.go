@@ -47,14 +47,17 @@ type Updated struct{}
 // Opened brings a run whose journal has been read to its end.
 type Opened struct{ Run *Run }
 
-// Open is the command that reads a run's journal so far.
-func Open(v steer.Viewer) tea.Cmd {
-	return func() tea.Msg { return Opened{Run: Read(v)} }
+// Open is the command that reads a run's journal so far. bins bounds what its
+// curves keep, as in History.Coarse.
+func Open(v steer.Viewer, bins int) tea.Cmd {
+	return func() tea.Msg { return Opened{Run: read(v, bins)} }
 }
 
 // Read reads a run's journal so far. What fails is in the run's Err.
-func Read(v steer.Viewer) *Run {
-	r := &Run{Viewer: v, History: history.New(v.Folder().Name())}
+func Read(v steer.Viewer) *Run { return read(v, 0) }
+
+func read(v steer.Viewer, bins int) *Run {
+	r := &Run{Viewer: v, History: history.New(v.Folder().Name()).Coarse(bins)}
 	for {
 		entries, err := v.Next(atOnce)
 		for _, e := range entries {

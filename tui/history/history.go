@@ -35,6 +35,8 @@ type History struct {
 	Problems    int                     // data problems that were met
 	Began       time.Time
 	Events      int64 // applied
+
+	bins int // that a curve keeps; 0 is as many as a chart can use
 }
 
 // Step is what is known of one of the five steps.
@@ -67,15 +69,34 @@ type Act struct {
 func New(name string) *History {
 	h := &History{State: run.State{Name: name}}
 	for step := 1; step < len(h.Steps); step++ {
-		h.Steps[step] = Step{Number: step, Name: config.StepName(step)}
+		h.Steps[step] = h.fresh(step)
 	}
 	return h
+}
+
+// Coarse bounds the bins that each curve keeps, for a process that has many
+// histories. It comes before the first entry; 0 changes nothing.
+func (h *History) Coarse(bins int) *History {
+	h.bins = bins
+	for _, c := range []*series.Series{&h.CPU, &h.Memory, &h.GPU, &h.GPUMem} {
+		c.Most = bins
+	}
+	for step := 1; step < len(h.Steps); step++ {
+		h.Steps[step] = h.fresh(step)
+	}
+	return h
+}
+
+// fresh is a step of which nothing is known yet.
+func (h *History) fresh(step int) Step {
+	curve := series.Series{Most: h.bins}
+	return Step{Number: step, Name: config.StepName(step), LR: curve, Images: curve, Data: curve}
 }
 
 // Apply takes in the next entry of the journal. The first one begins anew.
 func (h *History) Apply(e run.Entry) {
 	if e.Seq == 1 && h.Events > 0 {
-		*h = *New(h.State.Name)
+		*h = *New(h.State.Name).Coarse(h.bins)
 	}
 	if h.Began.IsZero() {
 		h.Began = e.Time
@@ -154,7 +175,7 @@ func (h *History) step(n int) *Step {
 func (h *History) startStep(e run.StepStarted, at time.Time) {
 	for n := e.Step; n >= 1 && n < len(h.Steps); n++ {
 		if n > e.Step || e.Iteration == 0 {
-			h.Steps[n] = Step{Number: n, Name: config.StepName(n)}
+			h.Steps[n] = h.fresh(n)
 		}
 	}
 	if e.Step <= config.StepSearch && e.Iteration == 0 {
@@ -195,7 +216,7 @@ func (h *History) train(e run.Train, at time.Time) {
 		s.Losses = map[string]*series.Series{}
 	}
 	for name, v := range e.Losses {
-		add(s.Losses, name, x, v)
+		h.add(s.Losses, name, x, v)
 	}
 	s.LR.Append(x, e.LR)
 	s.Images.Append(x, e.ImagesPerS)
@@ -206,13 +227,13 @@ func (h *History) train(e run.Train, at time.Time) {
 	s.project()
 }
 
-func add(to map[string]*series.Series, name string, x, y float64) {
+func (h *History) add(to map[string]*series.Series, name string, x, y float64) {
 	curve := to[name]
 	if curve == nil {
 		if len(to) == mostCurves {
 			return
 		}
-		curve = &series.Series{}
+		curve = &series.Series{Most: h.bins}
 		to[name] = curve
 	}
 	curve.Append(x, y)
@@ -225,7 +246,7 @@ func (h *History) eval(e run.Eval, at time.Time) {
 		s.Metrics = map[string]*series.Series{}
 	}
 	for name, v := range e.Metrics {
-		add(s.Metrics, name, float64(e.Iteration), v)
+		h.add(s.Metrics, name, float64(e.Iteration), v)
 	}
 }
 

@@ -316,3 +316,33 @@ func TestOddEventsDoNoHarm(t *testing.T) {
 		}
 	}
 }
+
+// TestCoarseHistoriesKeepLess wants every curve to be bounded, also after the
+// journal has begun anew.
+func TestCoarseHistoriesKeepLess(t *testing.T) {
+	const bins = 16
+	h := New("a").Coarse(bins)
+	seq := int64(0)
+	add := func(e run.Event) {
+		seq++
+		h.Apply(run.Entry{Header: run.Header{Seq: seq, Time: time.Unix(seq, 0), Type: e.Kind()}, Event: e})
+	}
+	for range 2 {
+		seq = 0
+		add(run.RunStarted{Run: "a", From: 1, To: 5})
+		add(run.StepStarted{Step: 1, Iterations: 1000})
+		for i := range 100 {
+			add(run.Train{Step: 1, Iteration: i + 1, LR: 1, ImagesPerS: 2, StepS: 1, Losses: run.Values{"loss": 1}})
+			add(run.Eval{Step: 1, Iteration: i + 1, Metrics: run.Values{"top1": 1}})
+			add(run.Usage{CPU: 1, Memory: 2})
+		}
+		s := &h.Steps[1]
+		for name, c := range map[string]*series.Series{
+			"loss": s.Losses["loss"], "rate": &s.LR, "images": &s.Images, "data": &s.Data, "top-1": s.Metrics["top1"], "cpu": &h.CPU, "memory": &h.Memory,
+		} {
+			if n := len(c.Bins(0, 1e9, 1e6)); n > bins || n < bins/2 || c.Len() != 100 {
+				t.Errorf("%s keeps %d bins of %d points", name, n, c.Len())
+			}
+		}
+	}
+}

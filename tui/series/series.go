@@ -7,7 +7,7 @@ import (
 	"sort"
 )
 
-// most bounds the bins that a curve keeps. When they are full, neighbours are
+// most bounds the bins that a curve keeps unless it says otherwise. When they are full, neighbours are
 // merged two and two, so that a curve always has at least half as many.
 const most = 8192
 
@@ -22,6 +22,7 @@ type Bin struct {
 
 // Series is a curve. X never falls. The zero value is empty and ready.
 type Series struct {
+	Most   int // bins that it keeps; 0 is as many as a chart can use
 	bins   []Bin
 	points int // that a bin takes in before the next one begins
 }
@@ -44,10 +45,17 @@ func (s *Series) Append(x, y float64) {
 		s.bins[n-1].add(x, y)
 		return
 	}
-	if len(s.bins) == most {
+	if len(s.bins) >= s.most() {
 		s.halve()
 	}
 	s.bins = append(s.bins, point(x, y))
+}
+
+func (s *Series) most() int {
+	if s.Most > 0 {
+		return s.Most
+	}
+	return most
 }
 
 // add takes a point after those of the bin into it.

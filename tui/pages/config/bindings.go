@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,11 +53,20 @@ func (p *Page) opening() keymap.Binding {
 		Keys: []string{"o"}, Name: "open", About: "open a preset or a TOML file by its name; what you typed here stays", Group: keymap.Go, Quiet: p.doc != nil,
 		Do: func() tea.Cmd {
 			return common.Send(common.Prompt{
-				Title: "Open a config", Text: fmt.Sprintf("A preset (%s) or the path of a TOML file.", list(config.Presets())),
+				Title: "Open a config", Text: p.offer(),
 				Accept: p.read,
 			})
 		},
 	}
+}
+
+// offer says what can be opened.
+func (p *Page) offer() string {
+	presets := list(config.Presets())
+	if p.common.NoFiles != "" {
+		return fmt.Sprintf("A preset: %s.", presets)
+	}
+	return fmt.Sprintf("A preset (%s) or the path of a TOML file.", presets)
 }
 
 // textBindings are those of the text.
@@ -169,7 +179,7 @@ func (p *Page) shared() []keymap.Binding {
 	return []keymap.Binding{
 		{
 			Keys: []string{"ctrl+s", "w"}, Name: "save", About: "show what changes and when it acts, then give it to the run, or write the file", Group: keymap.Steer,
-			Off: d.stands(), Do: does(p.startSaving),
+			Off: cmp.Or(p.fileless(), d.stands()), Do: does(p.startSaving),
 		},
 		{
 			Keys: []string{"c"}, Name: "changes", About: "list the keys that change, and when each change acts", Group: keymap.Show, Off: none,
@@ -180,8 +190,9 @@ func (p *Page) shared() []keymap.Binding {
 			Do: p.askRun,
 		},
 		{
-			Keys: []string{"a"}, Name: "save as", About: "write this text to a file of another name", Group: keymap.Steer, Off: wrong, Quiet: true,
-			Do: p.askPath,
+			Keys: []string{"a"}, Name: "save as", About: "write this text to a file of another name", Group: keymap.Steer, Quiet: true,
+			Off: cmp.Or(p.common.NoFiles, wrong),
+			Do:  p.askPath,
 		},
 		{
 			Keys: []string{"u", "ctrl+z"}, Name: "undo", About: "undo the last change of the text", Group: keymap.Edit, Quiet: true,
@@ -227,10 +238,15 @@ func (p *Page) formMoves() []keymap.Binding {
 			}),
 		}
 	}
+	turn := func(name, about string, keys ...string) keymap.Binding {
+		b := move(name, about, keys...)
+		b.Group = keymap.Edit
+		return b
+	}
 	return []keymap.Binding{
 		move("up", "one key up", "up", "k"), move("down", "one key down", "down", "j"),
-		move("next word", "turn the value to the next of its words", "right", "l"),
-		move("word before", "turn the value to the word before", "left", "h"),
+		turn("next word", "turn the value to the next of its words", "right", "l"),
+		turn("word before", "turn the value to the word before", "left", "h"),
 		move("next table", "the first key of the next table", "tab", "]"), move("table before", "the first key of the table before", "shift+tab", "["),
 		move("page up", "as many keys up as are in sight", "pgup"), move("page down", "as many keys down as are in sight", "pgdown"),
 		move("first", "the first key", "home"), move("last", "the last key", "end", "G"),

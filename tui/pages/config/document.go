@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"detnas/core/config"
+	"detnas/core/steer"
 	"detnas/tui/common"
 	"detnas/tui/components/diff"
 	"detnas/tui/components/editor"
@@ -186,7 +187,12 @@ func (d *document) position() config.Position {
 	for step := range st.Finished {
 		done[step] = true
 	}
-	return config.Position{Begun: true, Step: st.Step, Running: d.run.Steerable == nil, Done: done}
+	away := d.run.Steerable
+	var barred *steer.Barred
+	if errors.As(away, &barred) { // whoever looks on sees when a change of others acts
+		away = barred.Away
+	}
+	return config.Position{Begun: true, Step: st.Step, Running: away == nil, Done: done}
 }
 
 // effect says when a change of a key acts.

@@ -30,6 +30,9 @@ func (p *Page) read(name string) tea.Cmd {
 		if text, err := fs.ReadFile(configs.Files, name+".toml"); err == nil {
 			return loaded{page: p, name: name, text: string(text)}
 		}
+		if p.common.NoFiles != "" {
+			return common.Notice{Text: fmt.Sprintf("%s is no preset, and %s", name, p.common.NoFiles), Bad: true}
+		}
 		path, err := filepath.Abs(name)
 		if err != nil {
 			return common.Notice{Text: fmt.Sprintf("opening %s: %v", name, err), Bad: true}
@@ -97,6 +100,9 @@ type touched struct {
 // write writes the document's text to a file. The file may hold what it held
 // when it was opened; another one is written over only when force says so.
 func (p *Page) write(d *document, path string, force bool) tea.Cmd {
+	if p.common.NoFiles != "" {
+		return common.Fail(errors.New(p.common.NoFiles))
+	}
 	text, base, own := d.text, d.base, d.path
 	return func() tea.Msg {
 		abs, err := filepath.Abs(path)

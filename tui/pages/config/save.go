@@ -39,15 +39,27 @@ func (p *Page) savingBindings() []keymap.Binding {
 		save,
 		{Keys: []string{"esc"}, Name: "back", About: "back to the text; nothing is saved", Group: keymap.Go, Do: does(func() { p.saving = false })},
 		{Keys: []string{"r", "n"}, Name: "new run", About: "start a new run from this text", Group: keymap.Steer, Do: p.askRun},
-		{Keys: []string{"a"}, Name: "save as", About: "write this text to a file of another name", Group: keymap.Steer, Do: p.askPath},
+		{Keys: []string{"a"}, Name: "save as", About: "write this text to a file of another name", Group: keymap.Steer, Off: p.common.NoFiles, Do: p.askPath},
 		scroll("up", "one line up", tea.KeyUp, "up", "k"), scroll("down", "one line down", tea.KeyDown, "down", "j"),
 		scroll("page up", "as many lines up as are in sight", tea.KeyPgUp, "pgup"), scroll("page down", "as many lines down as are in sight", tea.KeyPgDown, "pgdown", "space"),
 	}
 }
 
+// fileless says why a text that no run has cannot be saved, where files are out of
+// reach.
+func (p *Page) fileless() string {
+	if p.doc.run == nil {
+		return p.common.NoFiles
+	}
+	return ""
+}
+
 // unsaveable says why the run does not take the text; a file takes any.
 func (p *Page) unsaveable() string {
 	d := p.doc
+	if why := p.fileless(); why != "" {
+		return why
+	}
 	if why := d.stands(); why != "" || d.run == nil {
 		return why
 	}

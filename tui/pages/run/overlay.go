@@ -36,11 +36,11 @@ type compared struct {
 // compare reads the histories of runs.
 func (p *Page) compare(dirs []string) tea.Cmd {
 	p.asked++
-	number := p.asked
+	number, bins := p.asked, p.common.Bins
 	return func() tea.Msg {
 		c := compared{page: p, number: number}
 		for _, dir := range dirs {
-			o, err := read(dir)
+			o, err := read(dir, bins)
 			if err != nil {
 				c.err = errors.Join(c.err, err)
 				continue
@@ -52,7 +52,7 @@ func (p *Page) compare(dirs []string) tea.Cmd {
 }
 
 // read reads a run's history so far.
-func read(dir string) (*other, error) {
+func read(dir string, bins int) (*other, error) {
 	folder, err := run.Find("", dir)
 	if err != nil {
 		return nil, fmt.Errorf("comparing: %w", err)
@@ -61,7 +61,7 @@ func read(dir string) (*other, error) {
 	if err != nil {
 		return nil, fmt.Errorf("comparing: %w", err)
 	}
-	o := &other{name: text.Clean(folder.Name()), history: history.New(folder.Name()), viewer: viewer}
+	o := &other{name: text.Clean(folder.Name()), history: history.New(folder.Name()).Coarse(bins), viewer: viewer}
 	for {
 		entries, err := viewer.Next(fetched)
 		for _, e := range entries {

@@ -137,13 +137,13 @@ func (p *Page) noteWords() (string, lipgloss.Style) {
 	case state == run.StateFailed:
 		return "failed: " + text.Clean(st.Error), s.Bad
 	case state == run.StateInterrupted:
-		return p.common.Glyphs.State(state) + " interrupted: its process is gone; r goes on from the last checkpoint", s.Warn
+		return p.common.Glyphs.State(state) + " interrupted: its process is gone" + p.hint("; r goes on from the last checkpoint"), s.Warn
 	case state == run.StatePaused && st.Cause != "":
-		return p.common.Glyphs.State(state) + " paused: " + text.Clean(st.Cause) + " (p)", s.Bad
+		return p.common.Glyphs.State(state) + " paused: " + text.Clean(st.Cause) + p.hint(" (p)"), s.Bad
 	case state == run.StatePaused:
-		return p.common.Glyphs.State(state) + " paused at " + place(st.Step, st.Iteration) + "; p goes on", s.Warn
+		return p.common.Glyphs.State(state) + " paused at " + place(st.Step, st.Iteration) + p.hint("; p goes on"), s.Warn
 	case state == run.StateStopped:
-		return p.common.Glyphs.State(state) + " stopped; r goes on from the last checkpoint", s.Warn
+		return p.common.Glyphs.State(state) + " stopped" + p.hint("; r goes on from the last checkpoint"), s.Warn
 	case p.run.Err != nil:
 		return text.Clean(p.run.Err.Error()), s.Bad
 	case p.history().Preparing != nil:
@@ -171,7 +171,15 @@ func (p *Page) request(r run.Control) string {
 	case r.Block > 0:
 		what += fmt.Sprintf(" of block %d", r.Block)
 	}
-	return fmt.Sprintf("%s requested by %s at %s; w withdraws it", what, text.Clean(r.Who), place(r.Step, r.Iteration))
+	return fmt.Sprintf("%s requested by %s at %s%s", what, text.Clean(r.Who), place(r.Step, r.Iteration), p.hint("; w withdraws it"))
+}
+
+// hint names a key to those who may use it.
+func (p *Page) hint(words string) string {
+	if p.common.Watching != "" {
+		return ""
+	}
+	return words
 }
 
 // place is where in a run something is.

@@ -27,7 +27,7 @@ func (p *Page) Bindings() []keymap.Binding {
 			Do: func() tea.Cmd { return common.Send(common.OpenRun{Dir: l.Folder.Dir()}) },
 		},
 		{
-			Keys: []string{"n"}, Name: "new run", About: "start a run from a preset or a TOML file", Group: keymap.Go,
+			Keys: []string{"n"}, Name: "new run", About: "start a run from a preset or a TOML file", Group: keymap.Steer,
 			Do: func() tea.Cmd { p.starts = newStarts(p); return nil },
 		},
 		{
@@ -93,6 +93,9 @@ func undeletable(l run.Listed) string {
 	return ""
 }
 
+// mostCompared bounds the runs that are laid over each other.
+const mostCompared = 8
+
 // comparable are the folders of the runs to compare, or why there are none: the
 // marked ones, and the selected one beside a single mark.
 func (p *Page) comparable() (dirs []string, off string) {
@@ -102,6 +105,9 @@ func (p *Page) comparable() (dirs []string, off string) {
 	}
 	if len(dirs) < 2 {
 		return nil, "mark two runs with Space first"
+	}
+	if len(dirs) > mostCompared {
+		return nil, fmt.Sprintf("more than %d runs cannot be told apart", mostCompared)
 	}
 	return dirs, ""
 }

@@ -149,6 +149,9 @@ func (p *Page) nothing() string {
 	if p.err != nil {
 		return text.Clean(p.err.Error())
 	}
+	if p.common.Watching != "" {
+		return "There is no run in " + text.Clean(p.folder) + " yet."
+	}
 	return "There is no run in " + text.Clean(p.folder) + " yet.\n\nn starts one here; on a command line it is: detnas run demo\n" +
 		"The demo draws its own images and takes a few minutes on two cores."
 }

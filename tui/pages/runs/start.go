@@ -114,7 +114,7 @@ func (s *starts) bindings() []keymap.Binding {
 	}
 	out := []keymap.Binding{
 		{
-			Keys: []string{"enter"}, Name: "start", About: "start a run from the preset, in the background", Group: keymap.Go,
+			Keys: []string{"enter"}, Name: "start", About: "start a run from the preset, in the background", Group: keymap.Steer,
 			Do: leave(common.Send(common.StartRun{Config: name})),
 		},
 		{
@@ -123,7 +123,8 @@ func (s *starts) bindings() []keymap.Binding {
 		},
 		{
 			Keys: []string{"f"}, Name: "from a file", About: "start from a TOML file of one's own: its config is shown first", Group: keymap.Go,
-			Do: leave(common.Send(askFile())),
+			Off: s.page.common.NoFiles,
+			Do:  leave(common.Send(askFile())),
 		},
 		{Keys: []string{"esc", "n"}, Name: "back", About: "to the list of runs", Group: keymap.Go, Do: leave(nil)},
 	}
