@@ -225,7 +225,7 @@ func (e *engine) steps(ctx context.Context) error {
 		e.clock.begin(0)
 		metrics, err := do[step](ctx, step)
 		if err != nil {
-			return fmt.Errorf("step %d (%s): %w", step, config.StepName(step), cured(step, err))
+			return fmt.Errorf("step %d (%s): %w", step, config.StepName(step), e.cured(step, err))
 		}
 		seconds := e.clock.seconds()
 		if err := e.record(ctx, e.here(), run.StepFinished{Step: step, Seconds: seconds, Metrics: metrics}); err != nil {

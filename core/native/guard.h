@@ -9,7 +9,10 @@
 
 static inline char *message_of(const char *what) {
   const char *end = std::strchr(what, '\n');
-  return strndup(what, end ? static_cast<size_t>(end - what) : std::strlen(what));
+  char *text = strndup(what, end ? static_cast<size_t>(end - what) : std::strlen(what));
+  if (text == nullptr)
+    std::abort(); // no memory for a message, and without one nothing would have failed
+  return text;
 }
 
 #define GUARD(...)                                                             \

@@ -42,8 +42,7 @@ func failure(msg *C.char) error {
 	if msg == nil {
 		return nil
 	}
-	defer C.free(unsafe.Pointer(msg))
-	return errors.New(C.GoString(msg))
+	return TakeError(unsafe.Pointer(msg))
 }
 
 // TorchVersion is the version of the libtorch headers built against.
@@ -243,9 +242,9 @@ func boolean(b bool) C.int {
 	return 0
 }
 
-// TakeMessage reads a C string that the caller owns and frees it.
-func TakeMessage(msg unsafe.Pointer) string {
+// TakeError makes an error of the first line of a message from C++, which is freed.
+func TakeError(msg unsafe.Pointer) error {
 	defer C.free(msg)
 	text, _, _ := strings.Cut(C.GoString((*C.char)(msg)), "\n")
-	return text
+	return errorOf(text)
 }

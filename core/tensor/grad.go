@@ -24,7 +24,7 @@ func (s *Scope) Backward(loss *Tensor) {
 		return
 	}
 	if err := native.Backward(loss.h()); err != nil {
-		s.Fail(&OpError{Op: "backward", Shapes: shapesOf([]*Tensor{loss}), Err: err})
+		s.Fail(&OpError{Op: "backward", Err: err})
 	}
 }
 
@@ -93,5 +93,5 @@ func lastError() error {
 	if msg == nil {
 		return nil
 	}
-	return errors.New(native.TakeMessage(native.Handle(msg)))
+	return native.TakeError(native.Handle(msg))
 }

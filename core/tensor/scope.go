@@ -23,6 +23,8 @@ import (
 	"strings"
 
 	"github.com/sugarme/gotch/libtch"
+
+	"detnas/core/native"
 )
 
 // Scope owns the tensors made in it. The zero value is not usable; see Run and
@@ -175,6 +177,10 @@ func (s *Scope) ready(op string, operands ...*Tensor) bool {
 	}
 	return true
 }
+
+// ErrOutOfMemory is wrapped by the error of an operator, or of copying a tensor,
+// that could not have the memory that it asked for.
+var ErrOutOfMemory = native.ErrOutOfMemory
 
 // OpError is the failure of one operator.
 type OpError struct {

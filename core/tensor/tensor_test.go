@@ -524,3 +524,18 @@ func TestGradNotFinite(t *testing.T) {
 		return nil
 	})
 }
+
+// What no machine has memory for is an error of its own kind, whichever way it
+// comes from libtorch.
+func TestOutOfMemory(t *testing.T) {
+	for name, ask := range map[string]func(*Scope){
+		"core/native": func(s *Scope) { s.Full(0, CPU, 1<<45) },
+		"gotch":       func(s *Scope) { s.UpsampleNearest(s.Full(0, CPU, 1, 1, 1, 1), 1<<23, 1<<22) },
+	} {
+		var op *OpError
+		err := OnThread(1, func() error { return Run("test", func(s *Scope) error { ask(s); return nil }) })
+		if !errors.Is(err, ErrOutOfMemory) || !errors.As(err, &op) || !strings.Contains(err.Error(), "134217728.0 MiB was asked for") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
