@@ -254,3 +254,24 @@ func TestResultRoundTrip(t *testing.T) {
 		t.Errorf("an empty result has nulls: %s, %v", text, err)
 	}
 }
+
+func TestStands(t *testing.T) {
+	runs := t.TempDir()
+	f, err := Create(runs, "r")
+	if err != nil || !f.Stands() {
+		t.Fatalf("a new run does not stand: %v", err)
+	}
+	if err := os.RemoveAll(f.Dir()); err != nil {
+		t.Fatal(err)
+	}
+	if f.Stands() {
+		t.Error("a folder that was removed stands")
+	}
+	other, err := Create(runs, "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Stands() || !other.Stands() {
+		t.Error("another folder was taken for the one that was removed")
+	}
+}

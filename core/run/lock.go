@@ -161,6 +161,22 @@ func closing(file *os.File) error {
 	return nil
 }
 
+// Stands reports whether the folder at its path is the one that this process has
+// locked: not where it was removed, and another may have been made in its place.
+func (f *Folder) Stands() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lock == nil {
+		return false
+	}
+	own, err := f.lock.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(f.lockPath())
+	return err == nil && os.SameFile(own, there)
+}
+
 // held reports whether this folder's owner holds the lock.
 func (f *Folder) held() bool {
 	f.mu.Lock()

@@ -109,9 +109,8 @@ func (j *job) abandon() error {
 	if j == nil {
 		return nil
 	}
-	err := j.folder.Unlock()
 	j.sweep()
-	return err
+	return j.folder.Unlock()
 }
 
 // outliveReaders lets a run outlive whoever reads its lines: the other end of a

@@ -147,6 +147,7 @@ type job struct {
 }
 
 func (a *App) runOrResume(ctx context.Context, r runArgs) error {
+	outliveReaders() // from the first: a terminal may be lost while the run is prepared
 	j, err := prepare(r)
 	if err != nil {
 		return err
@@ -350,7 +351,7 @@ func (j *job) nothingLeft() bool {
 // sweep removes the folder of a run that never began, so that its name is free
 // again.
 func (j *job) sweep() {
-	if _, err := os.Stat(j.folder.JournalPath()); j.fresh && os.IsNotExist(err) {
+	if _, err := os.Stat(j.folder.JournalPath()); j.fresh && os.IsNotExist(err) && j.folder.Stands() {
 		_ = os.RemoveAll(j.folder.Dir()) // what is left does no harm
 	}
 }
