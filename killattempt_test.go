@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"detnas/core/run"
@@ -90,12 +92,13 @@ func (a *attempt) state(t *testing.T) run.State {
 
 // tear cuts the last line of the journal so that a share of it stays, as a kill in
 // the middle of its writing would have. It reports false where there is no whole
-// line.
+// line, and where a checkpoint came after it: a kill does not tear what was whole
+// before that.
 func (a *attempt) tear(t *testing.T, share float64) bool {
 	t.Helper()
 	path := filepath.Join(a.folder, "events.jsonl")
 	text, err := os.ReadFile(path)
-	if err != nil || !bytes.HasSuffix(text, []byte("\n")) {
+	if err != nil || !bytes.HasSuffix(text, []byte("\n")) || a.untold(t) {
 		return false
 	}
 	start := bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
@@ -104,6 +107,25 @@ func (a *attempt) tear(t *testing.T, share float64) bool {
 		t.Fatal(err)
 	}
 	return true
+}
+
+// untold reports whether a checkpoint is on disk that the journal does not tell
+// of yet.
+func (a *attempt) untold(t *testing.T) bool {
+	t.Helper()
+	told := map[string]bool{}
+	for _, ev := range journal(t, a.folder) {
+		if c, ok := ev.(run.CheckpointWritten); ok {
+			told[filepath.Base(c.Path)] = true
+		}
+	}
+	saved, err := filepath.Glob(filepath.Join(a.folder, "checkpoints", "step-*.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(saved, func(path string) bool {
+		return !told[filepath.Base(path)] && !strings.HasSuffix(path, "-best.safetensors")
+	})
 }
 
 // remove frees the room that the attempt takes.
