@@ -64,6 +64,9 @@ func (e *engine) check(c *steer.Command) error {
 		if s.steering.Pinned(c.Subnet) {
 			return fmt.Errorf("pin: %s is pinned already", c.Subnet)
 		}
+		if len(s.steering.Pins) >= run.MostPins {
+			return fmt.Errorf("pin: %d subnets are pinned, and no more can be; unpin one first", run.MostPins)
+		}
 	case run.ActUnpin:
 		if !s.steering.Pinned(c.Subnet) {
 			return fmt.Errorf("unpin: %s is not pinned", c.Subnet)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"syscall"
 )
@@ -25,25 +24,16 @@ var ErrTooLarge = errors.New("it is too large")
 func Open(path string) (*os.File, os.FileInfo, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the callers know which
 	if err != nil {
-		return nil, nil, pathError(path, err)
+		return nil, nil, Plain(err)
 	}
 	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = ErrNotFile
+	if err == nil && info.Mode().IsRegular() {
+		return file, info, nil
 	}
-	if err != nil {
-		return nil, nil, errors.Join(pathError(path, err), file.Close())
+	if err == nil {
+		err = fmt.Errorf("open %s: %w", Line(path), ErrNotFile)
 	}
-	return file, info, nil
-}
-
-// pathError names the path in an error on one line, and once.
-func pathError(path string, err error) error {
-	var known *fs.PathError
-	if errors.As(err, &known) {
-		err = known.Err
-	}
-	return fmt.Errorf("open %s: %w", Line(path), err)
+	return nil, nil, errors.Join(Plain(err), file.Close())
 }
 
 // File reads a whole file of at most so many bytes. A larger one is refused

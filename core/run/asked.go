@@ -41,15 +41,12 @@ func (f *Folder) EndAsk() error {
 // journal; false where there is none.
 func (f *Folder) Asked() (Asked, bool, error) {
 	var a Asked
-	text, err := os.ReadFile(f.askedPath())
+	err := readJSON(f.askedPath(), &a)
 	if errors.Is(err, os.ErrNotExist) {
 		return a, false, nil
 	}
 	if err != nil {
-		return a, false, fmt.Errorf("looking for what the run was asked to do: %w", err)
-	}
-	if err := json.Unmarshal(text, &a); err != nil {
-		return a, false, fmt.Errorf("reading %s: %w; remove it", f.askedPath(), err)
+		return a, false, fmt.Errorf("looking for what the run was asked to do: %w; remove it", err)
 	}
 	return a, true, nil
 }

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"detnas/core/input"
 )
 
 // Write puts the checkpoint at path: a crash leaves there what was before or
@@ -30,23 +35,34 @@ func (c *Checkpoint) Write(path string) error {
 
 // ReadCheckpoint reads and verifies a checkpoint, or any safetensors file. The
 // tensors' data share one block of memory.
+//
+// The header may have 16 MiB, 10,000 entries of metadata and 64 dimensions a
+// tensor, and the file as many bytes as the machine has memory. Reading takes the
+// memory of the file and up to 32 times that of its header, and time in proportion
+// to both.
 func ReadCheckpoint(path string) (c *Checkpoint, err error) {
-	file, err := os.Open(path) //nolint:gosec // the run or file that the user names
+	file, info, err := input.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading checkpoint: %w", allow(err, "read", path))
 	}
 	defer func() { err = errors.Join(err, closing(file)) }()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("reading checkpoint: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading checkpoint %s: not a file", path)
+	if most := machineMemory(); info.Size() > most {
+		return nil, fmt.Errorf("reading checkpoint %s: %w: %s, and this machine has %s of memory",
+			input.Line(path), input.ErrTooLarge, bytesText(info.Size()), bytesText(most))
 	}
 	if c, err = decode(bufio.NewReaderSize(file, 1<<20), info.Size()); err != nil {
-		return nil, fmt.Errorf("reading checkpoint %s: %w", path, err)
+		return nil, fmt.Errorf("reading checkpoint %s: %w", input.Line(path), err)
 	}
 	return c, nil
+}
+
+// machineMemory is the bytes of memory that there are, swap included.
+func machineMemory() int64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return math.MaxInt64
+	}
+	return int64(info.Totalram+info.Totalswap) * int64(info.Unit) //nolint:gosec // bytes of a machine
 }
 
 // Tensor returns the tensor of that name.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"detnas/core/input/inputtest"
 )
 
 func sample() *Checkpoint {
@@ -119,11 +122,26 @@ func TestCheckpointErrors(t *testing.T) {
 		"overlap":       {file(`{"s":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, "ab"), "tensor t: "},
 		"overflow":      {file(`{"t":{"dtype":"F64","shape":[4294967296,4294967296],"data_offsets":[0,2]}}`, "ab"), "tensor t: no tensor has the shape"},
 		"negative":      {file(`{"t":{"dtype":"U8","shape":[-1],"data_offsets":[0,2]}}`, "ab"), "tensor t: no tensor has the shape"},
+		"twice":         {file(`{"t":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"t":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, ""), "tensor t is there twice"},
+		"no shape":      {file(`{"t":{"dtype":"U8","data_offsets":[0,1]}}`, "a"), "tensor t: it has no shape"},
+		"no place":      {file(`{"t":{"dtype":"U8","shape":[1]}}`, "a"), "no two data_offsets"},
+		"three offsets": {file(`{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}}`, "a"), "no two data_offsets"},
+		"rank":          {file(`{"t":{"dtype":"U8","shape":[`+strings.Repeat("1,", 64)+`1],"data_offsets":[0,1]}}`, "a"), "a shape of 65 dimensions"},
+		"empty and far": {file(`{"t":{"dtype":"U8","shape":[0],"data_offsets":[9223372036854775807,9223372036854775807]}}`, ""), "tensor t: its data are at"},
+		"two metadata":  {file(`{"__metadata__":{},"__metadata__":{}}`, ""), "metadata are there twice"},
+		"more after it": {file(`{}{}`, ""), "there is more after its end"},
+		"a list":        {file(`[]`, ""), "it is no object"},
+		"no header":     {[]byte("\x00\x00\x00\x00\x00\x00\x00\x00"), "reading the header"},
+		"odd name":      {file(`{"a\n\u001b[2J":{"dtype":"\u009b","shape":[],"data_offsets":[0,0]}}`, ""), `tensor a\n\x1b[2J: elements of type "\u009b"`},
+		"a long type":   {file(`{"t":{"dtype":"`+strings.Repeat("x", 5000)+`","shape":[]}}`, ""), "tensor t: elements of type"},
 		"lost checksum": {file(`{"__metadata__":{"detnas.x":"1"}}`, ""), "checksum"},
 	} {
 		_, err := decode(bytes.NewReader(tc.data), int64(len(tc.data)))
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s: %v; want %q", name, err, tc.want)
+		}
+		if err != nil {
+			inputtest.Clear(t, err)
 		}
 	}
 }
@@ -337,21 +355,120 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// FuzzDecode wants an error, or a checkpoint that writing gives again.
+// TestHeadersTakeBoundedMemory reads headers of much that makes no sense, or much
+// of what does.
+func TestHeadersTakeBoundedMemory(t *testing.T) {
+	const most = 256 << 10 // of a header here
+	list := func(head, entry, tail string) string {
+		var b strings.Builder
+		b.WriteString(head)
+		for i := 0; b.Len() < most; i++ {
+			b.WriteString(strings.ReplaceAll(entry, "#", strconv.Itoa(i)))
+		}
+		return strings.TrimSuffix(b.String(), ",") + tail
+	}
+	for name, header := range map[string]string{
+		"tensors":         list("{", `"#":{"dtype":"U8","shape":[],"data_offsets":[#,0]},`, "}"),
+		"empty tensors":   list("{", `"#":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`, "}"),
+		"no tensors":      list("{", `"#":{},`, "}"),
+		"numbers":         list("{", `"#":0,`, "}"),
+		"the same tensor": list("{", `"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`, "}"),
+		"a long shape":    list(`{"a":{"dtype":"U8","shape":[`, "0,", `],"data_offsets":[0,0]}}`),
+		"long offsets":    list(`{"a":{"dtype":"U8","shape":[],"data_offsets":[`, "0,", `]}}`),
+		"metadata":        list(`{"__metadata__":{`, `"#":"",`, `}}`),
+		"a long name":     list(`{"`, "x", `":{}}`),
+		"a long type":     list(`{"a":{"dtype":"`, "x", `"}}`),
+		"deep":            list(`{"a":`, "[", ""),
+		"no end":          list("{", `"#":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`, ""),
+	} {
+		data := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+		var err error
+		took := inputtest.Allocated(func() { _, err = decode(bytes.NewReader(data), int64(len(data))) })
+		if name != "empty tensors" {
+			inputtest.Clear(t, err)
+		}
+		if took > 32*int64(len(data)) {
+			t.Errorf("%s: %d times the header's bytes are allocated", name, took/int64(len(data)))
+		}
+	}
+}
+
+// TestCheckpointLargerThanTheMachine is a file with holes of four terabytes, whose
+// header says the same.
+func TestCheckpointLargerThanTheMachine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c")
+	const size = 1 << 42
+	header := fmt.Sprintf(`{"t":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}`, size, size)
+	put(t, path, string(binary.LittleEndian.AppendUint64(nil, uint64(len(header))))+header)
+	if err := os.Truncate(path, int64(8+len(header)+size)); err != nil {
+		t.Skip("no such files here:", err)
+	}
+	var err error
+	took := inputtest.Allocated(func() { _, err = ReadCheckpoint(path) })
+	inputtest.Clear(t, err, path, "too large: 4096.0 GiB", "of memory")
+	if took > 1<<20 {
+		t.Errorf("%d bytes are allocated", took)
+	}
+}
+
+func TestCheckpointIsAFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, pipe, "/dev/zero"} {
+		_, err := ReadCheckpoint(path)
+		inputtest.Clear(t, err, path, "not a file")
+	}
+}
+
+// FuzzDecode wants a checkpoint that writing gives again and whose tensors are all
+// of the data, or one clear error.
 func FuzzDecode(f *testing.F) {
 	f.Add(bytesOf(f, sample()))
 	f.Add(bytesOf(f, &Checkpoint{}))
 	f.Add(append(binary.LittleEndian.AppendUint64(nil, 2), "{}"...))
-	f.Add(append(binary.LittleEndian.AppendUint64(nil, 53), `{"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}ab`...))
+	for _, header := range []string{
+		`{"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`,
+		`{"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`,
+		`{"s":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`,
+		`{"t":{"dtype":"F64","shape":[4611686018427387904,4,0],"data_offsets":[0,0]}}`,
+		`{"t":{"dtype":"F64","shape":[0,4611686018427387904,4],"data_offsets":[0,0]}}`,
+		`{"t":{"dtype":"u8","shape":[-2,-1],"data_offsets":[0,2]}}`,
+		`{"\u001b[2J\n":{"dtype":"\u009b","shape":[],"data_offsets":[0,2]}}`,
+		`{"t":{"DType":"U8","Shape":[2],"data_offsets":[0,2,9]}}`,
+		`{"__metadata__":{"a":"\u202e","detnas.format":"1"},"":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`,
+		`{"__metadata__":null}  `,
+	} {
+		f.Add(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header+"ab"...))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := decode(bytes.NewReader(data), int64(len(data)))
 		if err != nil {
+			inputtest.Clear(t, err)
 			return
 		}
-		if _, err := c.lay(); err != nil {
+		held := 0
+		for _, tensor := range c.Tensors {
+			held += len(tensor.Data)
+			if size, err := byteSize(tensor.DType, tensor.Shape); err != nil || size != int64(len(tensor.Data)) {
+				t.Fatalf("%+v takes %d bytes, %v", tensor, size, err)
+			}
+		}
+		if whole := len(data) - 8 - int(binary.LittleEndian.Uint64(data)); held != whole {
+			t.Fatalf("%d bytes of tensors in %d of data", held, whole)
+		}
+		l, err := c.lay()
+		if err != nil {
+			inputtest.Clear(t, err)
 			return // a foreign file may have names that detnas does not write
 		}
-		again, err := decode(bytes.NewReader(bytesOf(t, c)), int64(len(bytesOf(t, c))))
+		var b bytes.Buffer
+		if err := l.write(&b); err != nil {
+			t.Fatal(err)
+		}
+		again, err := decode(&b, int64(b.Len()))
 		if err != nil {
 			t.Fatal(err)
 		}

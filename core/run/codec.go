@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"detnas/core/input"
 )
 
 // appendLine encodes an event as a line of the journal, newline included.
@@ -37,7 +39,7 @@ var errNewer = errors.New("so use a newer one")
 func parseLine(line []byte) (Entry, error) {
 	var entry Entry
 	if err := json.Unmarshal(line, &entry.Header); err != nil {
-		return Entry{}, fmt.Errorf("not an event: %w", err)
+		return Entry{}, fmt.Errorf("not an event: %w", input.Plain(err))
 	}
 	switch {
 	case entry.V > SchemaVersion:
@@ -47,7 +49,7 @@ func parseLine(line []byte) (Entry, error) {
 	}
 	var err error
 	if entry.Event, err = parseEvent(entry.Type, line); err != nil {
-		return Entry{}, fmt.Errorf("not a %q event: %w", entry.Type, err)
+		return Entry{}, fmt.Errorf("not a %q event: %w", entry.Type, input.Plain(err))
 	}
 	return entry, nil
 }

@@ -5,8 +5,11 @@ import (
 	"time"
 )
 
-// mostNames bounds the names that a decoder remembers.
-const mostNames = 1024
+// Bounds on the names that a decoder remembers: how many, and the bytes of one.
+const (
+	mostNames = 1024
+	longName  = 64
+)
 
 // decoder decodes lines of the journal as appendLine writes them, about ten
 // times as fast as encoding/json: the kinds of which a journal has many, with
@@ -159,7 +162,7 @@ func (d *decoder) name(raw []byte) string {
 	if d.names == nil {
 		d.names = map[string]string{}
 	}
-	if len(d.names) < mostNames {
+	if len(d.names) < mostNames && len(name) <= longName {
 		d.names[name] = name
 	}
 	return name

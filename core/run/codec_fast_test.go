@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"detnas/core/input/inputtest"
 )
 
 // frequent are events of the kinds that are decoded fast, with what is usual and
@@ -176,17 +178,90 @@ func TestUnusualLinesAreLeftAlone(t *testing.T) {
 	}
 }
 
-// FuzzParseLine wants the same entry of both decoders, or that the fast one
-// leaves the line alone.
+// TestDecoderForgetsLongNames wants what a decoder remembers to be small whatever
+// it is given.
+func TestDecoderForgetsLongNames(t *testing.T) {
+	var d decoder
+	before := heap()
+	for i := range 40 {
+		name := strings.Repeat("x", 100_000) + fmt.Sprint(i)
+		for _, e := range []Event{Train{Losses: Values{name: 1}}, Candidate{Origin: name}} {
+			if _, ok := d.fast(line(t, 1, e)); !ok {
+				t.Fatal("a usual line was left alone")
+			}
+		}
+	}
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("the decoder holds %d bytes", grown)
+	}
+	runtime.KeepAlive(&d)
+}
+
+// TestDecodingIsInProportion wants what a line is decoded into to be bounded by its
+// bytes, and twice as long a line to take twice as much.
+func TestDecodingIsInProportion(t *testing.T) {
+	head := `{"v":1,"seq":1,"time":"2026-01-02T03:04:05Z","type":`
+	for name, text := range map[string]func(n int) string{
+		"losses": func(n int) string {
+			var b strings.Builder
+			for i := range n {
+				fmt.Fprintf(&b, `,"%x":1`, i)
+			}
+			return head + `"train","losses":{` + b.String()[1:] + `}}`
+		},
+		"parents": func(n int) string { return head + `"candidate","parents":[0` + strings.Repeat(",0", n) + `]}` },
+		"changes": func(n int) string { return head + `"config_changed","changes":[{}` + strings.Repeat(",{}", n) + `]}` },
+		"unknown": func(n int) string { return head + `"telepathy","x":"` + strings.Repeat("y", n) + `"}` },
+	} {
+		inputtest.Linear(t, 20_000, func(n int) {
+			line := []byte(text(n) + "\n")
+			var err error
+			took := inputtest.Allocated(func() { _, err = (&decoder{}).parse(line) })
+			if err != nil || took > 128*int64(len(line)) {
+				t.Errorf("%s: %d times the line's bytes are allocated, %v", name, took/int64(len(line)), err)
+			}
+		})
+	}
+}
+
+// FuzzParseLine wants the same entry of both decoders, or that the fast one leaves
+// the line alone; and of an entry that writing it gives the same again, or one
+// clear error.
 func FuzzParseLine(f *testing.F) {
 	for i, e := range append(frequent(), everyEvent()...) {
 		f.Add(line(f, int64(i+1), e))
 	}
 	f.Add([]byte(`{"v":1,"seq":1,"time":"2026-01-02T03:04:05Z","type":"train","step":1,"iteration":1,"lr":0,"losses":{"a":1,"a":"NaN"},"images_per_s":0,"data_s":0,"step_s":0}` + "\n"))
+	head := `{"v":1,"seq":1,"time":"2026-01-02T03:04:05Z","type":`
+	f.Add([]byte(head + `"eval","metrics":{"\u001b[2J\n":"\u009b"}}` + "\n"))
+	f.Add([]byte(head + `"warning","what":` + strings.Repeat("9", 2000) + "}\n"))
+	f.Add([]byte(head + `"\u202e\n","x":1}` + "\n"))
+	f.Add([]byte(head + `"control","what":"lock","block":-1,"choice":"\u0000"}` + "\n"))
+	f.Add([]byte(`{"v":1,"seq":1,"time":"9999-12-31T23:59:59-23:59","type":"warning"}` + "\n"))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var d decoder
 		agree(t, &d, line)
 		agree(t, &d, line) // with what it remembers
+		entry, err := parseLine(line)
+		if err != nil {
+			inputtest.Clear(t, err)
+			return
+		}
+		if _, unknown := entry.Event.(Unknown); unknown || entry.Time.UTC().Year() > 9999 || entry.Time.UTC().Year() < 0 {
+			return // is not written
+		}
+		written, err := appendLine(nil, entry.Seq, entry.Time, entry.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parseLine(written)
+		if err != nil {
+			t.Fatalf("%q is written as %q: %v", line, written, err)
+		}
+		entry.Time, again.Time = entry.Time.UTC(), again.Time.UTC()
+		if diff := cmp.Diff(entry, again, append(equals, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Header{}, "V"))...); diff != "" {
+			t.Fatalf("%q comes back as (-want +got)\n%s", line, diff)
+		}
 	})
 }
 

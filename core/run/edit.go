@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"detnas/core/input"
 )
 
 // Edit is a change of a run's config that is under way: the text that is about
@@ -43,18 +45,15 @@ func (f *Folder) EndEdit() error {
 // BrokenEdit returns the edit that a process left under way when it died, if its
 // text stands in config.toml; otherwise nil.
 func (f *Folder) BrokenEdit() (*Edit, error) {
-	text, err := os.ReadFile(f.editPath())
+	var e Edit
+	err := readJSON(f.editPath(), &e)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	if err != nil {
-		return nil, fmt.Errorf("looking for an edit of the config: %w", err)
+		return nil, fmt.Errorf("looking for an edit of the config: %w; remove it", err)
 	}
-	var e Edit
-	if err := json.Unmarshal(text, &e); err != nil {
-		return nil, fmt.Errorf("reading %s: %w; remove it", f.editPath(), err)
-	}
-	config, err := os.ReadFile(f.Config())
+	config, err := input.File(f.Config(), maxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("looking for an edit of the config: %w", err)
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"detnas/core/input/inputtest"
 )
 
 func equal(t *testing.T, got, want any) {
@@ -157,6 +159,7 @@ func TestJournalErrorsNameTheLine(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tc.want) || name == "newer" && strings.Contains(err.Error(), "head") {
 			t.Errorf("%s: %v; want %s", name, err, tc.want)
 		}
+		inputtest.Clear(t, err)
 	}
 }
 
@@ -267,7 +270,8 @@ func BenchmarkAppendTrain(b *testing.B) {
 	}
 }
 
-// FuzzReader wants entries or one error, and that reading ends.
+// FuzzReader wants entries in their order, that what is folded of them stays small,
+// and at most one clear error, which names the line.
 func FuzzReader(f *testing.F) {
 	var whole []byte
 	for i, e := range everyEvent() {
@@ -280,8 +284,11 @@ func FuzzReader(f *testing.F) {
 	f.Add(whole[:len(whole)/2])
 	f.Add([]byte("{}\n{\"v\":1,\"seq\":1,\"type\":\"train\",\"losses\":{\"a\":\"NaN\"}}\n"))
 	f.Add([]byte("\x00\x00\n\n"))
+	f.Add([]byte(strings.Repeat("{", 20_000) + "\n{}\n"))
+	f.Add([]byte("{\"v\":1,\"seq\":1,\"type\":\"eval\",\"metrics\":{\"\\u001b[2J\":\"\\u202e\"}}\n{}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s State
+		d := newDigest("r")
 		var n int64
 		err := readAll(NewReader("j", bytes.NewReader(data)), func(e Entry) error {
 			n++
@@ -289,9 +296,16 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("event %d after %d", e.Seq, n-1)
 			}
 			s.Apply(e)
+			d.apply(e)
 			return nil
 		})
-		if err != nil && !strings.HasPrefix(err.Error(), "j:") {
+		if len(s.Steering.Requests) > MostRequests || len(s.Steering.Pins) > MostPins || len(s.Finished) > steps || int64(len(s.Candidates)) > n {
+			t.Fatalf("%+v after %d events", s, n)
+		}
+		if err == nil {
+			return
+		}
+		if inputtest.Clear(t, err); !strings.HasPrefix(err.Error(), "j:") {
 			t.Fatalf("no line is named: %v", err)
 		}
 	})

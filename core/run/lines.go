@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"detnas/core/input"
 )
 
 // Bounds on what is kept of a growing text.
@@ -57,7 +59,7 @@ func (l *Lines) Refresh() error {
 	if info.Size() == l.size {
 		return nil
 	}
-	file, err := os.Open(l.path)
+	file, _, err := input.Open(l.path)
 	if err != nil {
 		return fmt.Errorf("reading lines: %w", err)
 	}
@@ -140,7 +142,7 @@ func (l *Lines) Read(from, n int) ([]string, error) {
 	if n = min(n, l.len()-from); n <= 0 {
 		return nil, nil
 	}
-	file, err := os.Open(l.path)
+	file, _, err := input.Open(l.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

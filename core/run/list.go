@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"detnas/core/input"
 )
 
 const (
@@ -154,7 +156,7 @@ func (x *listing) current() bool {
 // read reads what the journal has grown by, until it is late. A journal that is
 // another file than before, has been cut, or was damaged is read from its start.
 func (x *listing) read(late func() bool) {
-	file, err := os.Open(x.folder.JournalPath())
+	file, _, err := input.Open(x.folder.JournalPath())
 	if err != nil {
 		x.err = fmt.Errorf("reading the journal: %w", allow(err, "read", x.folder.JournalPath()))
 		return

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"detnas/core/input"
 )
 
 // The lock is tried again for a moment, since looking at it takes it for an
@@ -106,7 +108,7 @@ func (f *Folder) Locked() (bool, error) {
 	if f.held() {
 		return true, nil
 	}
-	file, err := os.Open(f.lockPath())
+	file, _, err := input.Open(f.lockPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -127,7 +129,7 @@ func (f *Folder) Locked() (bool, error) {
 // Owner is what the process that holds the lock, or held it last, wrote about
 // itself.
 func (f *Folder) Owner() string {
-	file, err := os.Open(f.lockPath())
+	file, _, err := input.Open(f.lockPath())
 	if err != nil {
 		return "another process"
 	}
@@ -145,10 +147,10 @@ func flock(file *os.File, how int) error {
 	}
 }
 
-// owner is what the lock's holder wrote about itself.
+// owner is what the lock's holder wrote about itself, on a line.
 func owner(file *os.File) string {
-	text, err := io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, 1<<10), 1<<10))
-	if who := strings.TrimSpace(string(text)); err == nil && who != "" {
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, 256))
+	if who := input.Line(strings.TrimSpace(string(text))); err == nil && who != "" {
 		return who
 	}
 	return "another process"

@@ -49,11 +49,15 @@ func (f *Folder) WritePreviewImages(p PreviewImages) error {
 	return f.writePreview(filepath.Join(f.previews(), "images.json"), p)
 }
 
-// ReadPreviewImages reads the preview images; without any yet the error wraps
-// os.ErrNotExist.
+// ReadPreviewImages reads the preview images, and of each up to 1000 boxes;
+// without any yet the error wraps os.ErrNotExist.
 func (f *Folder) ReadPreviewImages() (PreviewImages, error) {
 	var p PreviewImages
-	return p, readPreview(filepath.Join(f.previews(), "images.json"), &p)
+	err := readPreview(filepath.Join(f.previews(), "images.json"), &p)
+	for i := range p.Images {
+		p.Images[i].Boxes = first(p.Images[i].Boxes)
+	}
+	return p, err
 }
 
 // WritePreview keeps what a subnet found.
@@ -61,12 +65,22 @@ func (f *Folder) WritePreview(p Preview) error {
 	return f.writePreview(f.PreviewPath(p.Step, p.Subnet), p)
 }
 
-// ReadPreview reads what a subnet found in a step; where that was not kept the
-// error wraps os.ErrNotExist.
+// ReadPreview reads what a subnet found in a step, up to 1000 boxes an image;
+// where that was not kept the error wraps os.ErrNotExist.
 func (f *Folder) ReadPreview(step int, subnet string) (Preview, error) {
 	var p Preview
-	return p, readPreview(f.PreviewPath(step, subnet), &p)
+	err := readPreview(f.PreviewPath(step, subnet), &p)
+	for id, boxes := range p.Found {
+		p.Found[id] = first(boxes)
+	}
+	return p, err
 }
+
+// mostBoxes is how many boxes of an image are read. Screens hold each that was
+// found against each that is there.
+const mostBoxes = 1000
+
+func first(boxes []PreviewBox) []PreviewBox { return boxes[:min(len(boxes), mostBoxes)] }
 
 func (f *Folder) writePreview(path string, v any) error {
 	if err := os.MkdirAll(f.previews(), 0o755); err != nil { //nolint:gosec // runs are there to be read
@@ -80,12 +94,8 @@ func (f *Folder) writePreview(path string, v any) error {
 }
 
 func readPreview(path string, v any) error {
-	text, err := os.ReadFile(path) //nolint:gosec // the run that the user names
-	if err != nil {
+	if err := readJSON(path, v); err != nil {
 		return fmt.Errorf("reading a preview: %w", err)
-	}
-	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("reading the preview %s: %w", path, err)
 	}
 	return nil
 }

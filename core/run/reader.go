@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+
+	"detnas/core/input"
 )
 
 // maxLine bounds a line of the journal in bytes, and so what a reader holds.
@@ -22,7 +24,9 @@ const (
 	readAtOnce = 4096     // entries
 )
 
-// Reader reads a journal that may still be growing.
+// Reader reads a journal that may still be growing. A line may have 1 MiB; the
+// reader holds up to 4 MiB of the journal, and a batch is made of up to 3. What is
+// decoded of a line takes up to 128 times its bytes.
 type Reader struct {
 	name     string
 	src      io.ReaderAt
@@ -232,7 +236,7 @@ func (r *Reader) endless() error {
 
 // damaged is the error of the line after those that were read, with what helps.
 func (r *Reader) damaged(err error) error {
-	err = fmt.Errorf("%s:%d: %w", r.name, r.line+1, err)
+	err = fmt.Errorf("%s:%d: %w", input.Line(r.name), r.line+1, err)
 	if errors.Is(err, errNewer) {
 		return err
 	}
@@ -290,7 +294,7 @@ func (r *Reader) take(n, line int) {
 // ReadJournal gives each entry of a journal to visit, in order, up to a torn
 // last line. A journal that is not there has none.
 func ReadJournal(path string, visit func(Entry) error) (err error) {
-	file, err := os.Open(path) //nolint:gosec // the run that the user names
+	file, _, err := input.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

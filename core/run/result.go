@@ -3,7 +3,6 @@ package run
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 )
 
 // Result is what a run leaves in result.json.
@@ -59,15 +58,11 @@ func (f *Folder) WriteResult(r Result) error {
 	return WriteFile(f.Result(), append(text, '\n'))
 }
 
-// ReadResult reads result.json.
+// ReadResult reads result.json, within the bounds of the run's JSON files.
 func (f *Folder) ReadResult() (Result, error) {
-	text, err := os.ReadFile(f.Result())
-	if err != nil {
-		return Result{}, fmt.Errorf("reading the result: %w", err)
-	}
 	var r Result
-	if err := json.Unmarshal(text, &r); err != nil {
-		return Result{}, fmt.Errorf("reading %s: %w", f.Result(), err)
+	if err := readJSON(f.Result(), &r); err != nil {
+		return Result{}, fmt.Errorf("reading the result: %w", err)
 	}
 	return r, nil
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"detnas/core/input"
 )
 
 // DType is the type of a tensor's elements, as safetensors names it.
@@ -63,6 +64,8 @@ type Checkpoint struct {
 // Of the file format.
 const (
 	maxHeader    = 16 << 20 // bytes; a supernet of 1.3g has 1 MiB
+	maxMeta      = 10_000   // entries of metadata
+	maxRank      = 64       // dimensions
 	metadataKey  = "__metadata__"
 	ownPrefix    = "detnas."
 	formatKey    = ownPrefix + "format" // a second key of our own, so that damage to one does not hide both
@@ -110,7 +113,7 @@ func (c *Checkpoint) lay() (*layout, error) {
 			return nil, err
 		}
 		if _, twice := infos[t.Name]; twice {
-			return nil, fmt.Errorf("tensor %s is there twice", t.Name)
+			return nil, fmt.Errorf("tensor %s is there twice", input.Line(t.Name))
 		}
 		start := l.data
 		l.data += int64(len(t.Data))
@@ -157,10 +160,10 @@ func (t *NamedArray) check() error {
 	}
 	size, err := byteSize(t.DType, t.Shape)
 	if err != nil {
-		return fmt.Errorf("tensor %s: %w", t.Name, err)
+		return fmt.Errorf("tensor %s: %w", input.Line(t.Name), err)
 	}
 	if size != int64(len(t.Data)) {
-		return fmt.Errorf("tensor %s: %d bytes of data for %s %v, which takes %d", t.Name, len(t.Data), t.DType, t.Shape, size)
+		return fmt.Errorf("tensor %s: %d bytes of data for %s %v, which takes %d", input.Line(t.Name), len(t.Data), t.DType, t.Shape, size)
 	}
 	return nil
 }
@@ -169,7 +172,10 @@ func (t *NamedArray) check() error {
 func byteSize(d DType, shape []int64) (int64, error) {
 	n := int64(d.Size())
 	if n == 0 {
-		return 0, fmt.Errorf("elements of type %q cannot be read; there are F64, F32, BF16, I64 and U8", d)
+		return 0, fmt.Errorf("elements of type %.40q cannot be read; there are F64, F32, BF16, I64 and U8", d)
+	}
+	if len(shape) > maxRank {
+		return 0, fmt.Errorf("a shape of %d dimensions, where %d may be", len(shape), maxRank)
 	}
 	for _, side := range shape {
 		if side < 0 || side > 0 && n > math.MaxInt64/side {
@@ -249,69 +255,6 @@ func decode(r io.Reader, size int64) (*Checkpoint, error) {
 	return c, nil
 }
 
-// decodeHeader reads the header and returns its length too.
-func decodeHeader(r io.Reader, size int64) (map[string]string, map[string]tensorInfo, int64, error) {
-	var length uint64
-	if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
-		return nil, nil, 0, fmt.Errorf("reading the length of the header: %w", err)
-	}
-	if length > maxHeader || int64(length) > size-8 { //nolint:gosec // maxHeader fits
-		return nil, nil, 0, fmt.Errorf("a header of %d bytes does not fit into the file's %d; this is no safetensors file, or a torn one", length, size)
-	}
-	text := make([]byte, length)
-	if _, err := io.ReadFull(r, text); err != nil {
-		return nil, nil, 0, fmt.Errorf("reading the header: %w", err)
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, nil, 0, fmt.Errorf("reading the header: %w", err)
-	}
-	meta := map[string]string{}
-	if raw, ok := all[metadataKey]; ok {
-		delete(all, metadataKey)
-		if err := json.Unmarshal(raw, &meta); err != nil || meta == nil {
-			return nil, nil, 0, errors.New("reading the header: its metadata are not strings")
-		}
-	}
-	infos := make(map[string]tensorInfo, len(all))
-	for name, raw := range all {
-		var info tensorInfo
-		if err := json.Unmarshal(raw, &info); err != nil {
-			return nil, nil, 0, fmt.Errorf("tensor %s: reading its header: %w", name, err)
-		}
-		infos[name] = info
-	}
-	return meta, infos, int64(length), nil //nolint:gosec // checked above
-}
-
-// covers wants the tensors to fill size bytes without overlap or gap.
-func covers(infos map[string]tensorInfo, size int64) error {
-	names := slices.SortedFunc(maps.Keys(infos), func(a, b string) int {
-		x, y := infos[a].Offsets, infos[b].Offsets
-		return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]), strings.Compare(a, b))
-	})
-	var end int64
-	for _, name := range names {
-		info := infos[name]
-		want, err := byteSize(info.DType, info.Shape)
-		if err != nil {
-			return fmt.Errorf("tensor %s: %w", name, err)
-		}
-		if info.Offsets[0] != end || info.Offsets[1] < end || info.Offsets[1]-end != want {
-			return fmt.Errorf("tensor %s: its data are at %v; %s %v takes the %d bytes from %d on",
-				name, info.Offsets, info.DType, info.Shape, want, end)
-		}
-		end = info.Offsets[1]
-		if end > size {
-			return fmt.Errorf("tensor %s: its data end at byte %d of %d; the file is torn", name, end, size)
-		}
-	}
-	if end != size {
-		return fmt.Errorf("%d bytes after the last tensor belong to none", size-end)
-	}
-	return nil
-}
-
 // verify compares the checksum with the content.
 func verify(meta map[string]string, infos map[string]tensorInfo, data []byte) error {
 	own := false
@@ -329,7 +272,7 @@ func verify(meta map[string]string, infos map[string]tensorInfo, data []byte) er
 		return err
 	}
 	if want := meta[checksumKey]; got != want {
-		return fmt.Errorf("the checksum is %s where the file says %q; the file is damaged", got, want)
+		return fmt.Errorf("the checksum is %s where the file says %.40q; the file is damaged", got, want)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -142,7 +143,9 @@ func (s *State) finishStep(e StepFinished) {
 	if s.Finished == nil {
 		s.Finished = map[int]StepFinished{}
 	}
-	s.Finished[e.Step] = e
+	if e.Step >= 1 && e.Step <= steps {
+		s.Finished[e.Step] = e
+	}
 	s.Iteration = s.Iterations
 	if e.Step == searchStep {
 		s.Iteration = len(s.Candidates) // fewer than planned in a small space
@@ -150,13 +153,14 @@ func (s *State) finishStep(e StepFinished) {
 }
 
 // addCandidate puts a candidate at its index; one that was evaluated again
-// replaces the older.
+// replaces the older. They come in the order of their indices.
 func (s *State) addCandidate(c Candidate) {
-	i, found := slices.BinarySearchFunc(s.Candidates, c.Index, func(x Candidate, index int) int { return x.Index - index })
-	if found {
+	i, found := slices.BinarySearchFunc(s.Candidates, c.Index, func(x Candidate, index int) int { return cmp.Compare(x.Index, index) })
+	switch {
+	case found:
 		s.Candidates[i] = c
-	} else {
-		s.Candidates = slices.Insert(s.Candidates, i, c)
+	case i == len(s.Candidates):
+		s.Candidates = append(s.Candidates, c)
 	}
 	if s.Step == searchStep {
 		s.Iteration = len(s.Candidates)

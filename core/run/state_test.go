@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -103,5 +104,27 @@ func TestStatusOfAFolder(t *testing.T) {
 	status(StateFinished)
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFoldsStaySmall folds far more of everything than people ask of a run, or a
+// search has, in orders that no run writes: what is kept is looked through for
+// each event.
+func TestFoldsStaySmall(t *testing.T) {
+	const n = 20_000
+	var events []Event
+	for i := range n {
+		events = append(events,
+			Candidate{Index: n - i}, Candidate{Index: -i}, StepFinished{Step: i},
+			Control{What: ActCheckpoint, Phase: PhaseRequested, Block: i}, Control{What: ActPause, Phase: PhaseBegun, Block: i},
+			Control{What: ActPin, Phase: PhaseDone, Subnet: strconv.Itoa(i)},
+		)
+	}
+	s := fold(events...)
+	if len(s.Candidates) != 1 || len(s.Finished) != steps || len(s.Steering.Requests) != MostRequests || len(s.Steering.Pins) != MostPins {
+		t.Errorf("%d candidates, %d finished steps, %d requests, %d pins", len(s.Candidates), len(s.Finished), len(s.Steering.Requests), len(s.Steering.Pins))
+	}
+	if last := s.Steering.Requests[MostRequests-1]; last.Block != n-1 {
+		t.Errorf("the newest request is %+v", last)
 	}
 }

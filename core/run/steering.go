@@ -16,6 +16,13 @@ type Steering struct {
 	Acts     []Act       // done to the search so far, in order, for a search that is taken up
 }
 
+// Bounds on what is kept of what people ask: at most so many requests that are
+// not done yet, the newest, and pins. The desk and the engine take no more.
+const (
+	MostRequests = 256
+	MostPins     = 1000
+)
+
 // Act is what was done to the search after At candidates were evaluated: a pin,
 // an unpin, a lock or an unlock, or a change of the config.
 type Act struct {
@@ -59,6 +66,9 @@ func (s *Steering) hash(h string) {
 func (s *Steering) apply(c Control) {
 	switch c.Phase {
 	case PhaseRequested:
+		if len(s.Requests) == MostRequests {
+			s.Requests = s.Requests[1:]
+		}
 		s.Requests = append(s.Requests, c)
 		return
 	case PhaseBegun:
@@ -95,7 +105,7 @@ func (s *Steering) hold(c Control) {
 	}
 	switch c.What {
 	case ActPin:
-		if !s.Pinned(c.Subnet) {
+		if !s.Pinned(c.Subnet) && len(s.Pins) < MostPins {
 			s.Pins = append(s.Pins, c.Subnet)
 		}
 	case ActUnpin:

@@ -213,6 +213,9 @@ func (d *Desk) admit(c Command) (Engine, error) {
 	if d.away != nil {
 		return Engine{}, d.away
 	}
+	if err := c.tidy(); err != nil {
+		return d.engine, err
+	}
 	if c.Who == "" {
 		c.Who = "somebody"
 	}
@@ -247,6 +250,9 @@ func (d *Desk) admit(c Command) (Engine, error) {
 func (d *Desk) fits(c Command) error {
 	if d.stopped != nil {
 		return fmt.Errorf("the run is being stopped (by %s)", d.stopped.Who)
+	}
+	if len(d.queue) >= run.MostRequests {
+		return fmt.Errorf("%d requests wait, and no more can; try again when some are done, or withdraw one", len(d.queue))
 	}
 	for _, q := range d.queue {
 		if same(q, c) {

@@ -2,6 +2,7 @@ package steer
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,13 +17,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"detnas/core/input"
 	"detnas/core/run"
 )
 
-// Bounds on the control socket: of one message, above the size that a config may
-// have; of the wait for the other side; and of the connections at once.
+// Bounds on the control socket: of one message, which is above what a config takes
+// in JSON, and of which a connection holds up to twice; of the wait for a whole
+// message, or for the answer; and of the connections at once. So many commands
+// take up to 128 MiB.
 const (
-	maxMessage    = 1 << 20
+	maxMessage    = 2 << 20
 	socketPatient = 5 * time.Second
 	maxCallers    = 32
 )
@@ -101,8 +105,11 @@ func (s *Socket) accept(d *Desk) {
 		}
 		select {
 		case s.slots <- struct{}{}:
-		default:
-			_ = conn.Close() // more callers than a run has people
+		default: // more callers than a run has people
+			if conn.SetDeadline(time.Now().Add(time.Second)) == nil {
+				_ = put(conn, fmt.Errorf("the run has %d callers already; try again", maxCallers))
+			}
+			_ = conn.Close()
 			continue
 		}
 		if !s.keep(conn) {
@@ -143,27 +150,34 @@ func serve(conn net.Conn, d *Desk) {
 			return
 		}
 		line, err := readLine(in)
+		if errors.Is(err, input.ErrTooLarge) {
+			_ = put(conn, err)
+		}
 		if err != nil {
 			return
 		}
 		var m message
-		var answer reply
-		switch err := json.Unmarshal(line, &m); {
-		case err != nil || m.Do == nil:
-			answer.Error = "not a command"
-		default:
-			if err := d.do(*m.Do); err != nil {
-				answer.Error = err.Error()
-			}
-		}
-		text, err := json.Marshal(answer)
-		if err != nil {
+		if err := json.Unmarshal(line, &m); err != nil || m.Do == nil {
+			_ = put(conn, errors.New("not a command"))
 			return
 		}
-		if _, err := conn.Write(append(text, '\n')); err != nil || answer.Error == "not a command" {
+		if put(conn, d.do(*m.Do)) != nil {
 			return
 		}
 	}
+}
+
+// put answers a message: with why it is refused, or with nothing.
+func put(conn net.Conn, refused error) error {
+	var answer reply
+	if refused != nil {
+		answer.Error = refused.Error()
+	}
+	text, err := json.Marshal(answer)
+	if err == nil {
+		_, err = conn.Write(append(text, '\n'))
+	}
+	return err //nolint:wrapcheck // ends the connection
 }
 
 // readLine reads a line of at most maxMessage bytes.
@@ -174,7 +188,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > maxMessage:
-			return nil, fmt.Errorf("a message of more than %d bytes", maxMessage)
+			return nil, fmt.Errorf("%w: a message of more than %d bytes", input.ErrTooLarge, maxMessage)
 		case err == nil:
 			return line, nil
 		case !errors.Is(err, bufio.ErrBufferFull):
@@ -229,22 +243,25 @@ func ask(f *run.Folder, c Command) error {
 	if err == nil {
 		err = conn.SetDeadline(time.Now().Add(socketPatient))
 	}
-	if err == nil {
-		_, err = conn.Write(append(text, '\n'))
-	}
 	if err != nil {
 		return fmt.Errorf("asking run %s: %w", f.Name(), err)
 	}
-	line, err := readLine(bufio.NewReader(conn))
+	_, werr := conn.Write(append(text, '\n'))
+	line, err := readLine(bufio.NewReader(conn)) // it may have said why it takes nothing
 	if err != nil {
-		return fmt.Errorf("asking run %s: no answer: %w", f.Name(), err)
+		return fmt.Errorf("asking run %s: no answer: %w", f.Name(), cmp.Or(werr, err))
 	}
+	return answered(f, line)
+}
+
+// answered is what an answer says. The other side may be any program.
+func answered(f *run.Folder, line []byte) error {
 	var r reply
 	if err := json.Unmarshal(line, &r); err != nil {
-		return fmt.Errorf("asking run %s: the answer makes no sense: %w", f.Name(), err)
+		return fmt.Errorf("asking run %s: the answer makes no sense: %w", f.Name(), input.Plain(err))
 	}
 	if r.Error != "" {
-		return errors.New(r.Error)
+		return input.Plain(errors.New(r.Error))
 	}
 	return nil
 }

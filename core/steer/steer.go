@@ -5,6 +5,9 @@
 package steer
 
 import (
+	"fmt"
+
+	"detnas/core/input"
 	"detnas/core/run"
 )
 
@@ -26,6 +29,31 @@ type Command struct {
 	Block  int    // lock, unlock: place in the subnet, from 1
 	Choice string // lock: one digit, as in the short form
 	Text   string // configure: TOML
+}
+
+// tidy refuses a command of which a part is longer than it can be, and makes of
+// its words what a line may hold: they stand in the journal, on screens and in
+// errors.
+func (c *Command) tidy() error {
+	for _, part := range []struct {
+		name string
+		text *string
+		most int // bytes
+	}{
+		{"act", &c.Act, 64},
+		{"act to withdraw", &c.Of, 64},
+		{"name of who asks", &c.Who, 200},
+		{"choice", &c.Choice, 64},
+		{"subnet", &c.Subnet, 4 << 10}, // twice the longest
+	} {
+		if len(*part.text) > part.most {
+			return fmt.Errorf("not a command: its %s has %d bytes, where %d may be", part.name, len(*part.text), part.most)
+		}
+		if part.most < 1<<10 { // a subnet is as it is, or none
+			*part.text = input.Line(*part.text)
+		}
+	}
+	return nil
 }
 
 // Viewer is a run as a screen or a script sees it. Its methods may be called

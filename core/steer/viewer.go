@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"detnas/core/input"
 	"detnas/core/run"
 )
 
@@ -113,7 +114,7 @@ func (j *journal) open() (bool, error) {
 	if j.file != nil {
 		return true, nil
 	}
-	file, err := os.Open(j.path)
+	file, _, err := input.Open(j.path)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, derr := os.Stat(filepath.Dir(j.path)); errors.Is(derr, os.ErrNotExist) {
 			return false, fmt.Errorf("following the journal: %s is gone: the run was deleted or moved", filepath.Dir(j.path))

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"detnas/core/config"
 	"detnas/core/run"
@@ -20,7 +19,7 @@ func edit(f *run.Folder, sets []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("run %s: %w", f.Name(), err)
 	}
-	text, err := os.ReadFile(f.Config())
+	text, err := config.ReadFile(f.Config())
 	if err != nil {
 		return fmt.Errorf("run %s: %w", f.Name(), err)
 	}

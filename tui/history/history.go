@@ -3,6 +3,7 @@
 package history
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -259,14 +260,15 @@ func (h *History) candidate(e run.Candidate, at time.Time) {
 	s.project()
 }
 
-// generation keeps one entry for each generation: a search that was taken up
-// again may end one twice.
+// generation keeps one entry for each generation, in their order: a search that was
+// taken up again may end one twice.
 func (h *History) generation(e run.Generation) {
-	i, found := slices.BinarySearchFunc(h.Generations, e.Generation, func(g run.Generation, n int) int { return g.Generation - n })
-	if found {
+	i, found := slices.BinarySearchFunc(h.Generations, e.Generation, func(g run.Generation, n int) int { return cmp.Compare(g.Generation, n) })
+	switch {
+	case found:
 		h.Generations[i] = e
-	} else {
-		h.Generations = slices.Insert(h.Generations, i, e)
+	case i == len(h.Generations):
+		h.Generations = append(h.Generations, e)
 	}
 }
 

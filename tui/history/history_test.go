@@ -302,6 +302,17 @@ func heap() int64 {
 	return int64(m.HeapAlloc) //nolint:gosec // far below
 }
 
+// TestGenerationsComeInOrder applies generations as no search ends them.
+func TestGenerationsComeInOrder(t *testing.T) {
+	w := begin(run.StepStarted{Step: 3, Iterations: 10})
+	for i := range 10_000 {
+		w.add(1, run.Generation{Generation: 10_000 - i}, run.Generation{Generation: 10_000, Evaluated: i})
+	}
+	if len(w.Generations) != 1 || w.Generations[0].Evaluated != 9_999 {
+		t.Errorf("%d generations, the first %+v", len(w.Generations), w.Generations[0])
+	}
+}
+
 // TestOddEventsDoNoHarm applies events of steps that there are none of.
 func TestOddEventsDoNoHarm(t *testing.T) {
 	w := begin()
