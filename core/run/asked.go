@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"detnas/core/input"
 )
 
 // Asked is what a process is about to do of a run. It is kept beside the journal
@@ -47,6 +49,10 @@ func (f *Folder) Asked() (Asked, bool, error) {
 	}
 	if err != nil {
 		return a, false, fmt.Errorf("looking for what the run was asked to do: %w; remove it", err)
+	}
+	if a.From < 1 || a.To < a.From || a.To > steps {
+		return a, false, fmt.Errorf("looking for what the run was asked to do: %s: steps %d to %d, and there are 1 to %d; remove it",
+			input.Line(f.askedPath()), a.From, a.To, steps)
 	}
 	return a, true, nil
 }

@@ -51,7 +51,38 @@ func parseLine(line []byte) (Entry, error) {
 	if entry.Event, err = parseEvent(entry.Type, line); err != nil {
 		return Entry{}, fmt.Errorf("not a %q event: %w", entry.Type, input.Plain(err))
 	}
+	for _, step := range stepsOf(entry.Event) {
+		if step < 0 || step > steps {
+			return Entry{}, fmt.Errorf("not a %q event: it speaks of step %d, and there are 1 to %d", entry.Type, step, steps)
+		}
+	}
 	return entry, nil
+}
+
+// stepsOf are the numbers of steps in an event. Who reads events may use them as
+// places in a list of the steps; 0 is none of them.
+func stepsOf(e Event) []int {
+	switch e := e.(type) {
+	case RunStarted:
+		return []int{e.From, e.To}
+	case RunResumed:
+		return []int{e.From, e.To}
+	case StepStarted:
+		return []int{e.Step}
+	case Train:
+		return []int{e.Step}
+	case Eval:
+		return []int{e.Step}
+	case CheckpointWritten:
+		return []int{e.Step}
+	case StepFinished:
+		return []int{e.Step}
+	case Control:
+		return []int{e.Step}
+	case ConfigChanged:
+		return []int{e.Step}
+	}
+	return nil
 }
 
 func parseEvent(kind string, line []byte) (Event, error) {

@@ -64,6 +64,7 @@ func (d *decoder) train(c *cursor) Train {
 	var t Train
 	c.skip(`,"step":`)
 	t.Step = int(c.int())
+	c.bad = c.bad || t.Step < 0 || t.Step > steps
 	c.skip(`,"iteration":`)
 	t.Iteration = int(c.int())
 	c.skip(`,"lr":`)

@@ -165,6 +165,7 @@ func TestUnusualLinesAreLeftAlone(t *testing.T) {
 		{"}\n", " }\n"},
 		{"}\n", "}}\n"},
 		{"}\n", "\n"},
+		{`"usage","cpu":1.5,"memory":7`, `"train","step":6,"iteration":1,"lr":0,"losses":{},"images_per_s":0,"data_s":0,"step_s":0`},
 		{`usage`, `us\u0061ge`},
 		{`usage`, `usages`},
 	} {

@@ -145,15 +145,17 @@ func TestJournalErrorsNameTheLine(t *testing.T) {
 		return fmt.Sprintf(`{"v":1,"seq":%d,"time":"2024-01-02T03:04:05Z","type":"warning","what":"w"}`, seq) + "\n"
 	}
 	for name, tc := range map[string]struct{ text, want string }{
-		"no json":     {good(1) + "junk\n" + good(2), "j:2: not an event"},
-		"cure":        {good(1) + "junk\n" + good(2), "; keep the lines before it (head -n 1) and resume the run"},
-		"gap":         {good(1) + good(3) + good(4), "j:2: event 3 follows event 1"},
-		"repeat":      {good(1) + good(1) + good(2), "j:2: event 1 follows event 1"},
-		"newer":       {strings.Replace(good(1), `"v":1`, `"v":2`, 1) + good(2), "j:1: an event of version 2"},
-		"wrong type":  {strings.Replace(good(1), `"w"`, `7`, 1) + good(2), `j:1: not a "warning" event`},
-		"no header":   {"{}\n" + good(1), "j:1: not an event: it lacks v, seq or type"},
-		"endless":     {strings.Repeat("x", maxLine+100_000), "j:1: a line of more than"},
-		"empty lines": {"\n\n" + good(1), "j:1: not an event"},
+		"no json":      {good(1) + "junk\n" + good(2), "j:2: not an event"},
+		"cure":         {good(1) + "junk\n" + good(2), "; keep the lines before it (head -n 1) and resume the run"},
+		"gap":          {good(1) + good(3) + good(4), "j:2: event 3 follows event 1"},
+		"repeat":       {good(1) + good(1) + good(2), "j:2: event 1 follows event 1"},
+		"newer":        {strings.Replace(good(1), `"v":1`, `"v":2`, 1) + good(2), "j:1: an event of version 2"},
+		"wrong type":   {strings.Replace(good(1), `"w"`, `7`, 1) + good(2), `j:1: not a "warning" event`},
+		"no such step": {good(1) + strings.Replace(good(2), `"warning","what":"w"`, `"step_started","step":6`, 1) + good(3), "j:2: not a \"step_started\" event: it speaks of step 6"},
+		"to no step":   {strings.Replace(good(1), `"warning","what":"w"`, `"run_started","from":1,"to":9000000000`, 1) + good(2), "j:1: not a \"run_started\" event: it speaks of step 9000000000"},
+		"no header":    {"{}\n" + good(1), "j:1: not an event: it lacks v, seq or type"},
+		"endless":      {strings.Repeat("x", maxLine+100_000), "j:1: a line of more than"},
+		"empty lines":  {"\n\n" + good(1), "j:1: not an event"},
 	} {
 		err := readAll(NewReader("j", strings.NewReader(tc.text)), func(Entry) error { return nil })
 		if err == nil || !strings.Contains(err.Error(), tc.want) || name == "newer" && strings.Contains(err.Error(), "head") {

@@ -84,6 +84,15 @@ func TestSmallFilesAreBounded(t *testing.T) {
 	}
 }
 
+func TestAskedIsOfStepsThatThereAre(t *testing.T) {
+	f := create(t)
+	for text, want := range map[string]string{`{"from":1,"to":9000000000}`: "steps 1 to 9000000000", `{"from":0,"to":2}`: "steps 0 to 2", `{"from":4,"to":2}`: "steps 4 to 2"} {
+		put(t, f.askedPath(), text)
+		_, _, err := f.Asked()
+		inputtest.Clear(t, err, f.askedPath(), want, "remove it")
+	}
+}
+
 func TestPreviewsOfManyBoxes(t *testing.T) {
 	f := create(t)
 	many := make([]PreviewBox, mostBoxes+5)
