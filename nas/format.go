@@ -37,10 +37,11 @@ func ParseFormat(text string) (Format, error) {
 	return "", fmt.Errorf("%q is no subnet format; use mmrazor-0.1, mmrazor-1.0, modules or short", text)
 }
 
-// LoadSubnet reads the subnet that a user gave: the short form itself, or the
-// path of a file in any of the formats, of at most 256 KiB.
+// LoadSubnet reads the subnet that a user gave: the short form itself, the name of
+// the choice that all blocks have, or the path of a file in any of the formats, of
+// at most 256 KiB.
 func LoadSubnet(arg string, space Space) (Subnet, error) {
-	if isShort(arg) {
+	if IsShort(arg) {
 		return ParseSubnet(arg, space)
 	}
 	data, err := input.File(arg, maxSubnetBytes)
@@ -57,8 +58,12 @@ func LoadSubnet(arg string, space Space) (Subnet, error) {
 	return s, nil
 }
 
-// isShort reports whether text can only be meant as the short form.
-func isShort(text string) bool {
+// IsShort reports whether text can only be meant as what ParseSubnet reads, and
+// not as a file's path.
+func IsShort(text string) bool {
+	if _, err := ParseChoice(text); err == nil {
+		return true
+	}
 	text = strings.TrimSpace(text)
 	return text != "" && strings.Trim(text, "0123456789-") == ""
 }
@@ -70,7 +75,7 @@ func Decode(data []byte, space Space) (Subnet, Format, error) {
 	if len(data) > maxSubnetBytes {
 		return nil, "", fmt.Errorf("the file is larger than %d KiB, which no subnet is", maxSubnetBytes>>10)
 	}
-	if isShort(string(data)) {
+	if IsShort(string(data)) {
 		s, err := ParseSubnet(string(data), space)
 		return s, FormatShort, err
 	}

@@ -22,9 +22,16 @@ func Random(space Space, rng *rand.Rand) Subnet {
 }
 
 // ParseSubnet reads the short form: one digit a block, stages parted by "-",
-// such as 1000-3032-22330213-2221. The error names the stage and the block,
-// both counted from 0, that do not fit the space.
+// such as 1000-3032-22330213-2221. The name of a choice alone, such as 3x3, is the
+// subnet whose blocks all have it. The error names the stage and the block, both
+// counted from 0, that do not fit the space.
 func ParseSubnet(text string, space Space) (Subnet, error) {
+	if c, err := ParseChoice(text); err == nil {
+		if !space.allows(c) {
+			return nil, fmt.Errorf("subnet %s is no choice of space %s (%s)", c, space.Name, space.choiceList())
+		}
+		return slices.Repeat(Subnet{c}, space.Len()), nil
+	}
 	s, err := parseShort(strings.TrimSpace(text), space)
 	if err != nil {
 		return nil, fmt.Errorf("subnet %s: %w", abridge(text), err)

@@ -45,6 +45,11 @@ func TestShortRoundTrip(t *testing.T) {
 	if sub := parse(t, " 1000-3032-22330213-2221\n", s); sub.Short(s) != subnetB {
 		t.Error("white space around a subnet is not passed over")
 	}
+	for text, want := range map[string]string{"3x3": "0000-0000-00000000-0000", "Xception": "3333-3333-33333333-3333"} {
+		if sub := parse(t, text, s); sub.Short(s) != want {
+			t.Errorf("all blocks %q: %s", text, sub.Short(s))
+		}
+	}
 }
 
 func TestParseSubnetErrors(t *testing.T) {
@@ -58,6 +63,7 @@ func TestParseSubnetErrors(t *testing.T) {
 		"0000-0020-00000000-0000":    {"stage 1 block 2", "'2'"},
 		"0000-0000-000000\xff0-0000": {"stage 2 block 6"},
 		strings.Repeat("0", 1000):    {"..."},
+		"7x7":                        {"7x7 is no choice of space 300m", "0 = 3x3, 1 = 5x5, 3 = xception"},
 	} {
 		_, err := ParseSubnet(text, s)
 		for _, w := range want {

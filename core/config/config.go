@@ -261,8 +261,8 @@ type Train struct {
 
 // Search is the evolutionary search, step 3.
 type Search struct {
-	// Subnet, in short form or a YAML file, is taken as the result and nothing
-	// is searched.
+	// Subnet, in short form, as the choice that all blocks have, or a YAML file, is
+	// taken as the result and nothing is searched.
 	Subnet string `toml:"subnet"`
 	// Population is the candidates of each of the Generations, Parents the best
 	// that breed, Mutations and Crossovers their children; the rest is drawn at

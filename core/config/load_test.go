@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -43,7 +44,10 @@ func diff(a, b *Config) string {
 
 func TestPresetsRoundTrip(t *testing.T) {
 	names := Presets()
-	if want := []string{"demo", "detnas_frcnn_300m_coco", "detnas_retinanet_300m_coco", "small", "tiny"}; !cmp.Equal(names, want) {
+	if want := []string{
+		"demo", "detnas_frcnn_1.3g_coco", "detnas_frcnn_3.8g_coco", "detnas_frcnn_300m_coco", "detnas_frcnn_300m_voc",
+		"detnas_retinanet_300m_coco", "detnas_retinanet_300m_voc", "scratch_frcnn", "scratch_retinanet", "small", "tiny",
+	}; !cmp.Equal(names, want) {
 		t.Fatalf("presets %v, want %v", names, want)
 	}
 	for _, name := range names {
@@ -94,11 +98,58 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		for key, typ := range newSchema() {
 			_, last := cutLast(key)
 			table, _ := cutLast(key)
-			if typ == nil || given[key] || optional[last] || !cfg.Detector.takes(table) || shapesOnly(key) && cfg.Data.Detection.Format == FormatCOCO {
+			if typ == nil || given[key] || optional[last] || !cfg.Detector.takes(table) || shapesOnly(key) && cfg.Data.Detection.Format != FormatShapes {
 				continue
 			}
 			t.Errorf("preset %s leaves out %s", name, key)
 		}
+	}
+}
+
+// TestPublishedPresetsHaveTheirCosts holds the spaces and subnets of the presets
+// against the costs that were published of them (README of the official code, whose
+// layout differs by 1 M, and nas's reference values).
+func TestPublishedPresetsHaveTheirCosts(t *testing.T) {
+	for name, want := range map[string]struct {
+		subnet string
+		macs   int64 // of the body's convolutions at 224 px, in M
+	}{
+		"detnas_frcnn_300m_coco":     {"0000-0000-00000000-0000", 262},
+		"detnas_retinanet_300m_coco": {"3333-3333-33333333-3333", 325},
+		"detnas_frcnn_300m_voc":      {"2222-2222-22222222-2222", 306},
+		"detnas_retinanet_300m_voc":  {"1111-1111-11111111-1111", 280},
+		"detnas_frcnn_1.3g_coco":     {"00312102-03123320-2113202221310333-13333333", 1269},
+		"detnas_frcnn_3.8g_coco":     {"", 3938},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := Load(name, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			space, err := cfg.Space.NAS(1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want.subnet == "" {
+				want.subnet = cfg.Search.Subnet
+			}
+			sub, err := nas.ParseSubnet(want.subnet, space)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := nas.Constraint{Scope: nas.ScopeBody, Count: nas.CountConv, Input: nas.Size{H: 224, W: 224}}
+			got, err := body.Value(space, sub)
+			if err != nil || math.Abs(float64(got)/1e6-float64(want.macs)) > 3 {
+				t.Errorf("%d MACs (%v), want %d million", got, err, want.macs)
+			}
+			allowed, err := cfg.Search.Allowed(space)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if over := want.macs > 300 && want.macs < 400; allowed(sub) == over {
+				t.Errorf("%s is allowed: %v", want.subnet, !over)
+			}
+		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"detnas/core/dataset"
 	"detnas/core/input"
+	"detnas/nas"
 )
 
 // Missing is one path that a run needs and does not find.
@@ -46,7 +47,7 @@ func (e *MissingError) Error() string {
 func (c *Config) CheckPaths(from, to int) error {
 	m := &finder{}
 	searched := c.Search.Subnet == ""
-	if !searched && isSubnetFile(c.Search.Subnet) {
+	if !searched && !nas.IsShort(c.Search.Subnet) {
 		m.file("search.subnet", c.Search.Subnet, "the subnet's YAML file, or its short form")
 	}
 	var classifies, detects, guided, final bool

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"detnas/core/input"
+	"detnas/nas"
 )
 
 // Resolved is the config as TOML: the text it was read from, comments and all,
@@ -110,16 +111,10 @@ func (c *Config) paths() map[string]*string {
 	for _, step := range c.training() {
 		paths[step.key+".load_from"] = &step.LoadFrom
 	}
-	if isSubnetFile(c.Search.Subnet) {
+	if c.Search.Subnet != "" && !nas.IsShort(c.Search.Subnet) {
 		paths["search.subnet"] = &c.Search.Subnet
 	}
 	return paths
-}
-
-// isSubnetFile tells a subnet's file from its short form, which has only
-// digits and dashes.
-func isSubnetFile(s string) bool {
-	return strings.Trim(s, "0123456789-") != ""
 }
 
 // absolute makes every path absolute, in the values and in the text.

@@ -95,7 +95,7 @@ func (v *validator) search(s *Search, space *Space, format string) {
 // subnet checks a short form against the space; a file is read when it is
 // needed.
 func (v *validator) subnet(text string, s *Space) {
-	if text == "" || isSubnetFile(text) {
+	if text == "" || !nas.IsShort(text) {
 		return
 	}
 	space, err := s.NAS(1)

@@ -72,7 +72,7 @@ once.`,
 	f.StringVar(&r.from, "from", "", "first step, by name or number")
 	f.StringVar(&r.to, "to", "", "last step, by name or number")
 	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's, or, with --resume, to change in the run's from here on; may be repeated")
-	f.StringVar(&r.subnet, "subnet", "", "train this subnet (short form or YAML file) and search none")
+	f.StringVar(&r.subnet, "subnet", "", "train this subnet (short form, 3x3 for all blocks, or YAML file) and search none")
 	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
 	f.BoolVar(&r.orResume, "or-resume", false, "go on with the run of that --name where there is one, with its own config; else start it")
 	f.BoolVar(&r.headless, "headless", false, "in this process, with plain lines and no screen, even on a terminal")

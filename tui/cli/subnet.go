@@ -25,7 +25,7 @@ func (a *App) subnetShow() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "show SUBNET", Short: "Count a subnet's parameters and operations",
-		Long:    "Count a subnet's parameters and operations. SUBNET is the short form, one digit a block\n(0 = 3x3, 1 = 5x5, 2 = 7x7, 3 = xception), or a YAML file in any form that MMRazor has used.",
+		Long:    "Count a subnet's parameters and operations. SUBNET is the short form, one digit a block\n(0 = 3x3, 1 = 5x5, 2 = 7x7, 3 = xception), the name of the choice\nthat all blocks have, such as 3x3, or a YAML file in any form that MMRazor has used.",
 		Example: "  detnas subnet show " + published + "\n  detnas subnet show subnet.yaml --json",
 		Args:    exactly(1, "a subnet: the short form or a YAML file"),
 		RunE: failing(func(_ *cobra.Command, args []string) error {

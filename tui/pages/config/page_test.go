@@ -187,7 +187,7 @@ func TestOpeningFiles(t *testing.T) {
 		}
 	}
 	press(p, "down", "enter")
-	if p.doc == nil || p.Title() != "Config of preset detnas_frcnn_300m_coco" {
+	if p.doc == nil || p.Title() != "Config of preset detnas_frcnn_1.3g_coco" {
 		t.Errorf("title %q", p.Title())
 	}
 	prompt := one[common.Prompt](t, press(p, "o"))
