@@ -2,11 +2,13 @@ package detector
 
 import (
 	"encoding/json"
+	"fmt"
 	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"detnas/core/nn"
@@ -125,6 +127,62 @@ func sameBoxes(t *testing.T, what string, got, want []box.Box) {
 			if d := math.Abs(float64(got[i][c] - want[i][c])); !(d <= 1e-3) {
 				t.Fatalf("%s: box %d is %v, want %v", what, i, got[i], want[i])
 			}
+		}
+	}
+}
+
+// referenceGrad is the gradient of a parameter: its norm and about a dozen of its
+// values.
+type referenceGrad struct {
+	Name string
+	Norm float64
+	Some []float32
+}
+
+// sameGrads compares the gradients of all parameters of the store within 1e-3.
+func sameGrads(t *testing.T, s *tensor.Scope, st *nn.Store, wants []referenceGrad) {
+	t.Helper()
+	if len(wants) != len(st.Params) {
+		t.Errorf("%d parameters, torchvision has %d", len(st.Params), len(wants))
+	}
+	for _, want := range wants {
+		got := s.Grad(st.Get(want.Name))
+		same(t, "gradient of "+want.Name, norm(t, got), want.Norm, 1e-3)
+		sameFloats(t, "gradient of "+want.Name, everySo(floats(t, got), 12), want.Some, 1e-3)
+	}
+}
+
+// everySo picks about n of the values as the scripts do.
+func everySo(values []float32, n int) []float32 {
+	var out []float32
+	for i := 0; i < len(values); i += max(1, len(values)/n) {
+		out = append(out, values[i])
+	}
+	return out
+}
+
+// referenceFound is what was found in an image, from the best down.
+type referenceFound struct {
+	Boxes  []box.Box
+	Labels []int
+	Scores []float32
+}
+
+// sameDetections compares boxes within 1e-3 px and scores within 1e-4.
+func sameDetections(t *testing.T, found [][]Detection, wants []referenceFound) {
+	t.Helper()
+	for i, want := range wants {
+		var boxes []box.Box
+		var labels []int
+		for k, f := range found[i] {
+			boxes, labels = append(boxes, f.Box), append(labels, f.Label)
+			if k < len(want.Scores) && !(math.Abs(float64(f.Score-want.Scores[k])) <= 1e-4) {
+				t.Errorf("image %d: score %d is %v, want %v", i, k, f.Score, want.Scores[k])
+			}
+		}
+		sameBoxes(t, fmt.Sprintf("image %d", i), boxes, want.Boxes)
+		if !slices.Equal(labels, want.Labels) {
+			t.Errorf("image %d: labels %v, want %v", i, labels, want.Labels)
 		}
 	}
 }
