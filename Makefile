@@ -13,7 +13,7 @@ PURE := ./core/input/... ./core/seed/... ./core/config/... ./core/dataset/... ./
 COMPUTING := . ./core/native ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test kill race lint fmt bench bench-eval bench-screen fuzz clean
+.PHONY: help setup build demo test kill race lint fmt fidelity bench bench-eval bench-screen fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ fmt: $(LINTED) ## format every file
 
 bin/golangci-lint: .tools/go.mod .tools/go.sum
 	cd .tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+fidelity: ## run the tests against PyTorch's and others' values and print the largest differences (docs/fidelity.md)
+	@bench/fidelity.sh
 
 bench: build ## time detnas beside PyTorch and torchvision (installs python3-torch by apt)
 	@bench/run.sh

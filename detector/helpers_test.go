@@ -108,6 +108,7 @@ func sameFloats(t *testing.T, what string, got, want []float32, tol float64) {
 	if !(worst <= tol*max(scale, 1e-6)) {
 		t.Errorf("%s: value %d is %v, want %v", what, at, got[at], want[at])
 	}
+	differs(t, what, worst/max(scale, 1e-6))
 }
 
 func same(t *testing.T, what string, got, want, tol float64) {
@@ -115,6 +116,15 @@ func same(t *testing.T, what string, got, want, tol float64) {
 	if !(math.Abs(got-want) <= tol*math.Abs(want)) {
 		t.Errorf("%s is %v, want %v", what, got, want)
 	}
+	if want != 0 {
+		differs(t, what, math.Abs(got/want-1))
+	}
+}
+
+// differs tells `make fidelity` by how much something differs from its reference.
+func differs(t *testing.T, what string, by float64) {
+	t.Helper()
+	t.Logf("%s differs by %.1e", what, by)
 }
 
 func sameBoxes(t *testing.T, what string, got, want []box.Box) {
@@ -122,13 +132,17 @@ func sameBoxes(t *testing.T, what string, got, want []box.Box) {
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d boxes, want %d", what, len(got), len(want))
 	}
+	worst := 0.0
 	for i := range want {
 		for c := range 4 {
-			if d := math.Abs(float64(got[i][c] - want[i][c])); !(d <= 1e-3) {
+			d := math.Abs(float64(got[i][c] - want[i][c]))
+			if !(d <= 1e-3) {
 				t.Fatalf("%s: box %d is %v, want %v", what, i, got[i], want[i])
 			}
+			worst = max(worst, d)
 		}
 	}
+	differs(t, what+": boxes in px", worst)
 }
 
 // referenceGrad is the gradient of a parameter: its norm and about a dozen of its
@@ -174,12 +188,19 @@ func sameDetections(t *testing.T, found [][]Detection, wants []referenceFound) {
 	for i, want := range wants {
 		var boxes []box.Box
 		var labels []int
+		worst := 0.0
 		for k, f := range found[i] {
 			boxes, labels = append(boxes, f.Box), append(labels, f.Label)
-			if k < len(want.Scores) && !(math.Abs(float64(f.Score-want.Scores[k])) <= 1e-4) {
+			if k >= len(want.Scores) {
+				continue
+			}
+			d := math.Abs(float64(f.Score - want.Scores[k]))
+			if !(d <= 1e-4) {
 				t.Errorf("image %d: score %d is %v, want %v", i, k, f.Score, want.Scores[k])
 			}
+			worst = max(worst, d)
 		}
+		differs(t, fmt.Sprintf("image %d: scores", i), worst)
 		sameBoxes(t, fmt.Sprintf("image %d", i), boxes, want.Boxes)
 		if !slices.Equal(labels, want.Labels) {
 			t.Errorf("image %d: labels %v, want %v", i, labels, want.Labels)

@@ -96,32 +96,40 @@ func TestCoderEqualsTorchvision(t *testing.T) {
 		Deltas, Encoded []Delta
 		Decoded         []Box
 	}
+	worst := 0.0
 	for n, c := range readCases[coderCase](t, "coder") {
 		coder := Coder{Stds: c.Stds, UpperOnly: true}
 		for i, ref := range c.Ref {
-			if got := coder.Encode(ref, c.Target[i]); !near(got, c.Encoded[i], tolerance) {
-				t.Errorf("case %d: Encode(%v, %v) = %v, want %v", n, ref, c.Target[i], got, c.Encoded[i])
+			encoded, decoded := coder.Encode(ref, c.Target[i]), coder.Decode(ref, c.Deltas[i])
+			if !near(encoded, c.Encoded[i], tolerance) {
+				t.Errorf("case %d: Encode(%v, %v) = %v, want %v", n, ref, c.Target[i], encoded, c.Encoded[i])
 			}
-			if got := coder.Decode(ref, c.Deltas[i]); !near(got, c.Decoded[i], tolerance) {
-				t.Errorf("case %d: Decode(%v, %v) = %v, want %v", n, ref, c.Deltas[i], got, c.Decoded[i])
+			if !near(decoded, c.Decoded[i], tolerance) {
+				t.Errorf("case %d: Decode(%v, %v) = %v, want %v", n, ref, c.Deltas[i], decoded, c.Decoded[i])
 			}
+			worst = max(worst, apart(encoded, c.Encoded[i]), apart(decoded, c.Decoded[i]))
 		}
 	}
+	t.Logf("it differs by %.1e", worst)
 }
 
-// near compares four numbers by their difference relative to the largest of
-// them: a corner near 0 of a box of 1,000 px has the error of the box's size.
-func near(a, b [4]float32, tolerance float64) bool {
-	scale := 1.0
+// near reports whether four numbers are the same but for a tolerance; see apart.
+func near(a, b [4]float32, tolerance float64) bool { return apart(a, b) <= tolerance }
+
+// apart is the largest difference of four numbers relative to the largest of them:
+// a corner near 0 of a box of 1,000 px has the error of the box's size.
+func apart(a, b [4]float32) float64 {
+	scale, worst := 1.0, 0.0
 	for i := range b {
 		scale = max(scale, math.Abs(float64(b[i])))
 	}
-	for i := range a {
-		if !(math.Abs(float64(a[i])-float64(b[i])) <= tolerance*scale) {
-			return false
+	for i := range b {
+		d := math.Abs(float64(a[i]) - float64(b[i]))
+		if !(d <= worst) { // NaN is the worst
+			worst = d
 		}
 	}
-	return true
+	return worst / scale
 }
 
 func TestMatcherEqualsTorchvision(t *testing.T) {

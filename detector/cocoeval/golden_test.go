@@ -80,11 +80,13 @@ func equalGolden(t *testing.T, dir string, atLeast int) {
 // or less.
 func (g golden) compare(t *testing.T, r *Result) {
 	t.Helper()
+	worst := 0.0
 	check := func(name string, got float64, all map[string]float64, key string) {
 		want, there := all[key]
 		if !there || math.Abs(got-want) > 1e-9 {
 			t.Errorf("%s = %.12f, want %.12f (%v)", name, got, want, there)
 		}
+		worst = max(worst, math.Abs(got-want))
 	}
 	if len(g.Stats) != 12 || len(g.PerAP) != len(r.PerCategory) || len(g.PerAP50) != len(r.PerCategory) {
 		t.Fatalf("%d figures and %d categories in the golden file, %d evaluated", len(g.Stats), len(g.PerAP), len(r.PerCategory))
@@ -97,6 +99,7 @@ func (g golden) compare(t *testing.T, r *Result) {
 		check("AP of "+key, c.AP, g.PerAP, key)
 		check("AP50 of "+key, c.AP50, g.PerAP50, key)
 	}
+	t.Logf("a figure differs by %.1e", worst)
 }
 
 // figures reads the twelve figures back from the JSON form.

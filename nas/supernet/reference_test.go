@@ -128,6 +128,13 @@ type comparison struct {
 	worstOut, worstGrd float64
 }
 
+// log tells `make fidelity` of them.
+func (c *comparison) log(t *testing.T) {
+	t.Helper()
+	t.Logf("an output differs by %.1e", c.worstOut)
+	t.Logf("a gradient differs by %.1e", c.worstGrd)
+}
+
 func (c *comparison) out(what string, got *tensor.Tensor, want []float64) {
 	c.t.Helper()
 	c.worstOut = max(c.worstOut, c.compare(what, got, want, outTolerance))
@@ -232,7 +239,7 @@ func TestBlocksAgainstPyTorch(t *testing.T) {
 			worst.worstOut, worst.worstGrd = max(worst.worstOut, c.worstOut), max(worst.worstGrd, c.worstGrd)
 		})
 	}
-	t.Logf("largest deviation: outputs %.2g, gradients %.2g", worst.worstOut, worst.worstGrd)
+	worst.log(t)
 }
 
 // A path gives PyTorch's figures both in a subnet alone and in the supernet,
@@ -264,7 +271,7 @@ func TestPathsAgainstPyTorch(t *testing.T) {
 						return append(stages, net.head(p, stages[len(stages)-1]))
 					})
 				})
-				t.Logf("largest deviation: outputs %.2g, gradients %.2g", c.worstOut, c.worstGrd)
+				c.log(t)
 			})
 		}
 	}
