@@ -102,7 +102,7 @@ func TestDamagedFiles(t *testing.T) {
 		change(t, last, flip)
 		k.resume(t, "later", "--to", "2").
 			fail("the weights of step 1 (supernet-pretrain) are lost", "runs/later/checkpoints/step-1-last.safetensors", "the file is damaged",
-				"--resume runs/later --from supernet-pretrain")
+				"--resume later --from supernet-pretrain")
 		k.resume(t, "later", "--from", "supernet-pretrain", "--to", "2").succeed()
 		two.same(t, own)
 	})

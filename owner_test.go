@@ -22,7 +22,7 @@ func TestOneRunOneOwner(t *testing.T) {
 		_, trains := find[run.Train](journal(t, own))
 		return trains
 	})
-	detnas(t, dir, "run", "--resume", "mine", "--headless").fail("run mine is being written by process", "stop that first")
+	detnas(t, dir, "run", "--resume", "mine", "--headless").fail("run mine is being written by process", "stop that first", "it is running: detnas attach mine")
 	first.kill()
 	if _, err := os.Stat(filepath.Join(own, "lock")); err != nil {
 		t.Fatal(err)

@@ -257,7 +257,7 @@ func TestProblems(t *testing.T) {
 		"root of coco":      {"[data.detection]\nroot = \"x\"\n", "f.toml:2: data.detection.root: is the folder of a tree in VOC's form"},
 		"score of voc":      {"[search]\nscore = \"mAP07\"\n", "f.toml:2: search.score: mAP07 is VOC's"},
 		"hold out nothing":  {"[data.detection]\nhold_out = 0.0\n", "f.toml:2: data.detection.hold_out: is 0"},
-		"name":              {"name = \"a/b\"\n", "f.toml:1: name: \"a/b\" cannot be a folder's name"},
+		"name":              {"name = \"a/b\"\n", "f.toml:1: name: \"a/b\" cannot be a run's name: it holds a slash"},
 		"population":        {"[search]\npopulation = 3\n", "f.toml:2: search.population: 3 is less than mutations 20 + crossovers 20"},
 		"constraint":        {"[search]\nconstraint = { count = \"flops\" }\n", "f.toml:2: search.constraint.count: \"flops\" is not one of conv_macs, conv_relu, conv_relu_bn, params, mmcv_flops"},
 		"multi-line":        {"[space]\nwidths = [ # [\n  1, # ]\n]\nbad = 1\n", "f.toml:5: space.bad: unknown key"},

@@ -3,10 +3,11 @@ package config
 import (
 	"cmp"
 	"math"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"detnas/core/input"
 )
 
 // Validate reports, as one *Error, every value that the engine could not work
@@ -105,8 +106,10 @@ func rising[T cmp.Ordered](v *validator, key string, values []T) {
 }
 
 func (v *validator) top(c *Config) {
-	if c.Name != "" && (c.Name != filepath.Base(c.Name) || strings.HasPrefix(c.Name, ".") || len(c.Name) > 200) {
-		v.add("name", "%q cannot be a folder's name; write one without slashes or a leading dot", clip(c.Name))
+	if c.Name != "" {
+		if err := input.CheckName(c.Name); err != nil {
+			v.add("name", "%v", err)
+		}
 	}
 	if !regexp.MustCompile(`^(auto|cpu|cuda:\d{1,3})$`).MatchString(c.Device) {
 		v.add("device", "%q is no device; write auto, cpu or cuda:0", clip(c.Device))

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"detnas/core/config"
+	"detnas/core/input"
 	"detnas/core/nn"
 	"detnas/core/run"
 	"detnas/core/tensor"
@@ -172,8 +173,8 @@ func (e *engine) lastWeights(step int) ([]nn.Array, error) {
 	}
 	arrays, err := e.readWeights(path)
 	if err != nil && !errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("the weights of step %d (%s) are lost: %w; do it again with: detnas run --resume %s --from %s",
-			step, name, err, e.folder.Dir(), name)
+		return nil, fmt.Errorf("the weights of step %d (%s) are lost: %w; do it again with: %s",
+			step, name, err, input.CommandLine("run", "--resume", e.folder.Handle(), "--from", name))
 	}
 	return arrays, err
 }

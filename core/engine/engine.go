@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"detnas/core/config"
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/core/tensor"
@@ -314,7 +315,7 @@ func (e *engine) addStep(step int, seconds float64, metrics run.Values) {
 
 // ended notes how a run came to an early end and says how to go on.
 func (e *engine) ended(ctx context.Context, err error) error {
-	resume := "detnas run --resume " + e.folder.Dir()
+	resume := input.CommandLine("run", "--resume", e.folder.Handle())
 	if ctx.Err() != nil {
 		why := context.Cause(ctx).Error()
 		jerr := e.stopped()

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"detnas/core/input"
 )
 
 // Folder is a run's folder. Its methods may be called from any goroutine.
@@ -31,19 +33,20 @@ func AutoName(title string, at time.Time) string {
 // hold no more than what a process left that was killed before it had written
 // the run's config.
 func Create(runs, name string) (*Folder, error) {
-	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return nil, fmt.Errorf("creating run: %q cannot be a folder's name; give one without slashes or a leading dot", name)
+	if err := input.CheckName(name); err != nil {
+		return nil, fmt.Errorf("creating run: %w; give one with --name", err)
 	}
 	if err := os.MkdirAll(runs, 0o755); err != nil { //nolint:gosec // runs are there to be read
-		return nil, fmt.Errorf("creating the folder of runs: %w", err)
+		return nil, fmt.Errorf("creating the folder of runs: %w", ToStart(err))
 	}
 	f := &Folder{dir: filepath.Join(runs, name)}
 	err := os.Mkdir(f.dir, 0o755) //nolint:gosec // as above
 	stood := errors.Is(err, fs.ErrExist)
 	if err != nil && !stood {
-		return nil, fmt.Errorf("creating run %s: %w", name, err)
+		return nil, fmt.Errorf("creating run %s: %w", name, ToStart(err))
 	}
-	there := fmt.Errorf("creating run %s: %s is there already; go on with --resume %s, or choose another --name", name, f.dir, name)
+	there := fmt.Errorf("creating run %s: %s is there already; go on with: %s, or choose another --name",
+		name, input.Line(f.dir), input.CommandLine("run", "--resume", f.Handle()))
 	if stood && !f.Bare() {
 		return nil, there
 	}
@@ -51,7 +54,7 @@ func Create(runs, name string) (*Folder, error) {
 		if stood {
 			err = there // another process is about to begin it
 		}
-		return nil, err
+		return nil, ToStart(err)
 	}
 	if !f.Bare() { // another process began it, and ended, just now
 		return nil, errors.Join(there, f.Unlock())
@@ -112,6 +115,45 @@ func (f *Folder) Name() string {
 		return filepath.Base(abs)
 	}
 	return filepath.Base(f.dir)
+}
+
+// DefaultRuns is where runs are looked for by name, as in config.Defaults.
+const DefaultRuns = "runs"
+
+// Handle is what names the run on a command line: its name where runs usually
+// are, else its folder as seen from the working folder.
+func (f *Folder) Handle() string {
+	dir := Shortest(f.dir)
+	name := filepath.Base(dir)
+	switch flag := strings.HasPrefix(name, "-"); {
+	case dir == filepath.Join(DefaultRuns, name) && !flag:
+		return name
+	case dir == name || strings.HasPrefix(dir, "-"):
+		return "./" + dir // a folder, not a name nor a flag
+	}
+	return dir
+}
+
+// Anew is the command that starts a run of this name in the same folder of runs,
+// for one that never began.
+func (f *Folder) Anew() string {
+	words := []string{"run", "CONFIG", "--name", f.Name()}
+	if runs := Shortest(filepath.Dir(f.dir)); runs != DefaultRuns {
+		words = append(words, "--runs", runs)
+	}
+	return input.CommandLine(words...)
+}
+
+// Shortest is a path as seen from the working folder, if it lies in it.
+func Shortest(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(here, "/")+"/"); ok {
+		return rest
+	}
+	return path
 }
 
 // Dir is the folder's path.

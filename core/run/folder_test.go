@@ -27,11 +27,13 @@ func TestCreateRefuses(t *testing.T) {
 	f := create(t)
 	runs := filepath.Dir(f.Dir())
 	for name, want := range map[string]string{
-		"r":    "--resume r",
-		"":     "cannot be a folder's name",
-		"a/b":  "cannot be a folder's name",
-		"..":   "cannot be a folder's name",
-		".git": "cannot be a folder's name",
+		"r":    "go on with: detnas run --resume ",
+		"":     "cannot be a run's name",
+		"a/b":  "cannot be a run's name",
+		"..":   "cannot be a run's name",
+		".git": "cannot be a run's name",
+		"-x":   "cannot be a run's name",
+		"a\nb": "cannot be a run's name",
 	} {
 		if _, err := Create(runs, name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Create(%q): %v; want %q", name, err, want)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"detnas/core/input"
@@ -80,7 +81,10 @@ func (l *Lister) List() ([]Listed, error) {
 func (l *Lister) look() ([]*listing, error) {
 	entries, err := os.ReadDir(l.dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("listing runs: %w", err)
+		if errors.Is(err, syscall.ENOTDIR) {
+			return nil, fmt.Errorf("listing runs: %w", ToStart(err))
+		}
+		return nil, fmt.Errorf("listing runs: %w", allow(err, "read", input.Line(l.dir)))
 	}
 	var runs []*listing
 	known := l.runs

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"detnas/core/input"
 )
 
 // WriteError is the error of a file that could not be written. What was there
@@ -25,6 +27,40 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // why, and what would help, so that the same can be tried again then. It is
 // false for an error that is none of the storage's.
 func StorageCause(err error) (string, bool) {
+	text, ok := storageCure(err)
+	if !ok {
+		return "", false
+	}
+	return text + "; then resume the run", true
+}
+
+// ToStart puts what would help in place of an error of the storage that keeps a
+// run from being started; it leaves others as they are.
+func ToStart(err error) error {
+	var at *os.PathError
+	switch {
+	case errors.Is(err, syscall.ENOTDIR) && errors.As(err, &at):
+		return &storageError{input.Line(at.Path) + " is not a folder, where runs are to be; name another with --runs", err}
+	case errors.Is(err, syscall.ENAMETOOLONG) && errors.As(err, &at):
+		return &storageError{fmt.Sprintf("its path has %d bytes, which is too long here; choose a shorter --name or --runs", len(at.Path)), err}
+	}
+	if text, ok := storageCure(err); ok {
+		return &storageError{text + ", or choose another folder with --runs; then start it again", err}
+	}
+	return err
+}
+
+// storageError is an error of the storage in words with what would help.
+type storageError struct {
+	text string
+	err  error
+}
+
+func (e *storageError) Error() string { return e.text }
+func (e *storageError) Unwrap() error { return e.err }
+
+// storageCure is StorageCause without what follows it.
+func storageCure(err error) (string, bool) {
 	var no syscall.Errno
 	if !errors.As(err, &no) {
 		return "", false
@@ -47,7 +83,7 @@ func StorageCause(err error) (string, bool) {
 	default:
 		return "", false
 	}
-	return fmt.Sprintf("%s cannot be %s: %s; then resume the run", path, verb, why), true
+	return fmt.Sprintf("%s cannot be %s: %s", path, verb, why), true
 }
 
 // allow adds to the error of opening a file what helps where its mode or its

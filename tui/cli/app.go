@@ -155,7 +155,7 @@ func (a *App) bare() *cobra.Command {
 		}),
 	}
 	root.PersistentFlags().BoolVar(&a.noColour, "no-color", false, "no colours, as with NO_COLOR")
-	root.Flags().StringVar(&a.runs, "runs", runsFolder, "folder of the runs that the screen lists")
+	root.Flags().StringVar(&a.runs, "runs", run.DefaultRuns, "folder of the runs that the screen lists")
 	a.looksFlags(root)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)

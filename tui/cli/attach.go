@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/tui"
@@ -28,12 +28,12 @@ func (a *App) attachCommand() *cobra.Command {
 				return err
 			}
 			if !a.interactive() {
-				return fmt.Errorf("attach opens the screen, which needs a terminal; detnas status %s says where the run stands", args[0])
+				return fmt.Errorf("attach opens the screen, which needs a terminal; %s says where the run stands", commandOn("status", f))
 			}
 			return a.screenOfRun(cmd.Context(), f)
 		}),
 	}
-	cmd.Flags().StringVar(&runs, "runs", runsFolder, "folder that holds the runs")
+	cmd.Flags().StringVar(&runs, "runs", run.DefaultRuns, "folder that holds the runs")
 	a.looksFlags(cmd)
 	return cmd
 }
@@ -46,19 +46,19 @@ func (a *App) detach(ctx context.Context, j *job) error {
 	return a.print("%s", progress.Table([]progress.Row{
 		{Label: "run", Value: j.folder.Name()},
 		{Label: "in the background", Value: j.folder.Owner()},
-		{Label: "screen", Value: "detnas attach " + handle(j.folder)},
-		{Label: "log", Value: shortest(j.folder.Log())},
+		{Label: "screen", Value: commandOn("attach", j.folder)},
+		{Label: "log", Value: run.Shortest(j.folder.Log())},
 	}, 0, screenOf(a.Out).colour()))
 }
 
-// handle is what names a run on the command line: its name where runs usually
-// are, else its folder.
-func handle(f *run.Folder) string {
-	if name := filepath.Base(f.Dir()); shortest(f.Dir()) == filepath.Join(runsFolder, name) {
-		return name
-	}
-	return shortest(f.Dir())
+// resuming is the command that goes on with a run, with what else it is to be
+// told.
+func resuming(f *run.Folder, more ...string) string {
+	return input.CommandLine(append([]string{"run", "--resume", f.Handle()}, more...)...)
 }
+
+// commandOn is a command about a run.
+func commandOn(command string, f *run.Folder) string { return input.CommandLine(command, f.Handle()) }
 
 // farewell says, once the screen has closed, how the run stands that was open on
 // it; nil is none.
@@ -72,11 +72,11 @@ func (a *App) farewell(ctx context.Context, f *run.Folder, left tui.Leaving) err
 	}
 	switch s.State {
 	case run.StateRunning:
-		a.warn("run %s goes on in the background; detnas attach %s opens the screen on it", f.Name(), handle(f))
+		a.warn("run %s goes on in the background; %s opens the screen on it", f.Name(), commandOn("attach", f))
 	case run.StatePaused:
-		a.warn("run %s is paused; detnas resume %s lets it go on, detnas attach %s opens the screen on it", f.Name(), handle(f), handle(f))
+		a.warn("run %s is paused; %s lets it go on, %s opens the screen on it", f.Name(), commandOn("resume", f), commandOn("attach", f))
 	case run.StateStopped:
-		a.warn("run %s is stopped; go on with: detnas run --resume %s", f.Name(), handle(f))
+		a.warn("run %s is stopped; go on with: %s", f.Name(), goOn(f, s))
 	}
 	return nil
 }
@@ -96,9 +96,9 @@ func (a *App) ended(ctx context.Context, j *job, left tui.Leaving) error {
 		}
 		return a.summary(j, result)
 	case run.StateFailed:
-		return fmt.Errorf("run %s has failed: %s; once that is mended, go on with: detnas run --resume %s", j.folder.Name(), s.Error, handle(j.folder))
+		return fmt.Errorf("run %s has failed: %s; once that is mended, go on with: %s", j.folder.Name(), s.Error, goOn(j.folder, s))
 	case run.StateStopped, run.StateInterrupted:
-		return fmt.Errorf("run %s is %s; go on with: detnas run --resume %s", j.folder.Name(), s.State, handle(j.folder))
+		return fmt.Errorf("run %s is %s; go on with: %s", j.folder.Name(), s.State, goOn(j.folder, s))
 	}
 	return a.farewell(ctx, j.folder, tui.LeaveAlone)
 }

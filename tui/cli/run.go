@@ -68,7 +68,7 @@ once.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.name, "name", "", "name of the run's folder (default: the config's and the time)")
-	f.StringVar(&r.runs, "runs", runsFolder, "folder that holds the runs; when left out, a new run takes the config's")
+	f.StringVar(&r.runs, "runs", run.DefaultRuns, "folder that holds the runs; when left out, a new run takes the config's")
 	f.StringVar(&r.from, "from", "", "first step, by name or number")
 	f.StringVar(&r.to, "to", "", "last step, by name or number")
 	f.StringArrayVar(&r.set, "set", nil, "key=value to use instead of the config's, or, with --resume, to change in the run's from here on; may be repeated")
@@ -240,7 +240,7 @@ func create(r runArgs) (*job, error) {
 		err = run.WriteFile(f.Config(), []byte(cfg.Resolved()))
 	}
 	if err != nil {
-		return nil, errors.Join(err, j.abandon())
+		return nil, errors.Join(run.ToStart(err), j.abandon())
 	}
 	return j, nil
 }
@@ -271,7 +271,7 @@ func reopen(r runArgs) (*job, error) {
 		}
 	}
 	if err := f.Lock(); err != nil {
-		return nil, err
+		return nil, taken(f, err)
 	}
 	j, err := takeUp(f)
 	if err == nil {
@@ -291,13 +291,30 @@ func reopen(r runArgs) (*job, error) {
 	return j, nil
 }
 
+// taken says of a run that cannot be locked, where another process does it, how
+// to reach that.
+func taken(f *run.Folder, err error) error {
+	if locked, lerr := f.Locked(); lerr != nil || !locked {
+		return err
+	}
+	s, serr := f.Status()
+	if serr != nil {
+		return err
+	}
+	cure := commandOn("attach", f) + " opens the screen on it"
+	if s.State == run.StatePaused {
+		cure = commandOn("resume", f) + " lets it go on, " + cure
+	}
+	return fmt.Errorf("%w; it is %s: %s", err, s.State, cure)
+}
+
 // takeUp reads what a folder that this process has locked says of its run; the
 // options are those of last time. Steps that were to be done again still are
 // until the first of them has begun.
 func takeUp(f *run.Folder) (*job, error) {
 	if f.Bare() {
-		return nil, fmt.Errorf("run %s never began: its process ended before it had written %s; start it again with detnas run CONFIG --name %s",
-			f.Name(), f.Config(), f.Name())
+		return nil, fmt.Errorf("run %s never began: its process ended before it had written %s; start it again with: %s",
+			f.Name(), f.Config(), f.Anew())
 	}
 	cfg, err := config.Load(f.Config(), nil)
 	if err != nil {

@@ -22,7 +22,7 @@ func (a *App) runsCommand() *cobra.Command {
 		Args: exactly(0, ""),
 		RunE: failing(func(cmd *cobra.Command, _ []string) error { return a.listRuns(cmd.Context(), runs, asJSON) }),
 	}
-	cmd.Flags().StringVar(&runs, "runs", runsFolder, "folder that holds the runs")
+	cmd.Flags().StringVar(&runs, "runs", run.DefaultRuns, "folder that holds the runs")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: a list of what status prints")
 	return cmd
 }

@@ -162,8 +162,8 @@ func (a *App) options(ctx context.Context, runs string) tui.Options {
 		Resume: func(dir string) (steer.Viewer, error) {
 			j, err := reopen(runArgs{resume: dir})
 			if err == nil && j.nothingLeft() {
-				err = errors.Join(fmt.Errorf("run %s has finished its steps; detnas run --resume %s --from STEP does them again",
-					j.folder.Name(), handle(j.folder)), j.folder.Unlock())
+				err = errors.Join(fmt.Errorf("run %s has finished its steps; %s does them again",
+					j.folder.Name(), resuming(j.folder, "--from", "STEP")), j.folder.Unlock())
 			}
 			return begin(j, err)
 		},

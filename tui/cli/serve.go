@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"detnas/core/config"
+	"detnas/core/run"
 	"detnas/tui/progress"
 	"detnas/tui/serve"
 )
@@ -67,7 +68,7 @@ the server finds in the folder of runs.`,
 	f.StringVar(&s.dir, "dir", "", "the server's folder, with its keys and its log (default: detnas/serve in the user's config folder)")
 	f.StringVar(&s.steer, "steer-keys", "", "file of the keys that may steer (default: "+steerKeysFile+" in the server's folder)")
 	f.StringVar(&s.watch, "watch-keys", "", "file of the keys that may watch (default: "+watchKeysFile+" in the server's folder)")
-	f.StringVar(&s.runs, "runs", runsFolder, "folder of the runs that are served; with CONFIG and without this, the config's")
+	f.StringVar(&s.runs, "runs", run.DefaultRuns, "folder of the runs that are served; with CONFIG and without this, the config's")
 	f.StringVar(&s.name, "name", "", "with CONFIG: name of the run's folder (default: the config's and the time)")
 	f.StringArrayVar(&s.set, "set", nil, "with CONFIG: key=value to use instead of the config's; may be repeated")
 	f.StringVar(&s.resume, "resume", "", "go on with a run in the server, given by its folder or its name under --runs")
@@ -184,7 +185,7 @@ func (a *App) announce(server *serve.Server, at net.Addr, s serveArgs, runs stri
 		{Label: "host key", Value: server.Fingerprint()},
 		{Label: "may steer", Value: keys(steer, s.steer)},
 		{Label: "may watch", Value: keys(watch, s.watch)},
-		{Label: "runs", Value: shortest(runs)},
+		{Label: "runs", Value: run.Shortest(runs)},
 		{Label: "log", Value: filepath.Join(s.dir, serveLogFile)},
 	}, 0, screenOf(a.Out).colour()))
 }

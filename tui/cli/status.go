@@ -11,9 +11,6 @@ import (
 	"detnas/tui/progress"
 )
 
-// runsFolder is where runs are looked for by name, as in config.Defaults.
-const runsFolder = "runs"
-
 func (a *App) statusCommand() *cobra.Command {
 	var runs string
 	var asJSON bool
@@ -29,7 +26,7 @@ func (a *App) statusCommand() *cobra.Command {
 			return a.status(f, asJSON)
 		}),
 	}
-	cmd.Flags().StringVar(&runs, "runs", runsFolder, "folder that holds the runs")
+	cmd.Flags().StringVar(&runs, "runs", run.DefaultRuns, "folder that holds the runs")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -79,7 +76,17 @@ func statusRows(f *run.Folder, s run.State) []progress.Row {
 	}
 	switch s.State {
 	case run.StateStopped, run.StateFailed, run.StateInterrupted:
-		rows = append(rows, progress.Row{Label: "go on", Value: "detnas run --resume " + f.Dir()})
+		rows = append(rows, progress.Row{Label: "go on", Value: goOn(f, s), Whole: true})
+	case run.StatePaused:
+		rows = append(rows, progress.Row{Label: "go on", Value: commandOn("resume", f), Whole: true})
 	}
 	return rows
+}
+
+// goOn is the command that goes on with a run that nothing runs.
+func goOn(f *run.Folder, s run.State) string {
+	if s.State == run.StateInterrupted && f.Bare() {
+		return f.Anew()
+	}
+	return resuming(f)
 }

@@ -58,7 +58,7 @@ func (a *App) steerCommand(act, short, subnet string) *cobra.Command {
 			return a.status(f, asJSON)
 		}),
 	}
-	cmd.Flags().StringVar(&runs, "runs", runsFolder, "folder that holds the runs")
+	cmd.Flags().StringVar(&runs, "runs", run.DefaultRuns, "folder that holds the runs")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -71,7 +71,7 @@ func idle(f *run.Folder, act string) error {
 		return err
 	}
 	if s.State == run.StateFinished {
-		return fmt.Errorf("%s: run %s has finished; detnas run --resume %s --from STEP does steps of it again", act, f.Name(), handle(f))
+		return fmt.Errorf("%s: run %s has finished; %s does steps of it again", act, f.Name(), resuming(f, "--from", "STEP"))
 	}
-	return fmt.Errorf("%s: run %s is %s and nothing runs it; go on with: detnas run --resume %s (--detach in the background)", act, f.Name(), s.State, handle(f))
+	return fmt.Errorf("%s: run %s is %s and nothing runs it; go on with: %s (--detach in the background)", act, f.Name(), s.State, goOn(f, s))
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -65,7 +64,7 @@ func summaryRows(j *job, r run.Result) ([]progress.Row, error) {
 		}
 		add("time", "%s (%s)", duration(total), strings.Join(parts, ", "))
 	}
-	add("run folder", "%s", shortest(j.folder.Dir()))
+	add("run folder", "%s", run.Shortest(j.folder.Dir()))
 	return rows, nil
 }
 
@@ -119,16 +118,4 @@ func duration(seconds float64) string {
 		return d.Round(100 * time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
-}
-
-// shortest is a path as seen from the current folder, if it lies in it.
-func shortest(path string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	if rest, ok := strings.CutPrefix(path, here+string(os.PathSeparator)); ok {
-		return rest
-	}
-	return path
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -258,14 +259,53 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// TestWhatPeopleDidIsSaidOnce tells of acts with all their phases.
+func TestWhatPeopleDidIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		p := New(Options{Out: io.Discard, Log: &log})
+		for _, phases := range [][]string{
+			{run.ActPause, run.PhaseRequested, run.PhaseBegun, run.PhaseDone},
+			{run.ActResume, run.PhaseRequested, run.PhaseDone},
+			{run.ActCheckpoint, run.PhaseRequested, run.PhaseBegun, run.PhaseRefused},
+			{run.ActStop, run.PhaseRequested, run.PhaseWithdrawn},
+		} {
+			for _, phase := range phases[1:] {
+				e := run.Control{What: phases[0], Who: "ann", Phase: phase}
+				if phase == run.PhaseRefused {
+					e.Why = "the disk is full"
+				}
+				p.Watch(e)
+			}
+		}
+		p.Close()
+		var said []string
+		for l := range strings.Lines(log.String()) {
+			said = append(said, l[len(logTime):])
+		}
+		want := "pause by ann\nresume by ann\ncheckpoint by ann is refused: the disk is full\nstop by ann is taken back\n"
+		if got := strings.Join(said, ""); got != want {
+			t.Errorf("the log says\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
 func TestTable(t *testing.T) {
-	rows := []Row{{"subnet", "1000-3032"}, {"cost", "1.67 M parameters, 291.8 M MACs"}, {"run folder", "/tmp/a/long/way/to/the/run"}}
+	rows := []Row{
+		{Label: "subnet", Value: "1000-3032"},
+		{Label: "cost", Value: "1.67 M parameters, 291.8 M MACs"},
+		{Label: "run folder", Value: "/tmp/a/long/way/to/the/run"},
+	}
 	want := `subnet      1000-3032
 cost        1.67 M parameters, 291.8 M MACs
 run folder  /tmp/a/long/way/to/the/run
 `
 	if got := Table(rows, 0, false); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	command := "detnas run --resume '/tmp/a long/way to/the run'"
+	if got, want := Table([]Row{{Label: "go on", Value: command, Whole: true}}, 20, false), "go on  "+command+"\n"; got != want {
+		t.Errorf("a command is broken: %q", got)
 	}
 	for width := 24; width <= 200; width++ {
 		for l := range strings.Lines(Table(rows, width, true)) {

@@ -101,15 +101,22 @@ func (s *state) apply(e run.Event, now time.Time) []line {
 	return nil
 }
 
-// control says who did what. A pause of the run's own accord is shown with its
-// cause for as long as it lasts.
+// control says who did what, once: when it is done, or is not to be. A pause of
+// the run's own accord is shown with its cause for as long as it lasts.
 func (s *state) control(e run.Control, now time.Time) []line {
+	if e.Phase == run.PhaseRequested || e.Phase == run.PhaseBegun {
+		return nil
+	}
 	l := line{at: now, text: fmt.Sprintf("%s by %s", e.What, e.Who), weight: milestone}
 	switch {
-	case e.What == run.ActPause && e.Phase == run.PhaseDone && e.Why != "":
+	case e.Phase == run.PhaseRefused:
+		l.text, l.mark = l.text+" is refused: "+e.Why, bad
+	case e.Phase == run.PhaseWithdrawn:
+		l.text += " is taken back"
+	case e.What == run.ActPause && e.Why != "":
 		s.cause = "paused: " + e.Why
 		l.text, l.mark = s.cause, bad
-	case e.What == run.ActResume && e.Phase == run.PhaseDone:
+	case e.What == run.ActResume:
 		s.cause, s.last = "", now
 	}
 	return []line{l}

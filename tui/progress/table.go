@@ -10,6 +10,7 @@ import (
 type Row struct {
 	Label string
 	Value string
+	Whole bool // the value is not broken: a command, for example, is there to be copied
 }
 
 // Table sets rows in two columns, the labels in bold where colour is allowed.
@@ -22,7 +23,7 @@ func Table(rows []Row, width int, colour bool) string {
 	var b strings.Builder
 	for _, r := range rows {
 		value := r.Value
-		if width > 0 {
+		if width > 0 && !r.Whole {
 			value = lipgloss.Wrap(value, max(width-left-len(gap), 8), "/ ")
 		}
 		for i, part := range strings.Split(value, "\n") {

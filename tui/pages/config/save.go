@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"detnas/core/input"
 	"detnas/core/steer"
 	"detnas/tui/common"
 	"detnas/tui/keymap"
@@ -110,10 +111,10 @@ func (p *Page) askRun() tea.Cmd {
 	return common.Send(common.Prompt{
 		Title: "Start a run", Text: "The name of the run; none makes one of the config's name and the time.",
 		Check: func(name string) error {
-			if name != "" && (name != filepath.Base(name) || strings.HasPrefix(name, ".")) {
-				return errors.New("write a folder's name, without slashes or a leading dot")
+			if name == "" {
+				return nil
 			}
-			return nil
+			return input.CheckName(name) //nolint:wrapcheck // is said beside what is typed
 		},
 		Accept: func(name string) tea.Cmd {
 			p.saving = false

@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/tui/common"
 	"detnas/tui/components/table"
@@ -152,7 +153,11 @@ func (p *Page) nothing() string {
 	if p.common.Watching != "" {
 		return "There is no run in " + text.Clean(p.folder) + " yet."
 	}
-	return "There is no run in " + text.Clean(p.folder) + " yet.\n\nn starts one here; on a command line it is: detnas run demo\n" +
+	command := []string{"run", "demo"}
+	if folder := run.Shortest(p.folder); folder != run.DefaultRuns {
+		command = append(command, "--runs", folder)
+	}
+	return "There is no run in " + text.Clean(p.folder) + " yet.\n\nn starts one here; on a command line it is: " + input.CommandLine(command...) + "\n" +
 		"The demo draws its own images and takes a few minutes on two cores."
 }
 

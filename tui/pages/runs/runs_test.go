@@ -239,6 +239,12 @@ func TestStarting(t *testing.T) {
 	if view := ansi.Strip(p.View()); !strings.Contains(view, "detnas run demo") {
 		t.Errorf("an empty folder says\n%s", view)
 	}
+	elsewhere := New(p.common, "my runs")
+	elsewhere.Resize(80, 20)
+	send(elsewhere, common.Tick{})
+	if view := ansi.Strip(elsewhere.View()); !strings.Contains(view, "detnas run demo --runs 'my runs'") {
+		t.Errorf("another empty folder says\n%s", view)
+	}
 	if m := one[common.StartRun](t, press(t, p, "n", "enter")); m.Config != "demo" {
 		t.Errorf("starts %+v", m)
 	}
