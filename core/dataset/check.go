@@ -64,7 +64,7 @@ func CheckCOCO(ctx context.Context, jsonPath, imagesDir string, opts CheckOption
 	if err != nil {
 		return nil, err
 	}
-	return checkDetection(ctx, "coco", set, problems, opts)
+	return checkDetection(ctx, "coco", set.Present(), problems, opts)
 }
 
 // CheckVOC reports on a set in VOC's form; root and split are those of OpenVOC,
@@ -76,7 +76,7 @@ func CheckVOC(ctx context.Context, root, split string, opts CheckOptions) (*Repo
 	if err != nil {
 		return nil, err
 	}
-	return checkDetection(ctx, "voc", set, problems, opts)
+	return checkDetection(ctx, "voc", set.Present(), problems, opts)
 }
 
 // checkDetection counts what an opened set holds.

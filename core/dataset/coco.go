@@ -24,7 +24,9 @@ type COCOOptions struct {
 //
 // Faults are returned as problems: under PolicySkip what is faulty is left out or
 // mended, as each problem says; under PolicyRefuse the first one is the error and
-// the set is nil. A file that is no COCO detection file, has ids that are no
+// the set is nil. An image without a file of which the annotation file tells the
+// size stays in the set as Missing, with its boxes: whether it is there today must
+// not bear on how the others are split and ordered. A file that is no COCO detection file, has ids that are no
 // integers, or finds none of its images, is an error under either. The first
 // 100,000 problems are listed and the others counted. It takes up to 500 bytes of
 // memory for each image and box, and time in proportion to the file.
@@ -86,12 +88,16 @@ type cocoBuilder struct {
 	labels    map[int64]int  // category id to label
 	places    map[int64]int  // image id to place in set.Images
 	dropped   map[int64]bool // ids of images left out, whose boxes go with them
+	muted     bool           // what is found belongs to an image that is missing, which was noted
 	set       *Detection
 	faults
 }
 
 // problem notes a fault of element i of a list.
 func (b *cocoBuilder) problem(kind, list string, i int, name, what, cure string) {
+	if b.muted {
+		return
+	}
 	b.note(kind, fmt.Sprintf("%s: %s[%d] (%s)", b.path, list, i, name), what, cure)
 }
 
@@ -137,12 +143,12 @@ func (b *cocoBuilder) addImages(list []cocoImage) error {
 			file = filepath.Join(b.dir, filepath.FromSlash(name))
 		}
 		if name == "" || !exists(folders, file) {
-			b.dropped[m.ID.value] = true
 			b.problem(KindMissingFile, "images", i, name, "no file "+file+"; left out with its boxes", "put the file there or name the folder of the images")
 			missing++
 			if firstMissing == "" {
 				firstMissing = file
 			}
+			b.keepMissing(m, file)
 			continue
 		}
 		b.addImage(i, m, file)
@@ -151,7 +157,7 @@ func (b *cocoBuilder) addImages(list []cocoImage) error {
 		return fmt.Errorf("%s: none of its %d images is in %s (the first would be %s); name the folder that holds them",
 			input.Line(b.path), len(list), input.Line(b.dir), input.Line(firstMissing))
 	}
-	if len(b.set.Images) == 0 {
+	if b.set.Present().Len() == 0 {
 		return fmt.Errorf("%s: none of its %d images can be used; first: %s", input.Line(b.path), len(list), b.problems[0])
 	}
 	return nil
@@ -175,8 +181,23 @@ func (b *cocoBuilder) addImage(i int, m cocoImage, file string) {
 			return
 		}
 	}
-	b.places[m.ID.value] = len(b.set.Images)
-	b.set.Images = append(b.set.Images, ImageInfo{ID: m.ID.value, File: file, Name: m.FileName, W: w, H: h})
+	b.keep(ImageInfo{ID: m.ID.value, File: file, Name: m.FileName, W: w, H: h})
+}
+
+// keepMissing keeps the place of an image without a file. One of unknown size has
+// none: neither its boxes nor its group in an order can be told.
+func (b *cocoBuilder) keepMissing(m cocoImage, file string) {
+	w, h := side(m.Width), side(m.Height)
+	if m.FileName == "" || w == 0 || h == 0 {
+		b.dropped[m.ID.value] = true
+		return
+	}
+	b.keep(ImageInfo{ID: m.ID.value, File: file, Name: m.FileName, W: w, H: h, Missing: true})
+}
+
+func (b *cocoBuilder) keep(m ImageInfo) {
+	b.places[m.ID] = len(b.set.Images)
+	b.set.Images = append(b.set.Images, m)
 	b.set.Objects = append(b.set.Objects, nil)
 }
 
@@ -213,6 +234,7 @@ func (b *cocoBuilder) addObjects(list []cocoAnnotation) {
 			continue
 		}
 		place, ok := b.places[a.ImageID.value]
+		b.muted = ok && a.ImageID.set && b.set.Images[place].Missing
 		if !ok || !a.ImageID.set {
 			b.problem(KindUnknownImage, "annotations", i, name, "no image has this image_id; left out", "add the image or remove the box")
 			continue

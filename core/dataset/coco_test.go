@@ -127,6 +127,7 @@ func TestCOCOProblems(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			set = set.Present()
 			boxes, _ := set.Boxes()
 			if set.Len() != tt.images || boxes != tt.boxes {
 				t.Errorf("%d images, %d boxes; want %d, %d", set.Len(), boxes, tt.images, tt.boxes)

@@ -14,6 +14,10 @@ type ImageInfo struct {
 	File string // path that can be opened
 	Name string // file_name of the annotation file; in VOC's form the name in the list
 	W, H int    // pixels, as the annotation file says
+	// Missing says that there is no such file. The image keeps its place, so that
+	// a split and an order of the set are those that they were with it; sources of
+	// batches do without it.
+	Missing bool
 }
 
 // Object is one labelled box.
@@ -57,6 +61,17 @@ type Detection struct {
 
 // Len returns the number of images.
 func (d *Detection) Len() int { return len(d.Images) }
+
+// Present returns the images whose files are there.
+func (d *Detection) Present() *Detection {
+	var keep []int
+	for i, m := range d.Images {
+		if !m.Missing {
+			keep = append(keep, i)
+		}
+	}
+	return d.Subset(keep)
+}
 
 // Classes returns the categories' names in label order.
 func (d *Detection) Classes() []string {

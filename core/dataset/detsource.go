@@ -66,6 +66,7 @@ func NewDetTrain(set *Detection, opts DetTrainOptions) (*DetTrain, error) {
 	if err := errors.Join(opts.check(), orderErr, readerErr); err != nil {
 		return nil, fmt.Errorf("detection training data %s: %w", set.Source, err)
 	}
+	rd.broken.know(set.Images)
 	return &DetTrain{set: set, opts: opts, order: order, reader: rd}, nil
 }
 
@@ -167,6 +168,7 @@ func NewDetEval(set *Detection, opts DetEvalOptions) (*DetEval, error) {
 	if err != nil {
 		return nil, fmt.Errorf("detection evaluation data %s: %w", set.Source, err)
 	}
+	rd.broken.know(set.Images)
 	return &DetEval{set: set, opts: opts, reader: rd}, nil
 }
 

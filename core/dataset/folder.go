@@ -13,6 +13,8 @@ import (
 
 // Classification is a set of labelled images.
 type Classification struct {
+	// Source is the folder.
+	Source string
 	// Classes are the names of the classes, sorted; a label is a place in it.
 	Classes []string
 	// Files are the paths of the images, sorted by class and then by path.
@@ -54,7 +56,7 @@ func scanFolder(dir string) (*Classification, []Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("open class folder: %w", input.Plain(err))
 	}
-	set := &Classification{}
+	set := &Classification{Source: dir}
 	var problems []Problem
 	w := &walk{seen: map[place]entered{}}
 	if err := w.enter(dir, false); err != nil {
@@ -220,7 +222,7 @@ func (c *Classification) Relabel(classes []string) error {
 // Subset returns the images at the given places, in that order, with all the
 // classes.
 func (c *Classification) Subset(indices []int) *Classification {
-	out := &Classification{Classes: c.Classes}
+	out := &Classification{Source: c.Source, Classes: c.Classes}
 	for _, i := range indices {
 		out.Files = append(out.Files, c.Files[i])
 		out.Labels = append(out.Labels, c.Labels[i])

@@ -126,6 +126,22 @@ func (r *reporter) report(p Problem) {
 	}
 }
 
+// know takes the images that are missing for reported: that was done when their
+// set was opened.
+func (r *reporter) know(images []ImageInfo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range images {
+		if !m.Missing {
+			continue
+		}
+		if r.seen == nil {
+			r.seen = map[string]bool{}
+		}
+		r.seen[m.File] = true
+	}
+}
+
 // has reports whether a file was reported, and so is known to be broken.
 func (r *reporter) has(where string) bool {
 	r.mu.Lock()

@@ -91,11 +91,23 @@ func (r *reader) attempt(index int, file func(int) string, load func(int) error)
 		return true, nil
 	}
 	if r.opts.Policy == PolicyRefuse {
-		return false, fmt.Errorf("%w; mend or remove the file, or let broken images be skipped", err)
+		return false, &ImageError{File: name, Err: err}
 	}
 	r.broken.report(imageProblem(name, err))
 	return false, nil
 }
+
+// ImageError is the error of an image that cannot be used under PolicyRefuse.
+type ImageError struct {
+	File string
+	Err  error // names the file
+}
+
+// Error implements error.
+func (e *ImageError) Error() string { return e.Err.Error() }
+
+// Unwrap is what is wrong with the image.
+func (e *ImageError) Unwrap() error { return e.Err }
 
 // batches returns how many batches hold n images.
 func batches(n, batch int) int64 { return int64((n + batch - 1) / batch) }

@@ -63,7 +63,7 @@ func OpenVOC(root, split string, opts VOCOptions) (*Detection, []Problem, error)
 	for _, m := range listed {
 		b.addImage(m)
 	}
-	if len(b.set.Images) == 0 {
+	if !slices.ContainsFunc(b.set.Images, func(m ImageInfo) bool { return !m.Missing }) {
 		return nil, b.problems, fmt.Errorf("%s: none of its %d images can be used; first: %s", input.Line(b.set.Source), len(listed), b.problems[0])
 	}
 	b.addClasses(opts.Classes)
@@ -81,8 +81,16 @@ type vocBuilder struct {
 	files  map[string]map[string]string // folder to the image files in it, by name without ending
 	first  map[string]string            // annotation file to the place that named it first
 	parsed []vocParsed                  // by place in set.Images
+	muted  bool                         // what is found belongs to an image that is missing, which was noted
 	set    *Detection
 	faults
+}
+
+// problem notes a fault, unless it is one of an image that is missing.
+func (b *vocBuilder) problem(kind, where, what, cure string) {
+	if !b.muted {
+		b.note(kind, where, what, cure)
+	}
 }
 
 // vocParsed is an annotation file that was read.
@@ -102,6 +110,7 @@ func (b *vocBuilder) addImage(m vocImage) {
 	image := b.image(m)
 	if image == "" {
 		b.note(KindMissingFile, m.where, fmt.Sprintf("no image %s in %s; left out", m.name, filepath.Join(m.dir, "JPEGImages")), "put the image there or take it off the list")
+		b.keepMissing(m, path)
 		return
 	}
 	file, err := readVOC(path)
@@ -116,8 +125,25 @@ func (b *vocBuilder) addImage(m vocImage) {
 			return
 		}
 	}
-	b.parsed = append(b.parsed, vocParsed{path, file})
-	b.set.Images = append(b.set.Images, ImageInfo{ID: int64(len(b.parsed)), File: image, Name: m.name, W: w, H: h})
+	b.keep(vocParsed{path, file}, ImageInfo{File: image, Name: m.name, W: w, H: h})
+}
+
+// keepMissing keeps the place of an image without a file, as OpenCOCO does.
+func (b *vocBuilder) keepMissing(m vocImage, path string) {
+	file, err := readVOC(path)
+	if err != nil {
+		return
+	}
+	if w, h := pixels(file.width), pixels(file.height); w > 0 && h > 0 {
+		image := filepath.Join(m.dir, "JPEGImages", m.name+".jpg")
+		b.keep(vocParsed{path, file}, ImageInfo{File: image, Name: m.name, W: w, H: h, Missing: true})
+	}
+}
+
+func (b *vocBuilder) keep(p vocParsed, m ImageInfo) {
+	b.parsed = append(b.parsed, p)
+	m.ID = int64(len(b.parsed))
+	b.set.Images = append(b.set.Images, m)
 }
 
 // unread notes an annotation file that is absent or cannot be read.
@@ -199,12 +225,13 @@ func (b *vocBuilder) addObjects() {
 		labels[c.Name] = label
 	}
 	for i, p := range b.parsed {
+		b.muted = b.set.Images[i].Missing
 		var kept []Object
 		for k, o := range p.file.objects {
 			where := fmt.Sprintf("%s:%d: object %d (%s)", p.path, o.line, k+1, o.name)
 			label, ok := labels[o.name]
 			if !ok {
-				b.note(KindUnknownCategory, where, fmt.Sprintf("the class %q is not among the %d that are known; left out", o.name, len(labels)), "correct the name or remove the object")
+				b.problem(KindUnknownCategory, where, fmt.Sprintf("the class %q is not among the %d that are known; left out", o.name, len(labels)), "correct the name or remove the object")
 				continue
 			}
 			if object, ok := b.object(where, o, b.set.Images[i]); ok {
@@ -222,7 +249,7 @@ func (b *vocBuilder) object(where string, o vocObject, m ImageInfo) (Object, boo
 	for i, text := range o.box {
 		v, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(v) || math.Abs(v) > 1<<30 {
-			b.note(KindBadBox, where, fmt.Sprintf("%s is %q; left out", [4]string{"xmin", "ymin", "xmax", "ymax"}[i], text),
+			b.problem(KindBadBox, where, fmt.Sprintf("%s is %q; left out", [4]string{"xmin", "ymin", "xmax", "ymax"}[i], text),
 				"write bndbox with xmin, ymin, xmax and ymax in pixels")
 			return Object{}, false
 		}
@@ -232,17 +259,17 @@ func (b *vocBuilder) object(where string, o vocObject, m ImageInfo) (Object, boo
 	x, y := corners[0]-1, corners[1]-1
 	w, h := corners[2]-x, corners[3]-y
 	if !(w > 0 && h > 0) {
-		b.note(KindEmptyBox, where, box+" has no area; left out", "correct or remove it")
+		b.problem(KindEmptyBox, where, box+" has no area; left out", "correct or remove it")
 		return Object{}, false
 	}
 	source := [4]float64{x, y, w, h}
 	bounds, over := bounded(source, m)
 	if bounds[2] <= bounds[0] || bounds[3] <= bounds[1] {
-		b.note(KindBoxOutside, where, fmt.Sprintf("%s lies outside its %dx%d image; left out", box, m.W, m.H), "correct or remove it")
+		b.problem(KindBoxOutside, where, fmt.Sprintf("%s lies outside its %dx%d image; left out", box, m.W, m.H), "correct or remove it")
 		return Object{}, false
 	}
 	if over > roundingSlack {
-		b.note(KindBoxOutside, where, fmt.Sprintf("%s reaches %.4g px out of its %dx%d image; cut at the edge", box, over, m.W, m.H), "correct it")
+		b.problem(KindBoxOutside, where, fmt.Sprintf("%s reaches %.4g px out of its %dx%d image; cut at the edge", box, over, m.W, m.H), "correct it")
 	}
 	return Object{Box: bounds, Source: source, Difficult: o.difficult, Area: w * h}, true
 }

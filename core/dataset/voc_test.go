@@ -217,6 +217,7 @@ func TestVOCProblems(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			set = set.Present()
 			if boxes, _ := set.Boxes(); set.Len() != tt.images || boxes != tt.boxes || len(set.Objects) != tt.images {
 				t.Errorf("%d images, %d boxes; want %d, %d", set.Len(), boxes, tt.images, tt.boxes)
 			}

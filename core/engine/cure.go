@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/input"
 	"detnas/core/nn"
 	"detnas/core/tensor"
 	"detnas/core/train"
@@ -13,7 +15,11 @@ import (
 // cured adds to the error of a step what helps against it, where that is known.
 func (e *engine) cured(step int, err error) error {
 	name := config.StepName(step)
+	var image *dataset.ImageError
 	switch {
+	case errors.As(err, &image):
+		return fmt.Errorf("%w; put back what was there and resume the run (%s); only a new run, with data.on_bad = \"skip\", does without the image",
+			err, input.CommandLine("run", "--resume", e.folder.Handle()))
 	case errors.Is(err, tensor.ErrOutOfMemory):
 		return fmt.Errorf("%w; %s", err, e.lessMemory(step))
 	case errors.Is(err, train.ErrNotFinite):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"detnas/core/config"
 	"detnas/core/dataset"
@@ -19,6 +20,10 @@ type data struct {
 	cache *dataset.Cache
 	note  func(run.Event)
 
+	mu    sync.Mutex
+	told  map[string]bool // files that a source could not read, and that was said
+	known map[string]known
+
 	drawn        *shapes.Paths
 	classTrain   *dataset.Classification
 	classVal     *dataset.Classification
@@ -33,7 +38,10 @@ func newData(cfg *config.Config, own string, note func(run.Event)) *data {
 	if dir == "" {
 		dir = own
 	}
-	return &data{cfg: cfg, dir: dir, cache: dataset.NewCache(int64(cfg.Data.CacheMB) << 20), note: note}
+	return &data{
+		cfg: cfg, dir: dir, cache: dataset.NewCache(int64(cfg.Data.CacheMB) << 20), note: note,
+		told: map[string]bool{}, known: map[string]known{},
+	}
 }
 
 // draw makes the synthetic set if a format asks for it and it is not there yet.
@@ -91,6 +99,8 @@ func (d *data) classification(ctx context.Context) (train, val *dataset.Classifi
 		return nil, nil, fmt.Errorf("data.classification.val: %w", err)
 	}
 	d.classTrain, d.classVal = train, val
+	d.know(classTrainKey, train)
+	d.know(classValKey, val)
 	return train, val, nil
 }
 
@@ -213,6 +223,7 @@ func (d *data) open(c *config.Detection, split string, train *dataset.Detection)
 			return nil, fmt.Errorf("data.detection.%s: %w", split, err)
 		}
 	}
+	d.know(detectionKey(split), set)
 	return set, nil
 }
 
@@ -235,6 +246,18 @@ func (d *data) problem(split string, p dataset.Problem) {
 	d.note(run.DataProblem{Split: split, Fault: p.Kind, Where: p.Where, What: p.What, Cure: p.Cure})
 }
 
+// unread puts an image into the journal that could not be read, once for all
+// sources of batches: each candidate of a search has its own.
+func (d *data) unread(p dataset.Problem) {
+	d.mu.Lock()
+	known := d.told[p.Where]
+	d.told[p.Where] = true
+	d.mu.Unlock()
+	if !known {
+		d.problem("", p)
+	}
+}
+
 func (d *data) policy() dataset.Policy { return dataset.Policy(d.cfg.Data.OnBad) }
 
 // source is what every source of batches is told.
@@ -243,7 +266,7 @@ func (d *data) source() dataset.SourceOptions {
 		Decode: dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF},
 		Policy: d.policy(),
 		Cache:  d.cache,
-		Report: func(p dataset.Problem) { d.problem("", p) },
+		Report: d.unread,
 	}
 	for i := range 3 {
 		o.Norm.Mean[i], o.Norm.Std[i] = float32(d.cfg.Data.Mean[i]), float32(d.cfg.Data.Std[i])

@@ -78,7 +78,7 @@ func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at prog
 	for _, ev := range []run.Event{
 		run.Warning{What: fmt.Sprintf("step %d (%s): %v; back to iteration %d with the rate times %v, so that %s.lr = %v counts as %.4g (%d of at most %d times)",
 			t.step, name, why, p.Iteration, settings.NaNLRFactor, name, settings.LR, p.scaled(settings.LR), p.Backs, mostBacks)},
-		run.StepStarted{Step: t.step, Name: name, Iteration: int(p.Iteration), Iterations: length},
+		e.begun(t.step, int(p.Iteration), length),
 	} {
 		if err := e.record(ctx, here, ev); err != nil {
 			return p, err

@@ -253,6 +253,7 @@ func (e *engine) forget(step int) error {
 			return err
 		}
 		delete(e.before.Finished, s)
+		delete(e.before.Data, s)
 	}
 	if step <= config.StepSearch {
 		e.before.Candidates = nil

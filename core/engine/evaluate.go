@@ -25,11 +25,11 @@ import (
 // VOC's form. stats, when not nil, take the place of the network's own BN
 // statistics.
 func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (run.Values, []cocoeval.Detection, error) {
-	found, err := e.find(ctx, d, sub, stats, set, batch)
+	found, read, err := e.find(ctx, d, sub, stats, set, batch)
 	if err != nil {
 		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 	}
-	truth := cocoeval.FromSet(set)
+	truth := cocoeval.FromSet(read)
 	result, err := cocoeval.Evaluate(truth, found, cocoeval.Options{Workers: e.threads})
 	if err != nil {
 		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
@@ -45,13 +45,18 @@ func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.S
 	return figures, found, nil
 }
 
-// find detects with a subnet of d on the images of set.
-func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) ([]cocoeval.Detection, error) {
+// find detects with a subnet of d on the images of set. It also returns those
+// images that could be read, where data.on_bad lets others be skipped: nothing can
+// be found on the others, and that is no fault of the subnet.
+func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) ([]cocoeval.Detection, *dataset.Detection, error) {
 	source, err := dataset.NewDetEval(set, dataset.DetEvalOptions{SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var found []cocoeval.Detection
+	var (
+		found []cocoeval.Detection
+		read  []int
+	)
 	err = tensor.NoGrad(func() error {
 		return train.Each(ctx, source.Iterations(), e.workers, source.Batch, func(b dataset.DetBatch) error {
 			if b.N == 0 {
@@ -64,6 +69,7 @@ func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats
 					return err
 				}
 				for i, boxes := range perImage {
+					read = append(read, b.Images[i].Index)
 					for _, box := range boxes {
 						found = append(found, toCOCO(box, b.Images[i], set.Categories))
 					}
@@ -72,7 +78,10 @@ func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats
 			})
 		})
 	})
-	return found, err
+	if err != nil || len(read) == set.Len() {
+		return found, set, err
+	}
+	return found, set.Subset(read), nil
 }
 
 // calibrate gathers BN statistics for a subnet of the supernet from images of

@@ -31,6 +31,9 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.data.detection(ctx); err != nil {
 		return nil, err
 	}
+	if err := e.sameData(step, config.StepSupernetFinetune); err != nil { // or the guide may have been trained on
+		return nil, err
+	}
 	base, acts, err := e.searchActs(space)
 	if err != nil {
 		return nil, err
@@ -51,9 +54,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.loadSupernet(d, step); err != nil {
 		return nil, err
 	}
-	if err := e.record(ctx, place{step: step, iteration: done}, run.StepStarted{
-		Step: step, Name: config.StepName(step), Iteration: done, Iterations: ev.Planned(),
-	}); err != nil {
+	if err := e.record(ctx, place{step: step, iteration: done}, e.begun(step, done, ev.Planned())); err != nil {
 		return nil, err
 	}
 	if last := e.before.Generation; done > 0 && (last == nil || last.Evaluated < done) {
@@ -114,6 +115,11 @@ func (e *engine) replay(ctx context.Context, ev *evolution.Search, space nas.Spa
 		}
 		results[i] = evolution.Result{Subnet: sub, Score: c.Score}
 		e.clock.carried += c.Seconds
+	}
+	if len(results) > 0 {
+		if err := e.sameData(config.StepSearch, config.StepSearch); err != nil {
+			return 0, err
+		}
 	}
 	if err := ev.Replay(results, acts...); err != nil {
 		return 0, fmt.Errorf("go on with the search in the journal: %w", err)

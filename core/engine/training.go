@@ -171,9 +171,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		return nil, err
 	}
 	here := func() place { return place{step: t.step, iteration: int(p.Iteration)} }
-	if err := e.record(ctx, here(), run.StepStarted{
-		Step: t.step, Name: config.StepName(t.step), Iteration: int(p.Iteration), Iterations: length,
-	}); err != nil {
+	if err := e.record(ctx, here(), e.begun(t.step, int(p.Iteration), length)); err != nil {
 		return nil, err
 	}
 	if err := e.anchor(ctx, t, opt, p); err != nil {
@@ -343,6 +341,9 @@ func (e *engine) start(ctx context.Context, t training, opt *train.SGD) (progres
 		}
 	}
 	p, resumed, err := e.resume(ctx, t.step, t.store, opt)
+	if err == nil && resumed {
+		err = e.sameData(t.step, t.step)
+	}
 	if err != nil || resumed {
 		return p, err
 	}

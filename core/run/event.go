@@ -119,6 +119,15 @@ type StepStarted struct {
 	Name       string `json:"name"`
 	Iteration  int    `json:"iteration"`
 	Iterations int    `json:"iterations"`
+
+	Data map[string]DataPrint `json:"data,omitempty"` // what it is done with, by the config's key
+}
+
+// DataPrint is the fingerprint of a set of images.
+type DataPrint struct {
+	Images int    `json:"images"`
+	Boxes  int    `json:"boxes,omitempty"`
+	Digest string `json:"digest"`
 }
 
 // Train is one iteration of training, or the mean of those since the last one.

@@ -69,7 +69,7 @@ func (f *Folder) sweep() error {
 	if err := os.MkdirAll(f.checkpoints(), 0o755); err != nil { //nolint:gosec // runs are there to be read
 		return fmt.Errorf("preparing run %s: %w", f.Name(), err)
 	}
-	for _, dir := range []string{f.dir, f.checkpoints(), f.previews()} {
+	for _, dir := range []string{f.dir, f.checkpoints(), f.previews(), f.listings()} {
 		stale, err := filepath.Glob(filepath.Join(globQuote(dir), ".*"+tempSuffix))
 		if err != nil {
 			return fmt.Errorf("preparing run %s: %w", f.Name(), err)

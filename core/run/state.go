@@ -36,11 +36,13 @@ type State struct {
 	Candidates []Candidate          `json:"-"` // of the search, by index
 	Generation *Generation          `json:"-"` // of the search, the last that ended
 	Finished   map[int]StepFinished `json:"-"` // steps that are done
-	Warnings   []string             `json:"-"` // the newest ones, 1000 at least
-	Warned     int                  `json:"-"` // warnings in all
-	Error      string               `json:"-"` // of a failed run
-	Steering   Steering             `json:"-"` // what people asked of it
-	Changed    *ConfigChanged       `json:"-"` // the last edit of its config
+
+	Data     map[int]map[string]DataPrint `json:"-"` // what each step was begun with; none of older programs
+	Warnings []string                     `json:"-"` // the newest ones, 1000 at least
+	Warned   int                          `json:"-"` // warnings in all
+	Error    string                       `json:"-"` // of a failed run
+	Steering Steering                     `json:"-"` // what people asked of it
+	Changed  *ConfigChanged               `json:"-"` // the last edit of its config
 }
 
 // Apply takes in the next entry of the journal.
@@ -103,6 +105,10 @@ func (s *State) startStep(e StepStarted) {
 		s.Eval = nil
 	}
 	s.Step, s.Iteration, s.Iterations, s.Train = e.Step, e.Iteration, e.Iterations, nil
+	if s.Data == nil {
+		s.Data = map[int]map[string]DataPrint{}
+	}
+	s.Data[e.Step] = e.Data
 	for step := range s.Finished { // later ones rest on what this one was before
 		if step >= e.Step {
 			delete(s.Finished, step)

@@ -34,6 +34,7 @@ func (a *App) evalVOC(root, split, results string, asJSON bool) error {
 	if len(problems) > 0 {
 		a.warn("%d problems in the ground truth; detnas data check --format voc lists them", len(problems))
 	}
+	set = set.Present()
 	found, err := voceval.ReadDetections(results, set)
 	if err != nil {
 		return err
