@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -190,9 +191,9 @@ func (e *engine) recall(ctx context.Context) error {
 	if _, err := e.chosen(ctx); err != nil {
 		return err
 	}
-	best := slices.Clone(e.before.Candidates)
+	best := slices.DeleteFunc(slices.Clone(e.before.Candidates), func(c run.Candidate) bool { return math.IsNaN(c.Score) })
 	slices.SortStableFunc(best, func(a, b run.Candidate) int { return cmp.Compare(b.Score, a.Score) })
-	e.result.Search.Evaluated = len(best)
+	e.result.Search.Evaluated = len(e.before.Candidates)
 	for _, c := range best[:min(bestKept, len(best))] {
 		e.result.Search.Best = append(e.result.Search.Best, run.Scored{Subnet: c.Subnet, Score: c.Score, Params: c.Params, MACs: c.MACs})
 	}

@@ -2,12 +2,15 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"detnas/core/config"
 	"detnas/core/dataset"
+	"detnas/core/nn"
 	"detnas/core/run"
 	"detnas/core/seed"
 	"detnas/detector/cocoeval"
@@ -165,6 +168,11 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evo
 		}
 		began := time.Now()
 		score, found, err := e.score(ctx, d, c.Subnet, guide)
+		status := run.CandidateNew
+		if errors.Is(err, nn.ErrNotFinite) {
+			e.note(run.Warning{What: fmt.Sprintf("candidate %d (%s) has no score and ranks last: %v", c.Index, c.Subnet.Short(d.space), err)})
+			score, status, err = math.NaN(), run.CandidateDiverged, nil
+		}
 		if err != nil {
 			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(d.space), err)
 		}
@@ -173,11 +181,13 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evo
 			return err
 		}
 		short := c.Subnet.Short(d.space)
-		e.show(config.StepSearch, short, found) // before the event that it is looked for by
+		if status == run.CandidateNew {
+			e.show(config.StepSearch, short, found) // before the event that it is looked for by
+		}
 		if err := e.record(ctx, e.here(), run.Candidate{
 			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
 			Subnet: short, Params: cost.Params, MACs: cost.ConvMACs(),
-			Score: score, Seconds: time.Since(began).Seconds(), Status: "new", Planned: ev.Planned(),
+			Score: score, Seconds: time.Since(began).Seconds(), Status: status, Planned: ev.Planned(),
 		}); err != nil {
 			return err
 		}
@@ -190,16 +200,27 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evo
 	}
 }
 
-// generation notes the end of a generation, if the last candidate was its last.
+// generation notes the end of a generation, if the last candidate was its last. A
+// search in which none has a score by then has nothing to go by.
 func (e *engine) generation(ctx context.Context, ev *evolution.Search, space nas.Space) error {
 	g, ended := ev.Ended()
 	if !ended {
 		return nil
 	}
-	best := ev.Best(1)[0]
+	bests := ev.Best(1)
+	if len(bests) == 0 {
+		return noScore(ev)
+	}
+	best := bests[0]
 	return e.record(ctx, e.here(), run.Generation{
 		Generation: g, Evaluated: len(ev.Evaluated()), Best: best.Subnet.Short(space), Score: best.Score,
 	})
+}
+
+// noScore is the error of a search in which no candidate could be measured.
+func noScore(ev *evolution.Search) error {
+	return fmt.Errorf("none of the %d candidates has a score, since what each of them computes is %w: the supernet is of no use",
+		len(ev.Evaluated()), nn.ErrNotFinite)
 }
 
 // guide is the part of the guiding split that scores candidates: the same
@@ -238,8 +259,11 @@ func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guid
 // has chosen. The figures are those of the search either way.
 func (e *engine) choose(ctx context.Context, ev *evolution.Search, space nas.Space) (run.Values, error) {
 	best := ev.Best(bestKept)
-	if len(best) == 0 {
+	switch {
+	case len(ev.Evaluated()) == 0:
 		return nil, fmt.Errorf("the search evaluated no candidate")
+	case len(best) == 0:
+		return nil, noScore(ev)
 	}
 	e.result.Search = run.SearchResult{Evaluated: len(ev.Evaluated())}
 	for _, c := range best {
@@ -264,11 +288,11 @@ func (e *engine) choose(ctx context.Context, ev *evolution.Search, space nas.Spa
 	metrics := run.Values{"best": best[0].Score, "evaluated": float64(len(ev.Evaluated()))}
 	var random []float64
 	for _, c := range ev.Evaluated() {
-		if c.Origin == evolution.Random {
+		if c.Origin == evolution.Random && c.Measured() {
 			random = append(random, c.Score)
 		}
 	}
-	if len(random) == 0 { // pins took all there is
+	if len(random) == 0 { // pins took all there is, or none could be measured
 		return metrics, nil
 	}
 	sum := 0.0

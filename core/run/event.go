@@ -148,6 +148,13 @@ type Eval struct {
 	Metrics   Values `json:"metrics"`
 }
 
+// What became of a candidate.
+const (
+	CandidateNew      = "new"      // it was measured
+	CandidateKnown    = "known"    // its score was there already
+	CandidateDiverged = "diverged" // what it computes is not finite: it has no score
+)
+
 // Candidate is one subnet of the search.
 type Candidate struct {
 	Index      int     `json:"index"` // in order of evaluation, from 0
@@ -157,9 +164,9 @@ type Candidate struct {
 	Subnet     string  `json:"subnet"` // short form
 	Params     int64   `json:"params"`
 	MACs       int64   `json:"macs"`
-	Score      float64 `json:"score"`
+	Score      float64 `json:"score"` // NaN, and null in JSON, for one that could not be measured
 	Seconds    float64 `json:"seconds"`
-	Status     string  `json:"status"`            // new, or known when its score was there already
+	Status     string  `json:"status"`            // one of the Candidate constants
 	Planned    int     `json:"planned,omitempty"` // candidates that the search will have evaluated at its end
 }
 

@@ -236,7 +236,7 @@ func TestJournalFromManyGoroutines(t *testing.T) {
 func TestJournalRefusesWhatItCannotWrite(t *testing.T) {
 	f := create(t)
 	j, _ := open(t, f)
-	if err := j.Append(Candidate{Score: math.NaN()}); err == nil {
+	if err := j.Append(Candidate{Score: math.Inf(1)}); err == nil {
 		t.Error("wrote a score that is no number")
 	}
 	if err := j.Append(Warning{What: strings.Repeat("x", maxLine)}); err == nil {

@@ -91,8 +91,10 @@ func (d *digest) listed() Listed {
 		Requests: slices.Clone(held.Requests), Pins: slices.Clone(held.Pins), Locks: maps.Clone(held.Locks),
 		Chosen: held.Chosen, Hashes: slices.Clone(held.Hashes),
 	}
-	if len(d.scores) > 0 {
-		out.Score = slices.Max(d.scores)
+	for _, s := range d.scores {
+		if math.IsNaN(out.Score) || s > out.Score {
+			out.Score = s
+		}
 	}
 	if ap, ok := d.state.Finished[steps].Metrics["AP"]; ok {
 		out.Score, out.ScoreName = ap, "AP"

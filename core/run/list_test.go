@@ -39,7 +39,8 @@ func TestListFollowsTheJournal(t *testing.T) {
 	if x.State.Step != 1 || x.Progress < 0.09 || x.Progress > 0.1 || len(x.Loss) != recentLosses || x.Loss[recentLosses-1] != 299 {
 		t.Errorf("%+v", x)
 	}
-	write(t, j, StepFinished{Step: 1}, StepFinished{Step: 2}, StepStarted{Step: 3, Iterations: 4}, Candidate{Score: 0.25}, Candidate{Index: 1, Score: 0.125})
+	write(t, j, StepFinished{Step: 1}, StepFinished{Step: 2}, StepStarted{Step: 3, Iterations: 6},
+		Candidate{Score: math.NaN()}, Candidate{Index: 1, Score: 0.25}, Candidate{Index: 2, Score: 0.125})
 	if x = listed(t, l); x.Score != 0.25 || x.ScoreName != "best" || x.Progress != 0.5 || len(x.Loss) != 0 {
 		t.Errorf("searching: %+v", x)
 	}

@@ -2,6 +2,7 @@ package evolution
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"detnas/nas"
@@ -26,13 +27,16 @@ type Candidate struct {
 	Origin     Origin
 	Parents    []int // indices of the candidates that it was made from
 	Subnet     nas.Subnet
-	Score      float64 // as reported; 0 before that
+	Score      float64 // as reported; 0 before that, and NaN for one that could not be measured
 }
 
-// ranked returns the candidates by score, the highest first, and by index where
-// scores are equal.
+// Measured reports whether a candidate has a score.
+func (c Candidate) Measured() bool { return !math.IsNaN(c.Score) }
+
+// ranked returns the measured candidates by score, the highest first, and by index
+// where scores are equal.
 func ranked(all []Candidate) []Candidate {
-	out := slices.Clone(all)
+	out := slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return !c.Measured() })
 	slices.SortFunc(out, func(a, b Candidate) int {
 		if c := cmp.Compare(b.Score, a.Score); c != 0 {
 			return c

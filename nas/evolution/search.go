@@ -48,7 +48,9 @@ func (s *Search) Next() (Candidate, bool) {
 }
 
 // Report gives the score of the candidate that Next returned; a higher score is
-// better. It refuses any other index and a score that is not finite.
+// better. NaN is that of a candidate that could not be measured: it ranks below all
+// others, and nothing is bred from it unless it is pinned. Report refuses any other
+// index and an infinite score.
 func (s *Search) Report(index int, score float64) error {
 	c, ok := s.Next()
 	if !ok {
@@ -57,8 +59,8 @@ func (s *Search) Report(index int, score float64) error {
 	if index != c.Index {
 		return fmt.Errorf("search: a score for candidate %d while candidate %d is to be evaluated", index, c.Index)
 	}
-	if math.IsNaN(score) || math.IsInf(score, 0) {
-		return fmt.Errorf("search: candidate %d (%s) scored %v; a score must be a finite number",
+	if math.IsInf(score, 0) {
+		return fmt.Errorf("search: candidate %d (%s) scored %v; a score must be a finite number, or none",
 			index, c.Subnet.Short(s.cfg.Space), score)
 	}
 	c.Score = score
@@ -107,7 +109,7 @@ func (s *Search) Generation(g int) []Candidate {
 	return out
 }
 
-// Best returns the n best candidates so far, fewer where there are not as many.
+// Best returns the n best candidates so far, fewer where not as many have a score.
 func (s *Search) Best(n int) []Candidate {
 	out := ranked(s.evaluated)
 	return out[:min(max(n, 0), len(out))]

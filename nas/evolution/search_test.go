@@ -277,11 +277,43 @@ func TestTiesKeepTheOrderOfEvaluation(t *testing.T) {
 	}
 }
 
+// A candidate without a score is evaluated, ranks nowhere, and breeds nothing unless
+// it is pinned.
+func TestWithoutAScore(t *testing.T) {
+	s := newSearch(t, published(t))
+	for i := range 50 {
+		v := math.NaN()
+		if i%10 == 5 {
+			v = float64(i)
+		}
+		if err := s.Report(i, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, best := s.Evaluated(), s.Best(50); len(all) != 50 || len(best) != 5 || best[0].Index != 45 || all[0].Measured() {
+		t.Errorf("%d evaluated, %d of them ranked", len(all), len(best))
+	}
+	if c, ok := s.BestRandom(); !ok || c.Index != 45 {
+		t.Errorf("the best random one is %d", c.Index)
+	}
+	if err := s.Pin(s.Evaluated()[7].Subnet); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range s.parents() {
+		if p.Index%10 != 5 && p.Index != 7 {
+			t.Errorf("candidate %d is bred from", p.Index)
+		}
+	}
+	if len(s.parents()) != 6 {
+		t.Errorf("%d parents", len(s.parents()))
+	}
+}
+
 func TestReportRefuses(t *testing.T) {
 	s := newSearch(t, published(t))
 	for name, err := range map[string]error{
 		"another index": s.Report(1, 0.5),
-		"not a number":  s.Report(0, math.NaN()),
+		"below all":     s.Report(0, math.Inf(-1)),
 		"infinite":      s.Report(0, math.Inf(1)),
 	} {
 		if err == nil {

@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -61,6 +62,9 @@ func words(e run.Entry) (text string, bad bool) {
 	case run.Eval:
 		return fmt.Sprintf("step %d, iteration %d evaluated: %s", ev.Step, ev.Iteration, values(ev.Metrics)), false
 	case run.Candidate:
+		if math.IsNaN(ev.Score) {
+			return fmt.Sprintf("candidate %d, generation %d (%s): %s has no score", ev.Index, ev.Generation, ev.Origin, ev.Subnet), true
+		}
 		return fmt.Sprintf("candidate %d, generation %d (%s): %s scores %.4f in %.1f s", ev.Index, ev.Generation, ev.Origin, ev.Subnet, ev.Score, ev.Seconds), false
 	case run.Generation:
 		return fmt.Sprintf("generation %d done: %d candidates so far, best %s with %.4f", ev.Generation, ev.Evaluated, ev.Best, ev.Score), false

@@ -28,6 +28,10 @@ func TestText(t *testing.T) {
 			run.Candidate{Index: 7, Generation: 1, Origin: "mutation", Subnet: "01-10", Score: 0.34567, Seconds: 2.25},
 			"candidate 7, generation 1 (mutation): 01-10 scores 0.3457 in 2.2 s", false,
 		},
+		{
+			run.Candidate{Index: 7, Generation: 1, Origin: "random", Subnet: "01-10", Score: math.NaN(), Seconds: 2.25},
+			"candidate 7, generation 1 (random): 01-10 has no score", true,
+		},
 		{run.Generation{Generation: 1, Evaluated: 20, Best: "01-10", Score: 0.5}, "generation 1 done: 20 candidates so far, best 01-10 with 0.5000", false},
 		{run.CheckpointWritten{Path: "checkpoints/step-1-50.safetensors"}, "checkpoint checkpoints/step-1-50.safetensors", false},
 		{run.StepFinished{Step: 3, Seconds: 2.5, Metrics: run.Values{"best": 0.5}}, "step 3 (search) finished in 2.5 s: best 0.5", false},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -234,7 +235,7 @@ func TestControlCharactersAreTakenOut(t *testing.T) {
 
 func TestResumedSearchKnowsTheBest(t *testing.T) {
 	s := &state{}
-	s.begin(run.State{Candidates: []run.Candidate{{Score: 0.1, Subnet: "a"}, {Score: 0.6, Subnet: "b", Generation: 1}}})
+	s.begin(run.State{Candidates: []run.Candidate{{Score: math.NaN(), Subnet: "c"}, {Score: 0.1, Subnet: "a"}, {Score: 0.6, Subnet: "b", Generation: 1}}})
 	s.apply(run.StepStarted{Step: 3, Name: "search", Iteration: 2, Iterations: 4}, time.Now())
 	if s.best != 0.6 || s.subnet != "b" || s.generation != 1 || s.done != 2 {
 		t.Errorf("after resuming: %+v", s)

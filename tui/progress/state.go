@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"detnas/core/run"
@@ -47,7 +48,7 @@ func (s *state) begin(before run.State) {
 }
 
 func (s *state) takeBest(c run.Candidate) {
-	if s.subnet == "" || c.Score > s.best {
+	if !math.IsNaN(c.Score) && (s.subnet == "" || c.Score > s.best) {
 		s.best, s.subnet = c.Score, c.Subnet
 	}
 	s.generation = max(s.generation, c.Generation)

@@ -122,6 +122,9 @@ func scores(h *history.History) []curve {
 	var best, each series.Series
 	top := math.Inf(-1)
 	for i, c := range h.State.Candidates {
+		if math.IsNaN(c.Score) {
+			continue
+		}
 		top = max(top, c.Score)
 		best.Append(float64(i+1), top)
 		each.Append(float64(i+1), c.Score)
