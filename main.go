@@ -20,6 +20,9 @@ func main() {
 			Version: app.Version, From: o.From, To: o.To, Redo: o.Redo, Watch: o.Watch, Desk: o.Desk,
 		})
 	}
+	app.Predict = func(ctx context.Context, checkpoint string, images []string, o cli.PredictOptions) error {
+		return engine.Predict(ctx, checkpoint, images, engine.PredictOptions(o))
+	}
 	os.Exit(app.Execute(context.Background(), os.Args[1:]))
 }
 

@@ -81,12 +81,8 @@ func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last b
 		"space":       e.cfg.Space.Preset,
 		"layout":      e.cfg.Space.Layout,
 	}}
-	if step > config.StepSearch {
-		space, err := e.cfg.Space.NAS(1)
-		if err != nil {
-			return err
-		}
-		c.Meta["subnet"] = e.subnet.Short(space)
+	if err := e.portable(c.Meta, step); err != nil {
+		return err
 	}
 	p.describe(c.Meta)
 	for _, a := range arrays {

@@ -33,6 +33,8 @@ type App struct {
 	Describe func() Compute
 	// Run does the steps of an experiment in a locked folder.
 	Run func(context.Context, *config.Config, *run.Folder, RunOptions) (run.Result, error)
+	// Predict finds objects on images with the detector of a checkpoint.
+	Predict func(ctx context.Context, checkpoint string, images []string, opts PredictOptions) error
 
 	noColour      bool
 	theme, glyphs string // of the screen; empty leaves it to the settings
@@ -161,7 +163,7 @@ func (a *App) bare() *cobra.Command {
 	root.SetErr(a.Err)
 	root.AddCommand(
 		a.runCommand(), a.runsCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
-		a.dataCommand(), a.evalCommand(), a.versionCommand(), a.attachCommand(), a.serveCommand(), a.worker(),
+		a.dataCommand(), a.evalCommand(), a.predictCommand(), a.versionCommand(), a.attachCommand(), a.serveCommand(), a.worker(),
 	)
 	root.AddCommand(a.steerCommands()...)
 	return root

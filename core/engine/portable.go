@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/input"
+	"detnas/core/run"
+	"detnas/nas"
+)
+
+// Keys of a checkpoint's metadata that let its network be built without its run.
+const (
+	configKey  = "config"  // the config's text
+	classesKey = "classes" // JSON: the detector's categories in label order
+	subnetKey  = "subnet"  // the short form, where it is one subnet
+)
+
+// category is a class in a checkpoint's metadata.
+type category struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// portable puts into a checkpoint's metadata what its network is built from.
+func (e *engine) portable(meta map[string]string, step int) error {
+	meta[configKey] = e.cfg.Resolved()
+	if step > config.StepSearch {
+		space, err := e.cfg.Space.NAS(1)
+		if err != nil {
+			return err
+		}
+		meta[subnetKey] = e.subnet.Short(space)
+	}
+	if step != config.StepSupernetFinetune && step != config.StepSubnetFinetune {
+		return nil
+	}
+	var classes []category
+	for _, c := range e.data.detTrain.Categories {
+		classes = append(classes, category(c))
+	}
+	text, err := json.Marshal(classes)
+	if err != nil {
+		return fmt.Errorf("encode the classes: %w", err)
+	}
+	meta[classesKey] = string(text)
+	return nil
+}
+
+// detectorIn is what the metadata of a checkpoint says of its detector.
+type detectorIn struct {
+	cfg        *config.Config
+	subnet     nas.Subnet
+	categories []dataset.Category
+}
+
+// maxClasses bounds the classes of a checkpoint, as cocoeval does categories.
+const maxClasses = 65536
+
+// detectorOf reads the metadata of a checkpoint of step 5.
+func detectorOf(c *run.Checkpoint) (d detectorIn, err error) {
+	const retrain = "run step 5 with this version: detnas run --resume RUN --from 5"
+	switch step := c.Meta["step"]; {
+	case step == "":
+		return d, errors.New("it says of no step, so it is no checkpoint of detnas")
+	case step != fmt.Sprint(config.StepSubnetFinetune):
+		return d, fmt.Errorf("it is of step %s (%s), which is no detector of one trained subnet; give the one of step 5, or the run",
+			input.Line(step), input.Line(c.Meta["step_name"]))
+	case c.Meta[configKey] == "" || c.Meta[classesKey] == "":
+		return d, fmt.Errorf("it has no config and no classes, as an earlier version wrote it; %s", retrain)
+	}
+	if d.cfg, err = config.Parse("the checkpoint's config", []byte(c.Meta[configKey]), nil); err != nil {
+		return d, err
+	}
+	var classes []category
+	if err := json.Unmarshal([]byte(c.Meta[classesKey]), &classes); err != nil {
+		return d, fmt.Errorf("its classes cannot be read: %w", input.Plain(err))
+	}
+	if len(classes) == 0 || len(classes) > maxClasses {
+		return d, fmt.Errorf("it has %d classes; a detector has from 1 to %d", len(classes), maxClasses)
+	}
+	for _, k := range classes {
+		d.categories = append(d.categories, dataset.Category(k))
+	}
+	space, err := d.cfg.Space.NAS(1)
+	if err != nil {
+		return d, err
+	}
+	d.subnet, err = nas.ParseSubnet(c.Meta[subnetKey], space)
+	return d, err
+}

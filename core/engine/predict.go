@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/nn"
+	"detnas/core/run"
+	"detnas/core/tensor"
+	"detnas/detector/cocoeval"
+)
+
+// PredictOptions are how images are looked through.
+type PredictOptions struct {
+	Device  string // "auto", "cpu" or "cuda:N"
+	Threads int    // 0: all cores
+	Batch   int    // images at once; 0 is 1
+
+	// Began, when not nil, is told before any image of the classes, and of how images
+	// are decoded.
+	Began func(classes []dataset.Category, decode dataset.DecodeOptions)
+	// Found is told of each image, in order, with what was found on it from the
+	// best down, in px of the file.
+	Found func(image dataset.ImageInfo, found []cocoeval.Detection) error
+	// Problem, when not nil, is told of an image that cannot be read, once; Found
+	// hears of it, too, with nothing found.
+	Problem func(dataset.Problem)
+}
+
+// Predict finds objects on image files with the detector of a checkpoint, which
+// has to be one of step 5. The images get the ids 1, 2 and so on. It computes as
+// the checkpoint's config says; of the machine it takes what opts say.
+func Predict(ctx context.Context, checkpoint string, images []string, opts PredictOptions) error {
+	c, err := run.ReadCheckpoint(checkpoint)
+	if err != nil {
+		return err
+	}
+	in, err := detectorOf(c)
+	if err != nil {
+		return fmt.Errorf("checkpoint %s: %w", checkpoint, err)
+	}
+	in.cfg.Threads, in.cfg.Data.OnBad, in.cfg.Data.CacheMB = opts.Threads, config.OnBadSkip, 0
+	set := &dataset.Detection{Source: checkpoint, Categories: in.categories}
+	for i, path := range images {
+		w, h, err := dataset.Size(path, dataset.DecodeOptions{ApplyEXIF: in.cfg.Data.ApplyEXIF})
+		if err != nil {
+			return err
+		}
+		set.Images = append(set.Images, dataset.ImageInfo{ID: int64(i + 1), File: path, Name: path, W: w, H: h})
+		set.Objects = append(set.Objects, nil)
+	}
+	e := &engine{cfg: in.cfg, subnet: in.subnet}
+	if e.device, err = pickDevice(opts.Device); err != nil {
+		return err
+	}
+	e.threads, e.workers = plan(in.cfg)
+	e.data = newData(in.cfg, "", func(ev run.Event) {
+		if p, ok := ev.(run.DataProblem); ok && opts.Problem != nil {
+			opts.Problem(dataset.Problem{Kind: p.Fault, Where: p.Where, What: p.What, Cure: p.Cure})
+		}
+	})
+	return tensor.OnThread(e.threads, func() error { return e.predict(ctx, c, in, set, opts) })
+}
+
+// predict looks through the images of set, a few batches at a time, so that what
+// was found is told as it comes.
+func (e *engine) predict(ctx context.Context, c *run.Checkpoint, in detectorIn, set *dataset.Detection, opts PredictOptions) error {
+	d, err := e.newDetector(config.StepSubnetFinetune, len(in.categories), in.subnet)
+	if err != nil {
+		return err
+	}
+	defer d.store.Free()
+	if err := takeAll(d.store, c); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", set.Source, err)
+	}
+	if opts.Began != nil {
+		opts.Began(in.categories, e.data.source().Decode)
+	}
+	batch := max(1, opts.Batch)
+	chunk := batch * max(1, e.workers) * 2
+	for from := 0; from < set.Len(); from += chunk {
+		var some []int
+		for i := from; i < min(from+chunk, set.Len()); i++ {
+			some = append(some, i)
+		}
+		part := set.Subset(some)
+		found, _, err := e.find(ctx, d, in.subnet, nil, part, batch)
+		if err != nil {
+			return err
+		}
+		byImage := map[int][]cocoeval.Detection{}
+		for _, f := range found {
+			byImage[f.ImageID] = append(byImage[f.ImageID], f)
+		}
+		for _, image := range part.Images {
+			if err := opts.Found(image, byImage[int(image.ID)]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takeAll fills a network with a checkpoint's weights, of which none may be missing.
+func takeAll(st *nn.Store, c *run.Checkpoint) error {
+	arrays, err := arraysOf(c)
+	if err != nil {
+		return err
+	}
+	done, err := st.Import(arrays, nil)
+	if err == nil && len(done.Missing) > 0 {
+		err = fmt.Errorf("%s is missing", done.Missing[0])
+	}
+	return err
+}
