@@ -46,6 +46,18 @@ func TestPredictFindsWhatTheRunMeasured(t *testing.T) {
 		t.Errorf("%d pictures, %v", len(pictures), err)
 	}
 
+	var figures map[string]json.RawMessage
+	text := detnas(t, f.dir, "eval", "once", "--device", "cpu", "--json", "--curves", filepath.Join(f.dir, "curves")).succeed()
+	if err := json.Unmarshal([]byte(text), &figures); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	for _, name := range []string{"AP", "AP75", "AR100"} {
+		var v float64
+		if err := json.Unmarshal(figures[name], &v); err != nil || v != r.Final[name] {
+			t.Errorf("eval: %s is %v, the run has %v", name, v, r.Final[name])
+		}
+	}
+
 	images := filepath.Join(set, "images", "test")
 	broken := filepath.Join(f.dir, "broken.jpg")
 	whole, err := os.ReadFile(filepath.Join(images, "000001.jpg"))

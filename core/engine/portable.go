@@ -12,9 +12,9 @@ import (
 	"detnas/nas"
 )
 
-// Keys of a checkpoint's metadata that let its network be built without its run.
+// Keys of a checkpoint's metadata that, beside run.MetaConfig, let its network be
+// built without its run.
 const (
-	configKey  = "config"  // the config's text
 	classesKey = "classes" // JSON: the detector's categories in label order
 	subnetKey  = "subnet"  // the short form, where it is one subnet
 )
@@ -27,7 +27,7 @@ type category struct {
 
 // portable puts into a checkpoint's metadata what its network is built from.
 func (e *engine) portable(meta map[string]string, step int) error {
-	meta[configKey] = e.cfg.Resolved()
+	meta[run.MetaConfig] = e.cfg.Resolved()
 	if step > config.StepSearch {
 		space, err := e.cfg.Space.NAS(1)
 		if err != nil {
@@ -69,10 +69,10 @@ func detectorOf(c *run.Checkpoint) (d detectorIn, err error) {
 	case step != fmt.Sprint(config.StepSubnetFinetune):
 		return d, fmt.Errorf("it is of step %s (%s), which is no detector of one trained subnet; give the one of step 5, or the run",
 			input.Line(step), input.Line(c.Meta["step_name"]))
-	case c.Meta[configKey] == "" || c.Meta[classesKey] == "":
+	case c.Meta[run.MetaConfig] == "" || c.Meta[classesKey] == "":
 		return d, fmt.Errorf("it has no config and no classes, as an earlier version wrote it; %s", retrain)
 	}
-	if d.cfg, err = config.Parse("the checkpoint's config", []byte(c.Meta[configKey]), nil); err != nil {
+	if d.cfg, err = config.Parse("the checkpoint's config", []byte(c.Meta[run.MetaConfig]), nil); err != nil {
 		return d, err
 	}
 	var classes []category

@@ -61,6 +61,10 @@ type Checkpoint struct {
 	Tensors []NamedArray
 }
 
+// MetaConfig is the key of Meta under which a run's checkpoints carry its config as
+// TOML, so that they say by themselves what network they are of.
+const MetaConfig = "config"
+
 // Of the file format.
 const (
 	maxHeader    = 16 << 20 // bytes; a supernet of 1.3g has 1 MiB

@@ -108,22 +108,30 @@ func trace(detections []scored, a, t int, precision []float64) ([]float64, [len(
 	return precision, hits
 }
 
-// meanPrecision is the mean over the recall levels of the best precision at that
-// recall or beyond, 0 where the curve does not reach. precision is given at each
-// object found; it is overwritten.
+// meanPrecision is the mean of atRecalls.
 func meanPrecision(precision []float64, objects int) float64 {
+	sum := 0.0
+	for _, p := range atRecalls(precision, objects) {
+		sum += p
+	}
+	return sum / numRecalls
+}
+
+// atRecalls is the best precision at each recall level or beyond, 0 where the curve
+// does not reach. precision is given at each object found; it is overwritten.
+func atRecalls(precision []float64, objects int) (best [numRecalls]float64) {
 	for i := len(precision) - 1; i > 0; i-- {
 		precision[i-1] = max(precision[i-1], precision[i])
 	}
-	sum, at := 0.0, 0
-	for _, level := range recalls {
+	at := 0
+	for r, level := range recalls {
 		for at < len(precision) && float64(at+1)/float64(objects) < level {
 			at++
 		}
 		if at == len(precision) {
 			break
 		}
-		sum += precision[at]
+		best[r] = precision[at]
 	}
-	return sum / numRecalls
+	return best
 }

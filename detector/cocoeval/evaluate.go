@@ -12,31 +12,48 @@ import (
 // Of the detections of a category on an image the 100 with the highest scores
 // count; equal scores keep the order of dts.
 func Evaluate(gt *GroundTruth, dts []Detection, opts Options) (*Result, error) {
+	m, err := match(gt, dts, opts)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][numAreas]curves, len(m.categories))
+	parallel(m.workers, len(all)*numAreas, 1, func() func(int) {
+		return func(i int) {
+			c, a := i/numAreas, i%numAreas
+			all[c][a] = accumulate(m.detections[c], m.of(c), a)
+		}
+	})
+	return summarize(m.categories, all), nil
+}
+
+// matched is a ground truth with what was found of it.
+type matched struct {
+	*index
+	workers    int
+	detections [][]scored // by category, from the highest score down
+}
+
+// of are the groups of a category.
+func (m *matched) of(c int) []group { return m.groups[m.first[c]:m.first[c+1]] }
+
+// match decides which detections are right, at every threshold and area.
+func match(gt *GroundTruth, dts []Detection, opts Options) (*matched, error) {
 	x, err := newIndex(gt, dts)
 	if err != nil {
 		return nil, err
 	}
-	workers := opts.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+	m := &matched{index: x, workers: opts.Workers, detections: make([][]scored, len(x.categories))}
+	if m.workers <= 0 {
+		m.workers = runtime.GOMAXPROCS(0)
 	}
-	parallel(workers, len(x.groups), 64, func() func(int) {
-		m := matcher{zeroIDUnmatched: opts.ZeroIDUnmatched}
-		return func(i int) { m.evaluate(&x.groups[i]) }
+	parallel(m.workers, len(x.groups), 64, func() func(int) {
+		each := matcher{zeroIDUnmatched: opts.ZeroIDUnmatched}
+		return func(i int) { each.evaluate(&x.groups[i]) }
 	})
-	detections := make([][]scored, len(x.categories))
-	of := func(c int) []group { return x.groups[x.first[c]:x.first[c+1]] }
-	parallel(workers, len(detections), 1, func() func(int) {
-		return func(c int) { detections[c] = ordered(of(c)) }
+	parallel(m.workers, len(m.detections), 1, func() func(int) {
+		return func(c int) { m.detections[c] = ordered(m.of(c)) }
 	})
-	all := make([][numAreas]curves, len(x.categories))
-	parallel(workers, len(all)*numAreas, 1, func() func(int) {
-		return func(i int) {
-			c, a := i/numAreas, i%numAreas
-			all[c][a] = accumulate(detections[c], of(c), a)
-		}
-	})
-	return summarize(x.categories, all), nil
+	return m, nil
 }
 
 // parallel calls a do for 0 to n-1 on the given number of goroutines, a chunk of

@@ -72,6 +72,11 @@ func equalGolden(t *testing.T, dir string, atLeast int) {
 				t.Fatal(err)
 			}
 			want.compare(t, r)
+			curves, err := Curves(gt, dts, Options{ZeroIDUnmatched: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameAsCurves(t, r, curves)
 		})
 	}
 }
@@ -123,4 +128,30 @@ func figures(t *testing.T, r *Result) map[string]float64 {
 		out[name] = v
 	}
 	return out
+}
+
+// sameAsCurves wants the means of the curves to be the figures of their categories.
+func sameAsCurves(t *testing.T, r *Result, curves map[int]*Curve) {
+	t.Helper()
+	if len(curves) != len(r.PerCategory) {
+		t.Errorf("%d curves of %d categories", len(curves), len(r.PerCategory))
+	}
+	of := func(values [numRecalls]float64) (sum float64) {
+		for _, v := range values {
+			sum += v / numRecalls
+		}
+		return sum
+	}
+	for id, c := range curves {
+		want := r.PerCategory[id]
+		if c.Objects == 0 {
+			if want.AP != -1 {
+				t.Errorf("category %d has no objects and AP %v", id, want.AP)
+			}
+			continue
+		}
+		if ap, ap50 := of(c.Mean()), of(c.Precision[0]); math.Abs(ap-want.AP) > 1e-12 || math.Abs(ap50-want.AP50) > 1e-12 {
+			t.Errorf("category %d: the curves' means are %v and %v, want %v and %v", id, ap, ap50, want.AP, want.AP50)
+		}
+	}
 }

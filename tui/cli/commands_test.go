@@ -31,8 +31,8 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"subnet", "show", "1", "--input-size", "big"}, []string{"--input-size"}},
 		{[]string{"subnet", "convert", "1"}, []string{`"to"`}},
 		{[]string{"subnet", "convert", "1", "--to", "json"}, []string{"mmrazor-0.1, mmrazor-1.0, modules or short"}},
-		{[]string{"eval", "--gt", "x"}, []string{`"dt"`}},
-		{[]string{"eval", "x"}, []string{`"x"`}},
+		{[]string{"eval", "--gt", "x"}, []string{`--dt`}},
+		{[]string{"eval", "x", "y"}, []string{"at most 1"}},
 		{[]string{"version", "now"}, []string{`"now"`}},
 		{[]string{"status"}, []string{"wants a run"}},
 		{[]string{"runs", "x"}, []string{`"x"`}},
@@ -204,6 +204,11 @@ func TestEvalText(t *testing.T) {
 		t.Errorf("the table is\n%swant\n%s", table, want)
 	}
 	detnas(t, nil, "eval", "--gt", gt, "--dt", gt).fails(t, exitFailed, gt)
+	curves := filepath.Join(t.TempDir(), "curves")
+	detnas(t, nil, "eval", "--gt", gt, "--dt", dt, "--curves", curves).succeeds(t, "AP50")
+	if drawn, err := os.ReadDir(curves); err != nil || len(drawn) == 0 || filepath.Ext(drawn[0].Name()) != ".png" {
+		t.Errorf("%v, %v", drawn, err)
+	}
 	detnas(t, nil, "eval", "--gt", "nowhere.json", "--dt", dt).fails(t, exitFailed, "nowhere.json")
 	other := write(t, filepath.Join(dir, "other.json"), `[{"image_id":2,"category_id":3,"bbox":[0,0,50,50],"score":0.9}]`)
 	detnas(t, nil, "eval", "--gt", gt, "--dt", other).fails(t, exitFailed, gt, other, "detection 0", "image id 2")

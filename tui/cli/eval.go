@@ -10,53 +10,125 @@ import (
 	"github.com/spf13/cobra"
 
 	"detnas/core/input"
+	"detnas/core/run"
 	"detnas/detector/cocoeval"
 )
 
-func (a *App) evalCommand() *cobra.Command {
-	var gtPath, dtPath, root, split string
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "eval --gt GT.json --dt DT.json", Short: "Compute COCO's or VOC's figures for detections",
-		Long: `Compute COCO's 12 figures, and AP of each category, for a file of detections.
-They are those of pycocotools.
+// evalArgs are the flags of eval.
+type evalArgs struct {
+	gt, images, dt, voc, split, runs, curves string
+	device                                   string
+	threads                                  int
+	json                                     bool
+}
 
-With --voc, compute VOC's mean average precision at an overlap of 0.5, as in 2007
-and as from 2010 on, and that of each class, for a folder of result files of VOC's
-development kit, such as comp4_det_test_car.txt.`,
-		Example: "  detnas eval --gt instances_val2017.json --dt detections.json\n" +
+func (a *App) evalCommand() *cobra.Command {
+	var e evalArgs
+	cmd := &cobra.Command{
+		Use: "eval [RUN|CHECKPOINT]", Short: "Compute COCO's or VOC's figures of a detector, or of a file of detections",
+		Long: `Compute COCO's 12 figures, and AP of each category. They are those of pycocotools.
+
+Of the detector that a run ended with, or that of a checkpoint of step 5: on the
+images of the run's final figures, on another --split of its config, or on any set
+that --gt and --images give. On data in VOC's form VOC's figures stand below.
+
+Of a file of detections with --gt and --dt; or, with --voc, VOC's mean average
+precision at an overlap of 0.5, as in 2007 and as from 2010 on, and that of each
+class, for a folder of result files of VOC's development kit, such as
+comp4_det_test_car.txt.
+
+With --curves a PNG of the precision over the recall is drawn for each category.`,
+		Example: "  detnas eval small-20261125-101112 --curves curves\n" +
+			"  detnas eval --gt instances_val2017.json --dt detections.json\n" +
 			"  detnas eval --voc VOCdevkit --split VOC2007/test --dt results/VOC2007/Main",
-		Args: exactly(0, ""),
-		RunE: failing(func(*cobra.Command, []string) error {
-			switch {
-			case root != "":
-				return a.evalVOC(root, split, dtPath, asJSON)
-			case split != "":
-				return usage("--split is for --voc; a COCO annotation file is one split")
+		Args: cobra.MaximumNArgs(1),
+		RunE: failing(func(cmd *cobra.Command, args []string) error {
+			if err := e.check(len(args) == 1); err != nil {
+				return err
 			}
-			gt, dts, err := cocoeval.ReadFiles(gtPath, dtPath)
+			switch {
+			case len(args) == 1:
+				ctx, stop := gracefully(cmd.Context())
+				defer stop()
+				return a.evalRun(ctx, args[0], e)
+			case e.voc != "":
+				return a.evalVOC(e.voc, e.split, e.dt, e.json)
+			}
+			gt, dts, err := cocoeval.ReadFiles(e.gt, e.dt)
 			if err != nil {
 				return err
 			}
-			r, err := cocoeval.Evaluate(gt, dts, cocoeval.Options{ZeroIDUnmatched: true})
+			err = a.evalFound(gt, dts, cocoeval.Options{ZeroIDUnmatched: true}, e)
 			if err != nil {
-				return fmt.Errorf("evaluating %s against %s: %w", input.Line(dtPath), input.Line(gtPath), err)
+				return fmt.Errorf("evaluating %s against %s: %w", input.Line(e.dt), input.Line(e.gt), err)
 			}
-			if asJSON {
-				return a.printJSON(r)
-			}
-			return a.print("%s", evalText(r, gt.Categories))
+			return nil
 		}),
 	}
-	cmd.Flags().StringVar(&gtPath, "gt", "", "COCO annotation file with the true boxes")
-	cmd.Flags().StringVar(&root, "voc", "", "folder with the true boxes in VOC's form, instead of --gt")
-	cmd.Flags().StringVar(&split, "split", "", "list of images of --voc, such as VOC2007/test (default: every annotation)")
-	cmd.Flags().StringVar(&dtPath, "dt", "", "COCO result file with the detections, or folder of VOC's")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.MarkFlagsOneRequired("gt", "voc")
+	f := cmd.Flags()
+	f.StringVar(&e.gt, "gt", "", "COCO annotation file with the true boxes")
+	f.StringVar(&e.images, "images", "", "folder of the images of --gt, for RUN or CHECKPOINT")
+	f.StringVar(&e.dt, "dt", "", "COCO result file with the detections, or folder of VOC's")
+	f.StringVar(&e.voc, "voc", "", "folder with the true boxes in VOC's form, instead of --gt")
+	f.StringVar(&e.split, "split", "", "train, val or test of the run; or a list of images of --voc, such as VOC2007/test (default: every annotation)")
+	f.StringVar(&e.curves, "curves", "", "folder for pictures of precision over recall")
+	f.StringVar(&e.runs, "runs", run.DefaultRuns, "folder that holds the runs")
+	f.StringVar(&e.device, "device", "auto", "auto, cpu or cuda:N")
+	f.IntVar(&e.threads, "threads", 0, "threads to compute with; 0: all cores")
+	f.BoolVar(&e.json, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("gt", "voc")
-	_ = cmd.MarkFlagRequired("dt") // fails only for a flag that is not there
+	cmd.MarkFlagsMutuallyExclusive("images", "voc")
+	cmd.MarkFlagsMutuallyExclusive("curves", "voc")
 	return cmd
+}
+
+// check says which flags do not go together.
+func (e evalArgs) check(detector bool) error {
+	switch {
+	case e.threads < 0:
+		return usage("--threads is not negative")
+	case detector && (e.dt != "" || e.voc != ""):
+		return usage("a run or checkpoint finds by itself: leave out --dt and --voc, or the argument")
+	case detector && e.split != "" && e.split != "train" && e.split != "val" && e.split != "test":
+		return usage("--split of a run is train, val or test, not %s", e.split)
+	case detector && e.split != "" && e.gt != "":
+		return usage("--gt gives the images; leave out --split")
+	case detector && e.images != "" && e.gt == "":
+		return usage("--images is the folder of the images of --gt; give that, too")
+	case detector:
+		return nil
+	case e.gt == "" && e.voc == "":
+		return usage("nothing to evaluate: give a run or a checkpoint, or --gt and --dt, or --voc and --dt")
+	case e.dt == "":
+		return usage("--dt is missing: the file of detections, or the folder of VOC's")
+	case e.images != "":
+		return usage("--images is for a run or a checkpoint, which looks at them")
+	case e.voc == "" && e.split != "":
+		return usage("--split is for --voc; a COCO annotation file is one split")
+	}
+	return nil
+}
+
+// evalFound prints the figures of detections, and draws their curves if they are
+// asked for.
+func (a *App) evalFound(gt *cocoeval.GroundTruth, dts []cocoeval.Detection, opts cocoeval.Options, e evalArgs) error {
+	r, err := cocoeval.Evaluate(gt, dts, opts)
+	if err != nil {
+		return err
+	}
+	if e.curves != "" {
+		curves, err := cocoeval.Curves(gt, dts, opts)
+		if err != nil {
+			return err
+		}
+		if err := drawCurves(e.curves, curves, r, gt.Categories); err != nil {
+			return err
+		}
+	}
+	if e.json {
+		return a.printJSON(r)
+	}
+	return a.print("%s", evalText(r, gt.Categories))
 }
 
 // evalText is pycocotools' summary, and a table of the categories below it.

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/dataset/shapes"
+	"detnas/core/input"
+	"detnas/core/run"
+	"detnas/detector/cocoeval"
+	"detnas/detector/voceval"
+)
+
+// evalRun measures the detector of a run or a checkpoint on a split of its config,
+// or on the set that --gt gives.
+func (a *App) evalRun(ctx context.Context, from string, e evalArgs) error {
+	checkpoint, err := detectorCheckpoint(e.runs, from)
+	if err != nil {
+		return err
+	}
+	cfg, err := configIn(checkpoint)
+	if err != nil {
+		return err
+	}
+	set, err := a.evalSet(cfg, checkpoint, e)
+	if err != nil {
+		return err
+	}
+	found, err := a.findOn(ctx, checkpoint, cfg, set, e)
+	if err != nil {
+		return err
+	}
+	if err := a.evalFound(cocoeval.FromSet(set), found, cocoeval.Options{}, e); err != nil || e.json || cfg.Data.Detection.Format != config.FormatVOC || e.gt != "" {
+		return err
+	}
+	voc, err := voceval.Evaluate(cocoeval.FromSet(set), found)
+	if err != nil {
+		return fmt.Errorf("evaluating on %s: %w", set.Source, err)
+	}
+	return a.print("\n%s", vocText(voc, set.Categories))
+}
+
+// configIn is the config that a checkpoint carries.
+func configIn(checkpoint string) (*config.Config, error) {
+	c, err := run.ReadCheckpoint(checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	text := c.Meta[run.MetaConfig]
+	if text == "" {
+		return nil, fmt.Errorf("checkpoint %s carries no config, so it is no detector of this version; run step 5 again, or evaluate a file of detections with --dt", input.Line(checkpoint))
+	}
+	cfg, err := config.Parse("config in "+checkpoint, []byte(text), nil)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// evalSet opens what is measured on.
+func (a *App) evalSet(cfg *config.Config, checkpoint string, e evalArgs) (*dataset.Detection, error) {
+	c, split := cfg.Data.Detection, e.split
+	if split == "" {
+		split = "test"
+		if c.FinalOnVal() {
+			split = "val"
+		}
+	}
+	opts := dataset.COCOOptions{Policy: dataset.PolicySkip, Decode: dataset.DecodeOptions{ApplyEXIF: cfg.Data.ApplyEXIF}}
+	file, images := c.Annotations(split), c.ImageDir(split)
+	switch {
+	case e.gt != "":
+		file, images = e.gt, e.images
+	case c.Format == config.FormatShapes:
+		file, images = drawnSplit(cfg, checkpoint, split)
+	case file == "":
+		return nil, usage("the config names no data.detection.%s; give --gt and --images, or another --split", split)
+	}
+	var set *dataset.Detection
+	var problems []dataset.Problem
+	var err error
+	if e.gt == "" && c.Format == config.FormatVOC {
+		set, problems, err = dataset.OpenVOC(c.Root, file, dataset.VOCOptions{Policy: opts.Policy, Decode: opts.Decode})
+	} else {
+		set, problems, err = dataset.OpenCOCO(file, images, opts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		a.warn("%d problems in %s, the first: %s; detnas data check lists them", len(problems), input.Line(set.Source), problems[0])
+	}
+	return set, nil
+}
+
+// drawnSplit is where the images that a run draws for itself are.
+func drawnSplit(cfg *config.Config, checkpoint, split string) (file, images string) {
+	dir := cfg.Data.Shapes.Dir
+	if dir == "" {
+		dir = filepath.Join(filepath.Dir(filepath.Dir(checkpoint)), "data") // of the run's folder
+	}
+	p := shapes.PathsIn(dir)
+	return map[string]string{"train": p.Train, "val": p.Val, "test": p.Test}[split], p.Images
+}
+
+// findOn has the detector look through a set and returns what it finds, with the
+// set's ids. The set's labels become the detector's.
+func (a *App) findOn(ctx context.Context, checkpoint string, cfg *config.Config, set *dataset.Detection, e evalArgs) ([]cocoeval.Detection, error) {
+	var files []string
+	for _, image := range set.Images {
+		if image.Missing {
+			return nil, fmt.Errorf("%s: image %s is not there; figures without it would be others", input.Line(set.Source), input.Line(image.File))
+		}
+		files = append(files, image.File)
+	}
+	counter := a.counter("images")
+	defer counter.Close()
+	var found []cocoeval.Detection
+	var relabelled, unread error
+	done := 0
+	err := a.Predict(ctx, checkpoint, files, PredictOptions{
+		Device: e.device, Threads: e.threads, Batch: cfg.Search.Batch, // as the run evaluated
+		Began: func(classes []dataset.Category, _ dataset.DecodeOptions) { relabelled = set.Relabel(classes) },
+		Problem: func(p dataset.Problem) {
+			unread = fmt.Errorf("%s; figures without it would be others", p)
+		},
+		Found: func(image dataset.ImageInfo, on []cocoeval.Detection) error {
+			done++
+			counter.Set(done, len(files))
+			for _, d := range on {
+				d.ImageID = int(set.Images[image.ID-1].ID)
+				found = append(found, d)
+			}
+			return errors.Join(relabelled, unread)
+		},
+	})
+	return found, err
+}
