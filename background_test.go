@@ -133,6 +133,28 @@ func TestTheRunOutlivesItsScreen(t *testing.T) {
 	}
 }
 
+// TestQuitAtOnce presses q before the run has begun: it is asked about all the same.
+func TestQuitAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a network")
+	}
+	dir := t.TempDir()
+	own := filepath.Join(dir, "runs", "at once")
+	endWith(t, own)
+	p := terminal(t, dir, append([]string{"run", "tiny", "--name", "at once"}, long...)...)
+	see(t, p, "1 Runs")
+	press(t, p, "q")
+	see(t, p, "Leave the screen", "Run at once is running")
+	press(t, p, "d")
+	see(t, p, "run at once goes on in the background; detnas attach 'at once' opens")
+	if code := p.Wait(); code != 0 {
+		t.Errorf("leaving a screen ends with %d", code)
+	}
+	if s := status(t, own); s.State != run.StateRunning {
+		t.Errorf("the run is %s", s.State)
+	}
+}
+
 // TestDetach starts a run in the background, stops it and has it go on there.
 func TestDetach(t *testing.T) {
 	if testing.Short() {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"detnas/core/config"
 	"detnas/core/run"
@@ -79,6 +82,44 @@ func exits(t *testing.T, a *attempt, p *process) {
 		t.Errorf("ended with %d, want 130:\n%s", code, p.text())
 	}
 	interrupted(t, a)
+}
+
+// TestTwoSignalsInARow sends the same signal twice, 50 ms apart, while libtorch is
+// being loaded and no thread can be made: the second one ends the process at once
+// all the same. The load may end between the two, and the run with it.
+func TestTwoSignalsInARow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads libtorch")
+	}
+	const each = 3
+	asked, heard := 0, 0
+	for i := range 4 * each {
+		dir := t.TempDir()
+		p := detnas(t, dir, "run", "tiny", "--headless", "--name", "r")
+		until(t, "the run can be steered", func() bool {
+			_, err := os.Stat(filepath.Join(dir, "runs", "r", "control.sock"))
+			return err == nil
+		})
+		time.Sleep(time.Duration(i/each) * 50 * time.Millisecond)
+		signal(t, p, syscall.SIGINT)
+		time.Sleep(50 * time.Millisecond)
+		loading := len(journal(t, filepath.Join(dir, "runs", "r"))) == 0
+		if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
+			loading = false // it has ended
+		}
+		code := p.wait()
+		if !loading {
+			continue
+		}
+		asked++
+		if code == 130 {
+			heard++
+		}
+	}
+	t.Logf("%d of %d second signals ended the process", heard, asked)
+	if asked < each || heard < asked-1 {
+		t.Errorf("%d of %d second signals ended the process at once", heard, asked)
+	}
 }
 
 // diesPaused kills the process of a run that is paused.

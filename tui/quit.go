@@ -10,6 +10,7 @@ import (
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/tui/common"
+	"detnas/tui/components/text"
 )
 
 // quitting ends the screen.
@@ -24,8 +25,13 @@ func (m *Model) leave(q quitting) tea.Cmd {
 }
 
 // quit leaves the screen, and asks first where that loses text or where the open
-// run is under way.
+// run is under way. While a run is being started it waits for that, unless it is
+// asked for again.
 func (m *Model) quit() tea.Cmd {
+	if m.start.name != "" && !m.start.leave {
+		m.start.leave = true
+		return common.Notify(fmt.Sprintf("run %s is being started: what is to become of it is asked once it runs; q again leaves it alone", text.Clean(m.start.name)))
+	}
 	unsaved := strings.HasSuffix(m.pages[placeConfig].Title(), "*")
 	switch alive := m.alive(); {
 	case alive != "":

@@ -41,6 +41,9 @@ type Options struct {
 	// Open opens the run to begin with; where it fails, the screen closes. Nil
 	// begins with the list of runs.
 	Open func() (steer.Viewer, error)
+	// Starting is the name of the run that Open starts; empty where it opens one that
+	// is there.
+	Starting string
 	// Watch opens a run for viewing.
 	Watch func(dir string) (steer.Viewer, error)
 	// Start starts a run that outlives the screen, and Resume goes on with one.
@@ -88,6 +91,7 @@ type Model struct {
 	runs  *runs.Page
 	run   *follow.Run // that is open
 
+	start   starting // of the run that is being started or resumed
 	opening string   // the folder of the run that is being read
 	overlay []string // runs to lay over it once it is open
 	modal   cover
@@ -166,6 +170,7 @@ func (m *Model) Init() tea.Cmd {
 		cmds = append(cmds, poll(), second())
 	}
 	if m.options.Open != nil {
+		m.start = starting{name: m.options.Starting}
 		cmds = append(cmds, m.first())
 	}
 	return tea.Batch(cmds...)

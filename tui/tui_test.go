@@ -271,6 +271,67 @@ func TestQuitAsksWhatIsToBecomeOfTheRun(t *testing.T) {
 	}
 }
 
+// TestQuitWhileARunIsStarted leaves the screen while a run is on its way: it asks
+// once the run is there, leaves at the second time, and stays where the start fails.
+func TestQuitWhileARunIsStarted(t *testing.T) {
+	const waits = "is being started: what is to become of it is asked once it runs"
+	for name, tt := range map[string]struct {
+		first bool // it is the run that the screen was opened for
+		keys  []string
+		fails bool
+		want  string // on the screen once the run has begun; empty where it has closed before
+	}{
+		"asks":             {true, []string{"q"}, false, "Leave the screen"},
+		"asks, by ctrl+c":  {true, []string{"ctrl+c"}, false, "Leave the screen"},
+		"the second time":  {true, []string{"q", "q"}, false, ""},
+		"from the list":    {false, []string{"q"}, false, "Leave the screen"},
+		"from it, twice":   {false, []string{"q", "ctrl+c"}, false, ""},
+		"it does not come": {false, []string{"q"}, true, "no room"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, colourful)
+			v, begins := uitest.View(t, uitest.Training), make(chan struct{})
+			start := func() (steer.Viewer, error) {
+				<-begins
+				if tt.fails {
+					return nil, errors.New("no room")
+				}
+				return v, nil
+			}
+			if tt.first {
+				o.Starting, o.Open = "mine", start
+			}
+			o.Start = func(common.StartRun) (steer.Viewer, error) { return start() }
+			d := uitest.Drive(t, New(o), 120, 30)
+			if d.See("1 Runs"); !tt.first {
+				d.Press("n").See("Start a run").Press("enter").Gone("Start a run")
+			}
+			for i, k := range tt.keys {
+				if d.Press(k); i == 0 {
+					d.See(waits)
+				}
+			}
+			if tt.want == "" {
+				if err := d.Ended(); err != nil {
+					t.Error(err)
+				}
+				close(begins)
+				return
+			}
+			close(begins)
+			d.See(tt.want)
+			if tt.fails {
+				d.Press("q") // nothing is on its way any more
+			} else {
+				d.Press("enter")
+			}
+			if err := d.Ended(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestARunThatDoesNotOpenClosesTheScreen wants the error of the run that the
 // screen was opened for to reach the command line.
 func TestARunThatDoesNotOpenClosesTheScreen(t *testing.T) {

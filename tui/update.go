@@ -134,16 +134,24 @@ func (m *Model) answer(msg tea.Msg) (tea.Cmd, bool) {
 	case common.OpenConfig:
 		return m.openConfig(msg), true
 	case common.StartRun:
-		return m.begin(func() (steer.Viewer, error) { return m.options.Start(msg) }), true
+		name := msg.Name
+		if name == "" {
+			name = "of " + filepath.Base(msg.Config)
+		}
+		return m.begin(name, func() (steer.Viewer, error) { return m.options.Start(msg) }), true
 	case common.ResumeRun:
 		m.notice, m.until = common.Notice{Text: "resuming " + filepath.Base(msg.Dir)}, m.options.Now().Add(noticeShown)
-		return m.begin(func() (steer.Viewer, error) { return m.options.Resume(msg.Dir) }), true
+		return m.begin(filepath.Base(msg.Dir), func() (steer.Viewer, error) { return m.options.Resume(msg.Dir) }), true
 	case common.DeleteRun:
 		return m.delete(msg.Dir), true
 	case common.Compare:
 		return m.compare(msg), true
 	case began:
+		m.start.dir = msg.viewer.Folder().Dir()
 		return m.follow(msg.viewer), true
+	case unbegun:
+		m.start = starting{}
+		return common.Fail(msg.err), true
 	case follow.Opened:
 		return m.opened(msg.Run), true
 	default:
@@ -254,6 +262,11 @@ func (m *Model) follow(v steer.Viewer) tea.Cmd {
 
 // opened shows a run that has been read.
 func (m *Model) opened(r *follow.Run) tea.Cmd {
+	begun := m.start.dir == r.Dir()
+	asked := begun && m.start.leave
+	if begun {
+		m.start = starting{}
+	}
 	if r.Dir() != m.opening {
 		_ = r.Viewer.Close() // the user has opened another one meanwhile
 		return nil
@@ -268,6 +281,9 @@ func (m *Model) opened(r *follow.Run) tea.Cmd {
 	if len(m.overlay) > 0 {
 		cmds = append(cmds, m.pages[placeRun].Update(common.Compare{Dirs: m.overlay}))
 		m.overlay = nil
+	}
+	if asked {
+		cmds = append(cmds, m.quit())
 	}
 	return tea.Batch(cmds...)
 }
@@ -295,15 +311,27 @@ func (m *Model) openConfig(o common.OpenConfig) tea.Cmd {
 	return nil
 }
 
-// began says that a run was started.
-type began struct{ viewer steer.Viewer }
+// starting is a run on its way to the screen: its process is made, then its journal
+// is read.
+type starting struct {
+	name  string // empty where there is none
+	dir   string // its folder, once it has begun
+	leave bool   // the user wants to leave the screen, and is asked once the run is there
+}
+
+// began says that a run was started, unbegun that it was not.
+type (
+	began   struct{ viewer steer.Viewer }
+	unbegun struct{ err error }
+)
 
 // begin starts or resumes a run without holding the screen up.
-func (m *Model) begin(start func() (steer.Viewer, error)) tea.Cmd {
+func (m *Model) begin(name string, start func() (steer.Viewer, error)) tea.Cmd {
+	m.start = starting{name: name}
 	return func() tea.Msg {
 		v, err := start()
 		if err != nil {
-			return common.Notice{Text: err.Error(), Bad: true}
+			return unbegun{err}
 		}
 		return began{viewer: v}
 	}

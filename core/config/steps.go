@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // The steps by number; StepNames gives their names.
@@ -35,7 +36,7 @@ func ParseStep(s string) (int, error) {
 	if near := nearest(s, StepNames()); near != "" {
 		return 0, fmt.Errorf("no step is called %q; did you mean %s?", s, near)
 	}
-	return 0, fmt.Errorf("no step is called %q; the steps are 1 to 5 or %v", s, StepNames())
+	return 0, fmt.Errorf("no step is called %q; the steps are 1 to 5, or %s", s, strings.Join(StepNames(), ", "))
 }
 
 // Step returns the settings of training step 1, 2, 4 or 5; nil for the search.

@@ -23,7 +23,7 @@ func (e *engine) cured(step int, err error) error {
 	case errors.Is(err, tensor.ErrOutOfMemory):
 		return fmt.Errorf("%w; %s", err, e.lessMemory(step))
 	case errors.Is(err, train.ErrNotFinite):
-		return fmt.Errorf("%w; lower %[2]s.lr, set %[2]s.clip_grad, or have %[2]s.on_nan skip or go back, and resume the run (detnas run --resume RUN --set KEY=VALUE)", err, name)
+		return steadier(name, e.cfg.Step(step), err)
 	case errors.Is(err, nn.ErrNotFinite):
 		if step == config.StepSearch {
 			name = config.StepName(config.StepSupernetFinetune)
@@ -31,6 +31,39 @@ func (e *engine) cured(step int, err error) error {
 		return fmt.Errorf("%w: its training has diverged; start a run with a lower %s.lr", err, name)
 	}
 	return err
+}
+
+// curable is an error after which a run goes on once its config has changed.
+type curable struct {
+	error
+	set []string // key=value
+}
+
+func (c *curable) Unwrap() error { return c.error }
+
+// cureOf is what the config of a run that failed is to be changed by, where that
+// is known.
+func cureOf(err error) []string {
+	var c *curable
+	if errors.As(err, &c) {
+		return c.set
+	}
+	return nil
+}
+
+// steadier says what keeps a step from diverging that its policy has not tried.
+func steadier(name string, t *config.Train, err error) error {
+	set := fmt.Sprintf("%s.lr=%.3g", name, t.LR/2)
+	clip := "set"
+	if t.ClipGrad > 0 {
+		clip = "lower"
+	}
+	policy := map[string]string{
+		config.OnNaNStop: fmt.Sprintf(", or have %s.on_nan skip or go back", name),
+		config.OnNaNSkip: fmt.Sprintf(", or have %s.on_nan go back", name),
+		config.OnNaNBack: fmt.Sprintf(", or do the step from its beginning (--from %s)", name),
+	}[t.OnNaN]
+	return &curable{fmt.Errorf("%w; lower %s.lr (--set %s), %s %s.clip_grad%s, and resume the run", err, name, set, clip, name, policy), []string{set}}
 }
 
 // lessMemory says how a step that ran out of memory goes on, and what makes it

@@ -152,7 +152,7 @@ func (e *engine) begin(ctx context.Context) error {
 	}
 	hashes := e.before.Steering.Hashes // the first is that of the run's first event
 	if last := hashes[len(hashes)-1]; edit == nil && last != e.cfg.Hash() {
-		return fmt.Errorf("%s was changed since the run began (config %s, now %s); restore it, or start a new run",
+		return fmt.Errorf("%s was changed since the run began (config %s, now %s); restore it, and change what can change with --set KEY=VALUE or on the Config page; or start a new run",
 			e.folder.Config(), last, e.cfg.Hash())
 	}
 	if err := e.recall(ctx); err != nil {
@@ -331,7 +331,7 @@ func (e *engine) ended(ctx context.Context, err error) error {
 		return fmt.Errorf("%w (%s); go on with: %s", ErrStopped, why, resume)
 	}
 	e.leave(fmt.Errorf("the run has failed (%w); mend that and resume it", err))
-	if jerr := e.emit(run.RunFailed{Error: err.Error()}); jerr != nil {
+	if jerr := e.emit(run.RunFailed{Error: err.Error(), Cure: cureOf(err)}); jerr != nil {
 		return errors.Join(err, jerr)
 	}
 	return err

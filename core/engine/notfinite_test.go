@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +25,30 @@ const (
 	diverging1 = "supernet-pretrain.lr=100"
 	diverging2 = "supernet-finetune.lr=1000"
 )
+
+// What is told against NaN is not what the step has tried in vain.
+func TestCureForDivergence(t *testing.T) {
+	for _, tt := range []struct {
+		policy      string
+		clip        float64
+		want, never string
+	}{
+		{config.OnNaNStop, 0, "set s.clip_grad, or have s.on_nan skip or go back, and resume", "lower s.clip_grad"},
+		{config.OnNaNSkip, 0, "set s.clip_grad, or have s.on_nan go back, and resume", "on_nan skip"},
+		{config.OnNaNBack, 5, "lower s.clip_grad, or do the step from its beginning (--from s), and resume", "on_nan"},
+	} {
+		err := steadier("s", &config.Train{LR: 0.1, OnNaN: tt.policy, ClipGrad: tt.clip}, train.ErrNotFinite)
+		if text := err.Error(); !strings.Contains(text, tt.want) || strings.Contains(text, tt.never) || !strings.Contains(text, "lower s.lr (--set s.lr=0.05)") {
+			t.Errorf("%s: %s", tt.policy, text)
+		}
+		if !errors.Is(err, train.ErrNotFinite) || !slices.Equal(cureOf(fmt.Errorf("step 1: %w", err)), []string{"s.lr=0.05"}) {
+			t.Errorf("%s: the cure is %v", tt.policy, cureOf(err))
+		}
+	}
+	if cureOf(train.ErrNotFinite) != nil {
+		t.Error("a cure for what has none")
+	}
+}
 
 // A training that diverges ends the run with cause and cure, and saves nothing of
 // the iteration that it diverged in.
@@ -43,6 +69,10 @@ func TestDivergingStopsTheRun(t *testing.T) {
 			}
 		}
 		f := folder(t, runs, name)
+		status, err := f.Status()
+		if want := []string{fmt.Sprintf("%s.lr=%d", name, map[int]int{1: 50, 2: 500}[step])}; err != nil || !slices.Equal(status.Cure, want) {
+			t.Errorf("step %d: resumes with %v, want %v (%v)", step, status.Cure, want, err)
+		}
 		all, err := f.Saved(step)
 		if err != nil || len(all) == 0 {
 			t.Errorf("step %d: %d checkpoints (%v)", step, len(all), err)

@@ -283,7 +283,8 @@ type RunFinished struct {
 
 // RunFailed ends a run by an error.
 type RunFailed struct {
-	Error string `json:"error"`
+	Error string   `json:"error"`
+	Cure  []string `json:"cure,omitempty"` // key=value to resume it with, where the config has to change
 }
 
 // RunStopped ends a run that was told to stop and can be resumed.

@@ -41,6 +41,7 @@ type State struct {
 	Warnings []string                     `json:"-"` // the newest ones, 1000 at least
 	Warned   int                          `json:"-"` // warnings in all
 	Error    string                       `json:"-"` // of a failed run
+	Cure     []string                     `json:"-"` // key=value to resume it with
 	Steering Steering                     `json:"-"` // what people asked of it
 	Changed  *ConfigChanged               `json:"-"` // the last edit of its config
 }
@@ -56,7 +57,7 @@ func (s *State) Apply(entry Entry) {
 			s.Name = e.Run
 		}
 	case RunResumed:
-		s.State, s.Error, s.Cause = StateRunning, "", ""
+		s.State, s.Error, s.Cause, s.Cure = StateRunning, "", "", nil
 		s.Steering.Requests = nil // the process that they were made to is gone
 	case StepStarted:
 		s.startStep(e)
@@ -85,7 +86,7 @@ func (s *State) Apply(entry Entry) {
 		s.end(StateFinished)
 	case RunFailed:
 		s.end(StateFailed)
-		s.Error = e.Error
+		s.Error, s.Cure = e.Error, e.Cure
 	case RunStopped:
 		s.end(StateStopped)
 	}

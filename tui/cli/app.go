@@ -37,8 +37,9 @@ type App struct {
 	Predict func(ctx context.Context, checkpoint string, images []string, opts PredictOptions) error
 
 	noColour      bool
-	theme, glyphs string // of the screen; empty leaves it to the settings
-	runs          string // folder that the screen lists
+	theme, glyphs string  // of the screen; empty leaves it to the settings
+	runs          string  // folder that the screen lists
+	started       started // from the screen
 }
 
 // Compute is what the program computes with.
@@ -123,8 +124,8 @@ detnas trains a supernet, searches it for the subnet that detects best, and
 trains that subnet. One TOML file says all of an experiment; presets come with
 the program. With no command, on a terminal, it opens the screen.
 
-It exits with 0, with 1 if something went wrong or a run was stopped, and with 2
-if the command line makes no sense.`
+It exits with 0, with 1 if something went wrong or a run was stopped, with 2 if
+the command line makes no sense, and with 130 at a second Ctrl-C.`
 
 // root is the command tree. Its help is fang's, its errors are not: fang asks
 // the terminal for its background before it prints one.

@@ -46,7 +46,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"data", "shapes", "x", "--classes", "99"}, []string{"classes is 99"}},
 		{[]string{"run"}, []string{"demo", "tiny"}},
 		{[]string{"run", "tiny", "small"}, []string{"2"}},
-		{[]string{"run", "tiny", "--from", "9"}, []string{"--from", `"9"`}},
+		{[]string{"run", "tiny", "--from", "9"}, []string{"--from", `"9"`, "1 to 5, or supernet-pretrain, supernet-finetune, search"}},
 		{[]string{"run", "tiny", "--to", "serch"}, []string{"did you mean search?"}},
 		{[]string{"run", "tiny", "--from", "3", "--to", "2"}, []string{"comes after"}},
 		{[]string{"run", "tiny", "--subnet", "0-0-00-0", "--to", "2"}, []string{"nothing to do"}},

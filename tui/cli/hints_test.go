@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,8 +15,8 @@ import (
 	"detnas/core/run"
 )
 
-// begun makes a run whose last words are these events, in a folder.
-func begun(t *testing.T, runs, name string, last ...run.Event) *run.Folder {
+// standing makes a run whose last words are these events, in a folder.
+func standing(t *testing.T, runs, name string, last ...run.Event) *run.Folder {
 	t.Helper()
 	j, err := create(runArgs{config: "tiny", runs: runs, runsBy: true, name: name})
 	if err != nil {
@@ -75,7 +76,7 @@ func TestWhatIsToBeTypedNext(t *testing.T) {
 		{strings.Repeat("long name/", 12), strings.Repeat("and long ", 9) + "!"},
 	} {
 		t.Chdir(t.TempDir())
-		f := begun(t, dirs[0], dirs[1], run.RunStopped{Why: "stop"})
+		f := standing(t, dirs[0], dirs[1], run.RunStopped{Why: "stop"})
 		detnas(t, nil, "run", "--resume", f.Handle()).fails(t, exitFailed, "is being written by", "attach ")
 		if err := f.Unlock(); err != nil {
 			t.Fatal(err)
@@ -93,6 +94,34 @@ func TestWhatIsToBeTypedNext(t *testing.T) {
 	}
 }
 
+// TestARunThatFailedGoesOnWithItsCure wants the command that goes on with a run to
+// carry what has to change in its config, until it has.
+func TestARunThatFailedGoesOnWithItsCure(t *testing.T) {
+	t.Chdir(t.TempDir())
+	f := standing(t, "runs", "r", run.StepStarted{Step: 1, Iterations: 10}, run.RunFailed{Error: "NaN", Cure: []string{"supernet-pretrain.lr=0.05", "seed=3"}})
+	if err := f.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := goesOn(t, f), "detnas run --resume r --set supernet-pretrain.lr=0.05 --set seed=3"; got != want {
+		t.Errorf("goes on with %s, want %s", got, want)
+	}
+	fails := func(_ context.Context, _ *config.Config, f *run.Folder, _ RunOptions) (run.Result, error) {
+		journal, err := f.OpenJournal(func(run.Entry) error { return nil })
+		if err != nil {
+			return run.Result{}, err
+		}
+		why := errors.New("the image is gone")
+		return run.Result{}, errors.Join(why, journal.Append(run.RunResumed{From: 1, To: 5}), journal.Append(run.RunFailed{Error: why.Error()}), journal.Close())
+	}
+	c := detnas(t, fails, "run", "--resume", "r", "--headless")
+	if want := "detnas: the image is gone; once that is mended, go on with: detnas run --resume r\n"; c.code != exitFailed || c.err != want {
+		t.Errorf("ended with %d, %q, want %q", c.code, c.err, want)
+	}
+	if got := goesOn(t, f); got != "detnas run --resume r" {
+		t.Errorf("goes on with %s", got)
+	}
+}
+
 // TestAPausedRunIsNotResumedTwice wants who starts a second process on a run to
 // hear how to reach the one there is.
 func TestAPausedRunIsNotResumedTwice(t *testing.T) {
@@ -107,7 +136,7 @@ func TestAPausedRunIsNotResumedTwice(t *testing.T) {
 			[]string{"it is paused: detnas resume 'a b' lets it go on, detnas attach 'a b' opens"},
 		},
 	} {
-		f := begun(t, "runs", "a b", tt.last...)
+		f := standing(t, "runs", "a b", tt.last...)
 		for _, args := range [][]string{{"run", "--resume", "a b"}, {"run", "tiny", "--name", "a b", "--or-resume"}, {"run", "--resume", "a b", "--set", "subnet-retrain.lr=0.5"}} {
 			detnas(t, nil, args...).fails(t, exitFailed, append(tt.want, "is being written by process")...)
 		}

@@ -101,7 +101,18 @@ func (a *App) untilDone(ctx context.Context, j *job, at hosting) (run.Result, er
 		h.lines.Note("stopping: a checkpoint is written after this iteration; Ctrl-C again exits at once")
 	})()
 	<-h.done
-	return h.result, h.err
+	return h.result, j.mended(h.err)
+}
+
+// mended adds to the error of a run that has failed in this process how it goes on.
+func (j *job) mended(err error) error {
+	if err == nil {
+		return nil
+	}
+	if s, serr := j.folder.Status(); serr == nil && s.State == run.StateFailed && s.Seq > j.before.Seq {
+		return fmt.Errorf("%w; once that is mended, go on with: %s", err, goOn(j.folder, s))
+	}
+	return err
 }
 
 // abandon gives up a job that never began; nil is none.

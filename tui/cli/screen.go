@@ -81,7 +81,7 @@ func (a *App) wear() (l looks.Looks, settings string, err error) {
 func (a *App) screenOfRuns(ctx context.Context, runs string) error {
 	o := a.options(ctx, runs)
 	left, f, err := a.screen(ctx, o)
-	return errors.Join(err, a.farewell(ctx, f, left))
+	return errors.Join(err, a.farewell(ctx, f, left), a.others(ctx, f))
 }
 
 // screenOfRun opens the screen on a run.
@@ -89,7 +89,7 @@ func (a *App) screenOfRun(ctx context.Context, f *run.Folder) error {
 	o := a.options(ctx, filepath.Dir(f.Dir()))
 	o.Open = func() (steer.Viewer, error) { return steer.Watch(f) }
 	left, f, err := a.screen(ctx, o)
-	return errors.Join(err, a.farewell(ctx, f, left))
+	return errors.Join(err, a.farewell(ctx, f, left), a.others(ctx, f))
 }
 
 // screenOfJob starts a job in the background with the screen open on it. It
@@ -99,6 +99,7 @@ func (a *App) screenOfJob(ctx context.Context, j *job) error {
 	var asked atomic.Bool
 	start := sync.OnceValue(func() error { return launch(ctx, j) })
 	o := a.options(ctx, filepath.Dir(j.folder.Dir()))
+	o.Starting = j.folder.Name()
 	o.Open = func() (steer.Viewer, error) {
 		asked.Store(true)
 		if err := start(); err != nil {
@@ -117,7 +118,7 @@ func (a *App) screenOfJob(ctx context.Context, j *job) error {
 		err = errors.Join(err, a.farewell(ctx, f, left))
 		left = tui.LeaveAlone
 	}
-	return errors.Join(err, a.ended(ctx, j, left))
+	return errors.Join(err, a.others(ctx, f), a.ended(ctx, j, left))
 }
 
 // screen opens the screen and returns when the user has left it, or has lost the
@@ -145,27 +146,29 @@ func (a *App) screen(ctx context.Context, o tui.Options) (tui.Leaving, *run.Fold
 
 // options are what a screen over a folder of runs can do.
 func (a *App) options(ctx context.Context, runs string) tui.Options {
-	begin := func(j *job, err error) (steer.Viewer, error) {
+	begin := func(prepare func() (*job, error)) (steer.Viewer, error) {
+		f, err := a.started.start(ctx, prepare)
 		if err != nil {
 			return nil, err
 		}
-		if err := launch(ctx, j); err != nil {
-			return nil, err
-		}
-		return steer.Watch(j.folder)
+		return steer.Watch(f)
 	}
 	return tui.Options{
 		Runs: runs, Who: whoami(), Watch: watch, Delete: remove,
 		Start: func(s common.StartRun) (steer.Viewer, error) {
-			return begin(create(runArgs{config: s.Config, text: s.Text, name: s.Name, runs: runs, runsBy: true}))
+			return begin(func() (*job, error) {
+				return create(runArgs{config: s.Config, text: s.Text, name: s.Name, runs: runs, runsBy: true})
+			})
 		},
 		Resume: func(dir string) (steer.Viewer, error) {
-			j, err := reopen(runArgs{resume: dir})
-			if err == nil && j.nothingLeft() {
-				err = errors.Join(fmt.Errorf("run %s has finished its steps; %s does them again",
-					j.folder.Name(), resuming(j.folder, "--from", "STEP")), j.folder.Unlock())
-			}
-			return begin(j, err)
+			return begin(func() (*job, error) {
+				j, err := reopen(runArgs{resume: dir})
+				if err == nil && j.nothingLeft() {
+					err = errors.Join(fmt.Errorf("run %s has finished its steps; %s does them again",
+						j.folder.Name(), resuming(j.folder, "--from", "STEP")), j.folder.Unlock())
+				}
+				return j, err
+			})
 		},
 	}
 }

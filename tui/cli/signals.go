@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"runtime"
+	"sync"
 	"syscall"
 )
 
@@ -17,6 +19,7 @@ const exitSignal = 130
 // returned gives the signals their usual meaning back.
 func gracefully(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	spareThreads()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
@@ -38,4 +41,27 @@ func gracefully(ctx context.Context) (context.Context, func()) {
 		close(done)
 		cancel(nil)
 	}
+}
+
+// spare is how many threads are made before they are needed.
+const spare = 4
+
+// spareThreads makes some threads that Go's scheduler then has at hand. While
+// libtorch is being loaded, half a second and more, the loader's lock lets no thread
+// be made; a goroutine that a signal has woken would stand still for as long, and a
+// second signal with it.
+func spareThreads() {
+	var made sync.WaitGroup
+	done := make(chan struct{})
+	for range spare {
+		made.Add(1)
+		go func() {
+			runtime.LockOSThread() // all at once: each its own
+			defer runtime.UnlockOSThread()
+			made.Done()
+			<-done
+		}()
+	}
+	made.Wait()
+	close(done)
 }

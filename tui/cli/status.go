@@ -78,15 +78,22 @@ func statusRows(f *run.Folder, s run.State) []progress.Row {
 	case run.StateStopped, run.StateFailed, run.StateInterrupted:
 		rows = append(rows, progress.Row{Label: "go on", Value: goOn(f, s), Whole: true})
 	case run.StatePaused:
-		rows = append(rows, progress.Row{Label: "go on", Value: commandOn("resume", f), Whole: true})
+		if _, asked := s.Steering.Request(run.ActResume); !asked {
+			rows = append(rows, progress.Row{Label: "go on", Value: commandOn("resume", f), Whole: true})
+		}
 	}
 	return rows
 }
 
-// goOn is the command that goes on with a run that nothing runs.
+// goOn is the command that goes on with a run that nothing runs, with what has to
+// change in its config for that.
 func goOn(f *run.Folder, s run.State) string {
 	if s.State == run.StateInterrupted && f.Bare() {
 		return f.Anew()
 	}
-	return resuming(f)
+	var sets []string
+	for _, s := range s.Cure {
+		sets = append(sets, "--set", s)
+	}
+	return resuming(f, sets...)
 }

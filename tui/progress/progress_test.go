@@ -270,9 +270,13 @@ func TestWhatPeopleDidIsSaidOnce(t *testing.T) {
 			{run.ActResume, run.PhaseRequested, run.PhaseDone},
 			{run.ActCheckpoint, run.PhaseRequested, run.PhaseBegun, run.PhaseRefused},
 			{run.ActStop, run.PhaseRequested, run.PhaseWithdrawn},
+			{run.ActPin, run.PhaseRequested, run.PhaseBegun, run.PhaseDone},
 		} {
 			for _, phase := range phases[1:] {
 				e := run.Control{What: phases[0], Who: "ann", Phase: phase}
+				if e.What == run.ActPin {
+					e.Subnet = "0-0-00-0"
+				}
 				if phase == run.PhaseRefused {
 					e.Why = "the disk is full"
 				}
@@ -284,7 +288,7 @@ func TestWhatPeopleDidIsSaidOnce(t *testing.T) {
 		for l := range strings.Lines(log.String()) {
 			said = append(said, l[len(logTime):])
 		}
-		want := "pause by ann\nresume by ann\ncheckpoint by ann is refused: the disk is full\nstop by ann is taken back\n"
+		want := "pause by ann\nresume by ann\ncheckpoint by ann is refused: the disk is full\nstop by ann is taken back\npin 0-0-00-0 by ann\n"
 		if got := strings.Join(said, ""); got != want {
 			t.Errorf("the log says\n%s\nwant\n%s", got, want)
 		}

@@ -3,6 +3,7 @@ package progress
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"detnas/core/run"
@@ -108,7 +109,7 @@ func (s *state) control(e run.Control, now time.Time) []line {
 	if e.Phase == run.PhaseRequested || e.Phase == run.PhaseBegun {
 		return nil
 	}
-	l := line{at: now, text: fmt.Sprintf("%s by %s", e.What, e.Who), weight: milestone}
+	l := line{at: now, text: fmt.Sprintf("%s by %s", strings.TrimSpace(e.What+" "+e.Subnet), e.Who), weight: milestone}
 	switch {
 	case e.Phase == run.PhaseRefused:
 		l.text, l.mark = l.text+" is refused: "+e.Why, bad
