@@ -98,6 +98,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("name = '''a''''\n"+minimal, "data.detection.short=[320, 480]")
 	f.Add("[[[", "x")
 	f.Add(minimal+"[space]\nchoices = [\n'3x3', # a\n]", "space.layout=official")
+	f.Add(minimal+"[data.detection]\nformat = 'voc'\ntrain = 'a + b/c'\n", "data.detection.root=x")
 	f.Add("\"a\\n\\u001b[2J\" = 1\n"+minimal, "a\n\x1b[2J=1")
 	f.Add("seed = "+strings.Repeat("9", 2000), "name="+strings.Repeat("x", 2000))
 	f.Add("a = "+strings.Repeat("{a=", 40)+"1"+strings.Repeat("}", 40), "data.detection.short="+strings.Repeat("[", 40))

@@ -145,6 +145,13 @@ func TestVOCSplits(t *testing.T) {
 			}
 		}
 	}
+	for split, want := range map[string]string{
+		strings.Repeat("+", maxVOCLists):       "101 lists of images are joined",
+		"/\x1b[2J" + strings.Repeat("x", 9999): "names no list",
+	} {
+		_, err := VOCLists(root, split)
+		inputtest.Clear(t, err, want)
+	}
 	if _, _, err := OpenVOC(t.TempDir(), "", VOCOptions{}); err == nil || !strings.Contains(err.Error(), "Annotations") {
 		t.Errorf("an empty folder: %v", err)
 	}

@@ -12,6 +12,9 @@ import (
 	"detnas/core/input"
 )
 
+// maxVOCLists is how many lists a split may join.
+const maxVOCLists = 100
+
 // VOCLists returns the files of the lists that a split of a set in VOC's form
 // names. A split is one list or several joined by +, and a list is its folder below
 // root and its name, so that
@@ -20,12 +23,15 @@ import (
 //
 // is ImageSets/Main/trainval.txt of both years. A name alone is of root itself.
 func VOCLists(root, split string) ([]string, error) {
+	if n := strings.Count(split, "+") + 1; n > maxVOCLists {
+		return nil, fmt.Errorf("%d lists of images are joined, where %d may be", n, maxVOCLists)
+	}
 	var files []string
 	for term := range strings.SplitSeq(split, "+") {
 		term = strings.TrimSpace(term)
 		dir, name := filepath.Split(filepath.FromSlash(term))
 		if name == "" || name == "." || !filepath.IsLocal(term) {
-			return nil, fmt.Errorf("%q names no list of images; write one such as VOC2007/trainval, or several joined by +", split)
+			return nil, fmt.Errorf("%q names no list of images; write one such as VOC2007/trainval, or several joined by +", input.Line(split))
 		}
 		files = append(files, filepath.Join(root, dir, "ImageSets", "Main", name+".txt"))
 	}
