@@ -87,11 +87,14 @@ func loadState(name, path string) (work, error) {
 	for i, t := range c.Tensors {
 		arrays[i] = nn.Array{Name: t.Name, DType: tensor.Float, Shape: t.Shape, Data: t.Data}
 	}
-	done, err := net.store.Import(arrays, nil)
-	if err == nil && len(done.Missing) > 0 {
-		err = fmt.Errorf("%s lacks %v; write it again", path, done.Missing)
+	match, err := net.store.Match(arrays, nil)
+	if err != nil {
+		return nil, err
 	}
-	return w, err
+	if len(match.Missing) > 0 {
+		return nil, fmt.Errorf("%s lacks %v; write it again", path, match.Missing)
+	}
+	return w, match.Copy()
 }
 
 // truth is a detector's batch as the other side reads it.
