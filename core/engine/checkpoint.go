@@ -18,32 +18,6 @@ import (
 	"detnas/core/train"
 )
 
-// progress is what a training step carries from iteration to iteration besides
-// weights and momenta; a checkpoint holds it too.
-type progress struct {
-	Iteration int64      `json:"iteration"` // done
-	Averages  run.Values `json:"averages"`  // moving averages of the losses
-	Seconds   float64    `json:"seconds"`   // spent on the step
-	bearing
-	measured
-}
-
-// averageWeight is the weight of the newest iteration in the moving averages.
-const averageWeight = 0.02
-
-// add takes in an iteration's losses.
-func (p *progress) add(it train.Iteration) {
-	if p.Averages == nil {
-		p.Averages = run.Values{}
-	}
-	// A mean over the first iterations that turns into a moving average.
-	w := max(averageWeight, 1/float64(it.Index+1-p.Skipped))
-	for name, v := range it.Losses {
-		p.Averages[name] += w * (v - p.Averages[name])
-	}
-	p.Iteration, p.InARow, p.atBest = it.Index+1, 0, false
-}
-
 // save writes a checkpoint: within a step with the optimiser's state, at its end
 // without. Weights that are not finite are refused: nothing good comes of them.
 func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last bool) error {
@@ -177,9 +151,9 @@ func (e *engine) lastWeights(step int) ([]nn.Array, error) {
 
 // resume puts a step's newest checkpoint into the network and the optimiser and
 // reports whether there was one.
-func (e *engine) resume(ctx context.Context, step int, st *nn.Store, opt *train.SGD) (progress, bool, error) {
+func (e *engine) resume(ctx context.Context, t training, opt *train.SGD, length int) (progress, bool, error) {
 	var p progress
-	c, at, damaged, err := e.folder.Newest(step)
+	c, at, damaged, err := e.folder.Newest(t.step)
 	if err != nil {
 		return p, false, err
 	}
@@ -188,13 +162,16 @@ func (e *engine) resume(ctx context.Context, step int, st *nn.Store, opt *train.
 		return p, false, nil
 	}
 	e.passedOver(damaged, at.Path)
-	p, err = e.load(c, at, st, opt)
+	if err := e.sameData(t.step, t.step); err != nil {
+		return p, false, err
+	}
+	p, err = e.load(c, at, t, opt, length)
 	if err != nil {
 		return p, false, err
 	}
 	e.clock.carried = p.Seconds
 	if p.atBest { // the process before may have died before it was kept
-		err = e.keep(ctx, e.here(), func() error { return e.folder.KeepBest(step, at.Path) })
+		err = e.keep(ctx, e.here(), func() error { return e.folder.KeepBest(t.step, at.Path) })
 	}
 	return p, true, err
 }
@@ -206,32 +183,50 @@ func (e *engine) passedOver(damaged []error, instead string) {
 	}
 }
 
-// load puts a checkpoint into the network and the optimiser.
-func (e *engine) load(c *run.Checkpoint, at run.Saved, st *nn.Store, opt *train.SGD) (progress, error) {
-	var p progress
+// load puts a checkpoint into the network and the optimiser of a step of so many
+// iterations. One that is refused leaves both as they were.
+func (e *engine) load(c *run.Checkpoint, at run.Saved, t training, opt *train.SGD, length int) (progress, error) {
 	if have := c.Meta["config_hash"]; !slices.Contains(e.standing().steering.Hashes, have) {
-		return p, fmt.Errorf("%s was written with other settings (config %s, now %s); resume with the run's own config, or start a new run",
-			at.Path, have, e.cfg.Hash())
+		return progress{}, fmt.Errorf("%s was written with other settings (config %s, now %s); resume with the run's own config, or start a new run",
+			at.Path, input.Line(have), e.cfg.Hash())
 	}
-	if err := json.Unmarshal([]byte(c.Meta["progress"]), &p); err != nil {
-		return p, fmt.Errorf("%s: its progress cannot be read: %w", at.Path, err)
+	p, err := readProgress(c, at, length)
+	if err != nil {
+		return p, fmt.Errorf("checkpoint %s: %w; remove it, and the one before it is used", at.Path, err)
 	}
-	p.atBest = c.Meta[metricKey] != "" && p.Best != nil
 	arrays, err := arraysOf(c)
 	if err != nil {
 		return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 	}
-	done, err := st.Import(arrays, nil)
-	if err != nil {
+	if err := take(arrays, t.store, opt, at.Last); err != nil {
 		return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 	}
-	if len(done.Missing) > 0 {
-		return p, fmt.Errorf("checkpoint %s: %s is missing", at.Path, done.Missing[0])
+	return p, nil
+}
+
+// take copies a checkpoint's arrays into the network and, but at the end of a
+// step, the optimiser. They have to be all that is there and no more.
+func take(arrays []nn.Array, st *nn.Store, opt *train.SGD, last bool) error {
+	weights, err := st.Match(arrays, nil)
+	if err != nil {
+		return err
 	}
-	if !at.Last {
-		if err := opt.Import(arrays); err != nil {
-			return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
+	if len(weights.Missing) > 0 {
+		return fmt.Errorf("%s is missing", weights.Missing[0])
+	}
+	var momenta nn.Match
+	if !last {
+		if momenta, err = opt.Match(arrays); err != nil {
+			return err
 		}
 	}
-	return p, nil
+	for _, name := range weights.Unused {
+		if last || slices.Contains(momenta.Unused, name) {
+			return fmt.Errorf("the network has no %s", input.Line(name))
+		}
+	}
+	if err := weights.Copy(); err != nil {
+		return err
+	}
+	return momenta.Copy()
 }

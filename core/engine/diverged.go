@@ -67,7 +67,7 @@ func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at prog
 	if at.Backs >= mostBacks {
 		return at, fmt.Errorf("%w; the step has gone back %d times, and does no more", why, mostBacks)
 	}
-	p, err := e.earlier(t, opt, at)
+	p, err := e.earlier(t, opt, at, length)
 	if err != nil {
 		return p, fmt.Errorf("%w; and it cannot go back: %w", why, err)
 	}
@@ -95,7 +95,7 @@ func (e *engine) saveWithin(ctx context.Context, t training, opt *train.SGD, p p
 }
 
 // earlier puts the checkpoint to go back to into the network and the optimiser.
-func (e *engine) earlier(t training, opt *train.SGD, at progress) (progress, error) {
+func (e *engine) earlier(t training, opt *train.SGD, at progress, length int) (progress, error) {
 	c, from, damaged, err := e.folder.Newest(t.step)
 	if err != nil {
 		return at, err
@@ -117,5 +117,5 @@ func (e *engine) earlier(t training, opt *train.SGD, at progress) (progress, err
 		return at, err
 	}
 	e.passedOver(damaged, from.Path)
-	return e.load(c, from, t.store, opt)
+	return e.load(c, from, t, opt, length)
 }

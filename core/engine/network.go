@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"detnas/core/config"
@@ -126,28 +127,23 @@ const backbonePrefix = "backbone."
 // takeBackbone copies the arrays that the network has too. All of the backbone
 // has to be among them; heads of another task are left as they are.
 func takeBackbone(st *nn.Store, arrays []nn.Array, from string) error {
-	sameShape := func(name string) string {
-		for _, a := range arrays {
-			if t := st.Get(name); a.Name == name && t != nil && fmt.Sprint(t.Shape()) == fmt.Sprint(a.Shape) {
-				return name
-			}
+	match, err := st.Match(arrays, func(a nn.Array) string {
+		t := st.Get(a.Name)
+		if t != nil && !slices.Equal(t.Shape(), a.Shape) && !strings.HasPrefix(a.Name, backbonePrefix) {
+			return "" // a head for other classes
 		}
-		if strings.HasPrefix(name, backbonePrefix) {
-			return name // another shape is an error
-		}
-		return "" // a head for other classes
-	}
-	done, err := st.Import(arrays, sameShape)
+		return a.Name
+	})
 	if errors.Is(err, nn.ErrShape) {
 		return fmt.Errorf("start from %s: %w; it was made for another [space]", from, err)
 	}
 	if err != nil {
 		return fmt.Errorf("start from %s: %w", from, err)
 	}
-	for _, name := range done.Missing {
+	for _, name := range match.Missing {
 		if strings.HasPrefix(name, backbonePrefix) {
 			return fmt.Errorf("start from %s: it has no %s; it was made for another [space] or subnet", from, name)
 		}
 	}
-	return nil
+	return match.Copy()
 }

@@ -109,9 +109,12 @@ func takeAll(st *nn.Store, c *run.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	done, err := st.Import(arrays, nil)
-	if err == nil && len(done.Missing) > 0 {
-		err = fmt.Errorf("%s is missing", done.Missing[0])
+	match, err := st.Match(arrays, nil)
+	if err != nil {
+		return err
 	}
-	return err
+	if len(match.Missing) > 0 {
+		return fmt.Errorf("%s is missing", match.Missing[0])
+	}
+	return match.Copy()
 }

@@ -137,14 +137,14 @@ func (e *engine) loadSupernet(d *detectorNet, step int) error {
 	if err != nil {
 		return err
 	}
-	imported, err := d.store.Import(arrays, nil)
+	match, err := d.store.Match(arrays, nil)
 	if err != nil {
 		return fmt.Errorf("load the supernet from %s: %w", path, err)
 	}
-	if len(imported.Missing) > 0 {
-		return fmt.Errorf("load the supernet from %s: it has no %s", path, imported.Missing[0])
+	if len(match.Missing) > 0 {
+		return fmt.Errorf("load the supernet from %s: it has no %s", path, match.Missing[0])
 	}
-	return nil
+	return match.Copy()
 }
 
 // evaluateCandidates scores one candidate after another until the search ends.

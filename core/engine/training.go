@@ -166,7 +166,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		return nil, err
 	}
 	defer opt.Free()
-	p, err := e.start(ctx, t, opt)
+	p, err := e.start(ctx, t, opt, length)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +331,7 @@ func only(values run.Values, names ...string) run.Values {
 }
 
 // start makes the network ready for its first iteration.
-func (e *engine) start(ctx context.Context, t training, opt *train.SGD) (progress, error) {
+func (e *engine) start(ctx context.Context, t training, opt *train.SGD, length int) (progress, error) {
 	forget := func() error {
 		return e.keep(ctx, e.here(), func() error { return e.forget(t.step) })
 	}
@@ -340,10 +340,7 @@ func (e *engine) start(ctx context.Context, t training, opt *train.SGD) (progres
 			return progress{}, err
 		}
 	}
-	p, resumed, err := e.resume(ctx, t.step, t.store, opt)
-	if err == nil && resumed {
-		err = e.sameData(t.step, t.step)
-	}
+	p, resumed, err := e.resume(ctx, t, opt, length)
 	if err != nil || resumed {
 		return p, err
 	}

@@ -1,12 +1,10 @@
 package nn
 
 import (
-	"errors"
 	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"detnas/core/tensor"
 )
@@ -72,35 +70,6 @@ func TestStoreRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 		st.Free()
-	}
-}
-
-func TestExportImport(t *testing.T) {
-	newStore := func(v float64, shape int64) *Store {
-		st := NewStore(tensor.CPU, 1)
-		st.Root().At("a").Param("w", true, Const(v), shape)
-		st.Root().At("a").Buffer("mean", v, 2)
-		t.Cleanup(st.Free)
-		return st
-	}
-	arrays, err := newStore(7, 3).Export()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dst := newStore(0, 3)
-	done, err := dst.Import(append(arrays, Array{Name: "other"}), nil)
-	want := Imported{Taken: []string{"a.w", "a.mean"}, Unused: []string{"other"}}
-	if d := cmp.Diff(want, done, cmpopts.EquateEmpty()); d != "" || err != nil {
-		t.Errorf("import (%v):\n%s", err, d)
-	}
-	if v, err := dst.Get("a.w").Floats(); err != nil || !cmp.Equal(v, []float32{7, 7, 7}) {
-		t.Errorf("a.w = %v (%v)", v, err)
-	}
-	if done, err := newStore(0, 3).Import(arrays[:1], nil); err != nil || !cmp.Equal(done.Missing, []string{"a.mean"}) {
-		t.Errorf("missing %v (%v), want a.mean", done.Missing, err)
-	}
-	if _, err := newStore(0, 4).Import(arrays, nil); !errors.Is(err, ErrShape) {
-		t.Errorf("another shape: %v", err)
 	}
 }
 

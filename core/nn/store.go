@@ -4,10 +4,8 @@
 package nn
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"detnas/core/seed"
 	"detnas/core/tensor"
@@ -226,14 +224,6 @@ func (st *Store) BufferNotFinite() (string, error) {
 	return st.Buffers[at].Name, nil
 }
 
-// Array is a tensor's content as a checkpoint holds it.
-type Array struct {
-	Name  string
-	DType tensor.DType
-	Shape []int64
-	Data  []byte // little-endian
-}
-
 // Export copies out every parameter and buffer, in the order they were made.
 func (st *Store) Export() ([]Array, error) {
 	out := make([]Array, 0, len(st.names))
@@ -256,62 +246,4 @@ func (st *Store) Export() ([]Array, error) {
 		}
 	}
 	return out, nil
-}
-
-// Imported says what Import did.
-type Imported struct {
-	Taken   []string
-	Missing []string // in the store, not among the arrays
-	Unused  []string // among the arrays, not in the store
-}
-
-// ErrShape is wrapped by Import's error about an array of another shape.
-var ErrShape = errors.New("has another shape")
-
-// Import copies arrays into the parameters and buffers of the same names. rename
-// maps an array's name to the store's, or to "" to leave it out; nil keeps names.
-func (st *Store) Import(arrays []Array, rename func(string) string) (Imported, error) {
-	var done Imported
-	taken := map[string]bool{}
-	for _, a := range arrays {
-		name := a.Name
-		if rename != nil {
-			name = rename(name)
-		}
-		t, ok := st.names[name]
-		if !ok {
-			done.Unused = append(done.Unused, a.Name)
-			continue
-		}
-		if err := a.CopyTo(t); err != nil {
-			return done, err
-		}
-		taken[name] = true
-		done.Taken = append(done.Taken, name)
-	}
-	for _, p := range st.Params {
-		if !taken[p.Name] {
-			done.Missing = append(done.Missing, p.Name)
-		}
-	}
-	for _, b := range st.Buffers {
-		if !taken[b.Name] {
-			done.Missing = append(done.Missing, b.Name)
-		}
-	}
-	return done, nil
-}
-
-// CopyTo copies the array into a tensor of the same shape.
-func (a Array) CopyTo(t *tensor.Tensor) error {
-	if want := t.Shape(); !slices.Equal(want, a.Shape) {
-		return fmt.Errorf("%s %w: %v, the network's is %v", a.Name, ErrShape, a.Shape, want)
-	}
-	return tensor.Run("import "+a.Name, func(s *tensor.Scope) error {
-		src := s.FromBytes(a.Data, a.DType, t.Device(), a.Shape...)
-		if s.Err() != nil {
-			return nil
-		}
-		return t.Assign(src)
-	})
 }

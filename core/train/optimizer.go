@@ -111,29 +111,25 @@ func (o *SGD) Export() ([]nn.Array, error) {
 	return out, nil
 }
 
-// Import takes the momenta from a checkpoint's arrays; every one has to be there.
-func (o *SGD) Import(arrays []nn.Array) error {
-	at := make(map[string]int, len(o.names))
+// Match matches a checkpoint's arrays with the momenta; every one has to be there.
+// The Unused are those that are no momenta.
+func (o *SGD) Match(arrays []nn.Array) (nn.Match, error) {
+	into := make(map[string]*tensor.Tensor, len(o.names))
 	for i, name := range o.names {
-		at[name] = i
+		into[name] = o.momenta[i]
 	}
-	taken := 0
-	for _, a := range arrays {
-		name, ok := strings.CutPrefix(a.Name, momentumPrefix)
-		if !ok {
-			continue
+	m, err := nn.NewMatch(arrays, o.names, into, func(a nn.Array) string {
+		name, _ := strings.CutPrefix(a.Name, momentumPrefix)
+		if name == a.Name {
+			return ""
 		}
-		i, ok := at[name]
-		if !ok {
-			return fmt.Errorf("import %s: the network has no such parameter", a.Name)
-		}
-		if err := a.CopyTo(o.momenta[i]); err != nil {
-			return err
-		}
-		taken++
+		return name
+	})
+	if err != nil {
+		return m, fmt.Errorf("the optimiser's state: %w", err)
 	}
-	if taken != len(o.momenta) {
-		return fmt.Errorf("import the optimiser's state: %d of %d momenta are there", taken, len(o.momenta))
+	if len(m.Missing) > 0 {
+		return m, fmt.Errorf("the optimiser's state: %d of %d momenta are there, and none of %s", len(m.Taken), len(o.momenta), m.Missing[0])
 	}
-	return nil
+	return m, nil
 }

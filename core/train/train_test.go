@@ -1,12 +1,14 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
 	"testing"
 
 	"detnas/core/config"
+	"detnas/core/input/inputtest"
 	"detnas/core/nn"
 	"detnas/core/tensor"
 )
@@ -160,6 +162,19 @@ func TestTrainStops(t *testing.T) {
 	}
 }
 
+// take copies a checkpoint's arrays into a network and its optimiser.
+func take(st *nn.Store, opt *SGD, weights, momenta []nn.Array) error {
+	w, err := st.Match(weights, nil)
+	if err != nil {
+		return err
+	}
+	m, err := opt.Match(momenta)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.Copy(), m.Copy())
+}
+
 func TestOptimiserStateComesBack(t *testing.T) {
 	err := tensor.OnThread(1, func() error {
 		st, opt, task := setUp(t, func(int64) float64 { return 3 })
@@ -176,10 +191,7 @@ func TestOptimiserStateComesBack(t *testing.T) {
 			return err
 		}
 		st2, opt2, task2 := setUp(t, task.target)
-		if err := opt2.Import(state); err != nil {
-			return err
-		}
-		if _, err := st2.Import(weights, nil); err != nil {
+		if err := take(st2, opt2, weights, state); err != nil {
 			return err
 		}
 		for _, l := range []struct {
@@ -197,7 +209,7 @@ func TestOptimiserStateComesBack(t *testing.T) {
 		if err != nil || a[0] != b[0] {
 			t.Errorf("%v after going on, %v after importing (%v)", a, b, err)
 		}
-		if err := opt2.Import(nil); err == nil {
+		if _, err := opt2.Match(nil); err == nil {
 			t.Error("an empty state was taken")
 		}
 		return nil
@@ -271,10 +283,7 @@ func TestSetActsFromTheNextIterationOn(t *testing.T) {
 			return err
 		}
 		defer opt2.Free()
-		if err := opt2.Import(momenta); err != nil {
-			return err
-		}
-		if _, err := st2.Import(weights, nil); err != nil {
+		if err := take(st2, opt2, weights, momenta); err != nil {
 			return err
 		}
 		before, err := task2.w.Floats()
@@ -289,6 +298,45 @@ func TestSetActsFromTheNextIterationOn(t *testing.T) {
 		b, err := task2.w.Floats()
 		if err != nil || a[0] != b[0] || a[0] == before[0] {
 			t.Errorf("%v with settings taken over, %v with an optimiser made for them, from %v (%v)", a, b, before, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMatchOfMomentaRefuses has one momentum that fits none, and all of them stay.
+func TestMatchOfMomentaRefuses(t *testing.T) {
+	err := tensor.OnThread(1, func() error {
+		_, opt, _ := setUp(t, func(int64) float64 { return 3 })
+		good, err := opt.Export()
+		if err != nil {
+			return err
+		}
+		for i := range good[0].Data {
+			good[0].Data[i] = 63 // nothing that an optimiser begins with
+		}
+		short := good[0]
+		short.Shape, short.Data = []int64{0}, nil
+		for want, state := range map[string][]nn.Array{
+			"of 1 momenta are there": {{Name: "w"}},
+			"has another shape":      {short},
+			"are both for":           {good[0], good[0]},
+			"another type":           {{Name: good[0].Name, DType: tensor.Int64, Shape: good[0].Shape, Data: good[0].Data}},
+			"and none of":            nil,
+			"0 of 1 momenta":         {{Name: "momentum.other"}},
+			"0 of 1 momenta are":     {{Name: "momentum."}},
+		} {
+			_, err := opt.Match(state)
+			inputtest.Clear(t, err, "the optimiser's state", want)
+			now, err := opt.Export()
+			if err != nil {
+				return err
+			}
+			if bytes.Contains(now[0].Data, []byte{63}) {
+				t.Errorf("%s: the momenta were touched", want)
+			}
 		}
 		return nil
 	})
