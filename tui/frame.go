@@ -87,7 +87,7 @@ func (m *Model) body() string {
 		lines[i] = m.fit("")
 	}
 	if m.opening != "" && len(lines) > 1 {
-		lines[1] = m.fit("  reading " + m.opening)
+		lines[1] = m.fit("  reading " + oneLine(m.opening))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -138,7 +138,7 @@ func (m *Model) tabs() string {
 	}
 	name := "no run is open"
 	if m.run != nil {
-		name = m.run.History.State.Name
+		name = oneLine(m.run.History.State.Name)
 	}
 	room := m.width - ansi.StringWidth(line) - 2
 	name = ansi.Truncate(name, max(0, room), m.common.Glyphs.Ellipsis)
@@ -169,7 +169,7 @@ func (m *Model) where(h *history.History, state string) []string {
 		return []string{m.common.Styles.Bad.Render(oneLine(err.Error()))}
 	}
 	if h.Preparing != nil {
-		parts = append(parts, fmt.Sprintf("%s %d/%d", h.Preparing.What, h.Preparing.Done, h.Preparing.Total))
+		parts = append(parts, fmt.Sprintf("%s %d/%d", oneLine(h.Preparing.What), h.Preparing.Done, h.Preparing.Total))
 	}
 	if st.Step > 0 {
 		parts = append(parts, fmt.Sprintf("step %d/5 %s", st.Step, config.StepName(st.Step)))
@@ -203,7 +203,8 @@ func (m *Model) noticeLine() string {
 	return m.fit(" " + s.Accent.Render(oneLine(m.notice.Text)))
 }
 
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// oneLine is a text of others on one line.
+func oneLine(words string) string { return text.Clean(strings.Join(strings.Fields(words), " ")) }
 
 // hints are the keys that fit, those of the page first.
 func (m *Model) hints() string {
@@ -231,5 +232,5 @@ func (m *Model) windowTitle() string {
 	if m.run == nil {
 		return "detnas"
 	}
-	return "detnas " + m.run.History.State.Name
+	return "detnas " + oneLine(m.run.History.State.Name)
 }

@@ -48,7 +48,8 @@ func TestReadProgress(t *testing.T) {
 		`{"back_to":11}`:                   "to iteration 11",
 		`{"lr_scale":-0.5}`:                "its rate is multiplied by -0.5",
 		`{"lr_scale":2}`:                   "its rate is multiplied by 2",
-		`{"averages":{"\u001b[2J":"NaN"}}`: `its average of \x1b[2J is NaN`,
+		`{"averages":{"\u001b[2J":"NaN"}}`: `the name \x1b[2J does not print`,
+		`{"averages":{"x":"NaN"}}`:         `its average of x is NaN`,
 		`{"averages":{` + strings.Repeat(`"x":1,`, 64) + `"y":1}}`: "", // the same name 64 times
 		`{"averages":{` + names(65) + `}}`:                         "averages of 65 losses",
 		`{"best":{"metric":"AP","value":1}}`:                       "it was best with a AP of 1",

@@ -105,6 +105,10 @@ func FuzzLine(f *testing.F) {
 		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || len(line) > 1003 {
 			t.Errorf("%q is %q", text, line)
 		}
+		shown := input.Shown(text)
+		if strings.ContainsFunc(shown, func(r rune) bool { return !unicode.IsPrint(r) }) || !strings.HasPrefix(shown, strings.TrimSuffix(line, "...")) {
+			t.Errorf("%q is shown as %q", text, shown)
+		}
 		if again := input.Line(line); again != line && len(line) < 1000 {
 			t.Errorf("%q is %q, and that %q", text, line, again)
 		}

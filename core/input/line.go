@@ -1,6 +1,7 @@
 package input
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,8 +14,14 @@ const mostShown = 1000
 // Line is a text as a line may hold it: what does not print is written as in Go,
 // \n or \x1b, so that nothing breaks the line or reaches the terminal as a
 // command to it. A long text is cut.
-func Line(text string) string {
-	if len(text) <= mostShown && plain(text) {
+func Line(text string) string { return escaped(text, mostShown) }
+
+// Shown is Line for what is shown by itself, and in full.
+func Shown(text string) string { return escaped(text, math.MaxInt) }
+
+// escaped is at most so many bytes of a text, and dots, all of which print.
+func escaped(text string, most int) string {
+	if len(text) <= most && plain(text) {
 		return text
 	}
 	var b strings.Builder
@@ -24,7 +31,7 @@ func Line(text string) string {
 		if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) {
 			shown = strings.Trim(strconv.Quote(shown), `"`)
 		}
-		if b.Len()+len(shown) > mostShown {
+		if len(shown) > most-b.Len() {
 			b.WriteString("...")
 			break
 		}

@@ -49,14 +49,35 @@ func parseLine(line []byte) (Entry, error) {
 	}
 	var err error
 	if entry.Event, err = parseEvent(entry.Type, line); err != nil {
-		return Entry{}, fmt.Errorf("not a %q event: %w", entry.Type, input.Plain(err))
+		return Entry{}, fmt.Errorf("not a %.40q event: %w", entry.Type, input.Plain(err))
 	}
 	for _, step := range stepsOf(entry.Event) {
 		if step < 0 || step > steps {
-			return Entry{}, fmt.Errorf("not a %q event: it speaks of step %d, and there are 1 to %d", entry.Type, step, steps)
+			return Entry{}, fmt.Errorf("not a %.40q event: it speaks of step %d, and there are 1 to %d", entry.Type, step, steps)
+		}
+	}
+	for _, word := range wordsOf(entry.Event) {
+		if input.Shown(word) != word {
+			return Entry{}, fmt.Errorf("not a %.40q event: %s is no word of one", entry.Type, input.Line(word))
 		}
 	}
 	return entry, nil
+}
+
+// wordsOf are the words in an event that are no text of people or of the system,
+// but the program's own. Whoever shows them shows them as they are.
+func wordsOf(e Event) []string {
+	switch e := e.(type) {
+	case StepStarted:
+		return []string{e.Name}
+	case Candidate:
+		return []string{e.Origin, e.Subnet, e.Status}
+	case Generation:
+		return []string{e.Best}
+	case Control:
+		return []string{e.What, e.Phase, e.Subnet, e.Choice}
+	}
+	return nil
 }
 
 // stepsOf are the numbers of steps in an event. Who reads events may use them as

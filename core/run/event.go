@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"detnas/core/input"
 )
 
 // SchemaVersion is the version of the journal's events.
@@ -67,6 +69,9 @@ func (v *Values) UnmarshalJSON(data []byte) error {
 	}
 	*v = make(Values, len(raw))
 	for name, x := range raw {
+		if input.Shown(name) != name {
+			return fmt.Errorf("decoding values: the name %s does not print", input.Line(name))
+		}
 		switch x := x.(type) {
 		case float64:
 			(*v)[name] = x

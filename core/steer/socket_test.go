@@ -287,6 +287,7 @@ func TestCommandsAreOfSomeSize(t *testing.T) {
 	} {
 		inputtest.Clear(t, v.Do(c), "not a command", "5000 bytes")
 	}
+	inputtest.Clear(t, v.Do(Command{Act: run.ActPin, Subnet: "0\u009b\u202e"}), `not a command: 0\u009b\u202e is no subnet`)
 	if err := v.Do(Command{Act: run.ActPause, Who: "ann\n\x1b[2J"}); err != nil {
 		t.Fatal(err)
 	}

@@ -49,9 +49,12 @@ func (c *Command) tidy() error {
 		if len(*part.text) > part.most {
 			return fmt.Errorf("not a command: its %s has %d bytes, where %d may be", part.name, len(*part.text), part.most)
 		}
-		if part.most < 1<<10 { // a subnet is as it is, or none
+		if part.text != &c.Subnet {
 			*part.text = input.Line(*part.text)
 		}
+	}
+	if input.Shown(c.Subnet) != c.Subnet {
+		return fmt.Errorf("not a command: %s is no subnet", input.Line(c.Subnet))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"detnas/core/config"
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/core/steer"
 )
@@ -106,7 +107,7 @@ func (e *usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// oneLine puts an error on one line.
+// oneLine puts an error on one line, and escapes in it what a terminal would obey.
 func oneLine(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\n\nDid you mean this?\n\t", "; did you mean ")
 	var parts []string
@@ -115,7 +116,7 @@ func oneLine(err error) string {
 			parts = append(parts, l)
 		}
 	}
-	return strings.Join(parts, "; ")
+	return input.Shown(strings.Join(parts, "; "))
 }
 
 const about = `DetNAS: neural architecture search for the backbones of object detectors.
@@ -226,5 +227,5 @@ func (a *App) print(format string, args ...any) error {
 
 // warn writes a line for people, which no result depends on.
 func (a *App) warn(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.Err, "detnas: "+format+"\n", args...)
+	_, _ = fmt.Fprintf(a.Err, "detnas: %s\n", input.Shown(fmt.Sprintf(format, args...)))
 }

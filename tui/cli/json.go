@@ -4,15 +4,34 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 )
 
-// printJSON writes v as JSON that people can read too.
+// printJSON writes v as JSON that people can read too. What does not print is
+// escaped in it, which encoding/json does for the lesser part.
 func (a *App) printJSON(v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
-	return a.print("%s\n", text)
+	return a.print("%s\n", printable(text))
+}
+
+// printable escapes in JSON what a terminal would obey. It can only stand in
+// strings, where \u may too.
+func printable(text []byte) string {
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r == '\n' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
 }
 
 // thousands writes 1666192 as 1,666,192.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"detnas/core/input"
 	"detnas/core/run"
 )
 
@@ -51,7 +52,7 @@ func (a *App) listRuns(ctx context.Context, folder string, asJSON bool) error {
 		return a.printJSON(out)
 	}
 	if len(found) == 0 {
-		return a.print("there is no run in %s yet\n", folder)
+		return a.print("there is no run in %s yet\n", input.Shown(folder))
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -86,12 +87,13 @@ func readRuns(ctx context.Context, folder string) ([]run.Listed, error) {
 
 // cells are the columns of a run.
 func cells(l run.Listed) []string {
+	name := input.Shown(l.Folder.Name())
 	if l.Err != nil {
-		return []string{l.Folder.Name(), "unreadable: " + oneLine(l.Err)}
+		return []string{name, "unreadable: " + oneLine(l.Err)}
 	}
 	score, updated := "-", "-"
 	if !math.IsNaN(l.Score) {
-		score = fmt.Sprintf("%s %.4f", l.ScoreName, l.Score)
+		score = fmt.Sprintf("%s %.4f", input.Shown(l.ScoreName), l.Score)
 	}
 	if !l.State.Updated.IsZero() {
 		updated = l.State.Updated.Local().Format(time.DateTime)
@@ -100,5 +102,5 @@ func cells(l run.Listed) []string {
 	if l.State.Step > 0 {
 		step = fmt.Sprintf("%d/5 %d/%d", l.State.Step, l.State.Iteration, l.State.Iterations)
 	}
-	return []string{l.Folder.Name(), l.State.State, step, fmt.Sprintf("%.0f%%", 100*l.Progress), score, updated}
+	return []string{name, l.State.State, step, fmt.Sprintf("%.0f%%", 100*l.Progress), score, updated}
 }

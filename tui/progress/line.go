@@ -6,6 +6,8 @@ import (
 	"unicode"
 
 	"charm.land/lipgloss/v2"
+
+	"detnas/core/input"
 )
 
 // weight says who gets to see a line. The log has all of them.
@@ -34,15 +36,16 @@ const (
 	bad
 )
 
-// clean takes out what would move the cursor or break the line: file names and
-// messages of libraries may hold anything.
+// clean takes out what would move the cursor or break the line, and escapes what
+// else a terminal would obey: file names and messages of libraries may hold
+// anything.
 func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+	return input.Shown(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
 			return ' '
 		}
 		return r
-	}, text)
+	}, text))
 }
 
 // fit breaks a line so that no part is wider than width; 0 leaves it whole.

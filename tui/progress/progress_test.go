@@ -226,9 +226,12 @@ func (s *stuck) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestControlCharactersAreTakenOut(t *testing.T) {
-	l := line{text: "a\x1b[2Jb\nc"}
-	if got := l.fit(0, false); got != "a [2Jb c" {
+func TestControlCharactersAreEscaped(t *testing.T) {
+	l := line{text: "a\x1b[2Jb\n\u202ec"}
+	if got := l.fit(0, false); got != `a\x1b[2Jb \u202ec` {
+		t.Errorf("%q", got)
+	}
+	if got := Table([]Row{{"a\x1b[2J", "b\n\u009b"}}, 0, false); got != `a\x1b[2J  b \u009b`+"\n" {
 		t.Errorf("%q", got)
 	}
 }

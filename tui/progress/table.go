@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -13,12 +14,15 @@ type Row struct {
 	Whole bool // the value is not broken: a command, for example, is there to be copied
 }
 
-// Table sets rows in two columns, the labels in bold where colour is allowed.
+// Table sets rows in two columns, the labels in bold where colour is allowed. What
+// a terminal would obey is escaped: much of it was written by others.
 // Values wider than width columns are broken; 0 leaves them whole.
 func Table(rows []Row, width int, colour bool) string {
 	k, left := ink(colour), 0
-	for _, r := range rows {
-		left = max(left, lipgloss.Width(r.Label))
+	rows = slices.Clone(rows)
+	for i, r := range rows {
+		rows[i] = Row{Label: clean(r.Label), Value: clean(r.Value)}
+		left = max(left, lipgloss.Width(rows[i].Label))
 	}
 	var b strings.Builder
 	for _, r := range rows {

@@ -3,6 +3,7 @@ package input
 
 import (
 	"strings"
+	"unicode"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -95,12 +96,12 @@ func (l *Line) remove(from, to int) bool {
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\t' || r == '\r':
+		case unicode.IsSpace(r):
 			return ' '
-		case r < ' ' || r == 0x7f:
-			return -1
+		case unicode.IsPrint(r):
+			return r
 		}
-		return r
+		return -1
 	}, text)
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"detnas/tui/common"
 	"detnas/tui/components/input"
+	"detnas/tui/components/text"
 	"detnas/tui/keymap"
 )
 
@@ -24,6 +25,7 @@ type Ask struct {
 
 // NewAsk asks a question.
 func NewAsk(c *common.Common, ask common.Ask) *Ask {
+	ask.Word = text.Clean(ask.Word) // as it is shown, it is typed
 	a := &Ask{common: c, ask: ask}
 	if ask.Word != "" {
 		a.word = input.New(c, "")
@@ -84,9 +86,11 @@ func (a *Ask) View(width, height int) []string {
 	lines = append(lines, "")
 	s, g := a.common.Styles, a.common.Glyphs
 	for i, c := range a.ask.Choices {
-		pointer, name := " ", s.Text.Render(c.Name)
+		pointer, name := " ", text.Clean(c.Name)
 		if i == a.at {
-			pointer, name = g.Pointer, s.Selected.Render(c.Name)
+			pointer, name = g.Pointer, s.Selected.Render(name)
+		} else {
+			name = s.Text.Render(name)
 		}
 		key := ""
 		if a.word == nil {

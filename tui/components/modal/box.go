@@ -8,12 +8,13 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"detnas/tui/common"
+	"detnas/tui/components/text"
 )
 
 // box frames lines, each cut or filled to width columns within the frame.
 func box(c *common.Common, title string, lines []string, width int) []string {
 	g, border := c.Glyphs, c.Styles.Focus
-	title = ansi.Truncate(title, max(0, width-2), g.Ellipsis)
+	title = ansi.Truncate(text.Clean(title), max(0, width-2), g.Ellipsis)
 	head := border.Render(g.TopLeft+g.Horizontal) + c.Styles.Title.Render(" "+title+" ")
 	if title == "" {
 		head = border.Render(g.TopLeft + g.Horizontal + g.Horizontal + g.Horizontal)
@@ -33,11 +34,15 @@ func fit(line string, width int) string {
 }
 
 // wrap breaks a text into lines of at most width columns.
-func wrap(text string, width int) []string {
-	if text == "" {
+func wrap(words string, width int) []string {
+	if words == "" {
 		return nil
 	}
-	return strings.Split(ansi.Wrap(text, max(1, width), ""), "\n")
+	var out []string
+	for line := range strings.SplitSeq(words, "\n") {
+		out = append(out, strings.Split(ansi.Wrap(text.Clean(line), max(1, width), ""), "\n")...)
+	}
+	return out
 }
 
 // Over lays a box over the middle of a view of that size.

@@ -10,6 +10,7 @@ import (
 
 	"detnas/tui/common"
 	"detnas/tui/components/input"
+	"detnas/tui/components/text"
 	"detnas/tui/keymap"
 )
 
@@ -191,7 +192,7 @@ func (p *Palette) View(width, height int) []string {
 		b := found[i]
 		about := b.About
 		if b.Off != "" {
-			about = "off: " + b.Off
+			about = "off: " + text.Clean(b.Off)
 		}
 		name := fit(ansi.Truncate(b.Name, 22, g.Ellipsis), 22)
 		keys := fit(ansi.Truncate(Keys(b, g.Mode == "ascii"), 8, ""), 8)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -65,17 +66,21 @@ func Between(left, right string, width int, ellipsis string) string {
 	return Fit(left, width-n, ellipsis) + right
 }
 
-// Clean takes the escapes out of a text that others wrote, and makes what moves
-// the cursor a space.
+// Clean takes the escapes out of a text that others wrote, makes what moves the
+// cursor a space, and leaves out what else does not print, such as the marks that
+// turn the direction of a line.
 func Clean(s string) string {
 	if plain(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsControl(r), unicode.IsSpace(r):
 			return ' '
 		}
-		return r
+		return -1
 	}, ansi.Strip(s))
 }
 

@@ -1,0 +1,43 @@
+package tui
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"detnas/tui/common"
+	"detnas/tui/uitest"
+)
+
+// TestTextsOfOthersReachNoTerminal opens runs in which every text would have the
+// terminal do something, on every page, and looks at what is drawn.
+func TestTextsOfOthersReachNoTerminal(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		o := options(t, colourful)
+		o.Watching = "looking on" + uitest.Hostile
+		for _, place := range []string{uitest.Training, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck, uitest.Searching} {
+			dir := uitest.WriteSpoiled(t, o.Runs, place, all)
+			s := newStill(t, o, 160, 50)
+			uitest.Harmless(t, place+" at the start", s.View().Content)
+			s.send(common.OpenRun{Dir: dir})
+			for _, keys := range [][]string{{"1"}, {"2"}, {"2", "tab"}, {"2", "l"}, {"2", "l", "l"}, {"3"}, {"3", "enter"}, {"4"}, {"5"}, {"5", "e"}, {"1", "?"}, {"2", ":"}, {"q"}} {
+				s.press(keys...)
+				uitest.Harmless(t, place+" "+strings.Join(keys, " "), s.View().Content)
+				if s.modal != nil || keys[len(keys)-1] == "e" {
+					s.press("esc")
+				}
+			}
+			uitest.Harmless(t, place+"'s title", s.View().WindowTitle)
+			s.send(common.Notice{Text: uitest.Hostile, Bad: true})
+			uitest.Harmless(t, place+" with a notice", s.View().Content)
+			s.send(common.Ask{Title: uitest.Hostile, Text: uitest.Hostile, Choices: []common.Choice{{Key: "y", Name: "yes" + uitest.Hostile, About: uitest.Hostile}}})
+			uitest.Harmless(t, place+" asked", s.View().Content)
+			s.send(common.Prompt{Title: uitest.Hostile, Text: uitest.Hostile, Value: uitest.Hostile, Check: func(string) error { return errors.New(uitest.Hostile) }})
+			uitest.Harmless(t, place+" prompted", s.View().Content)
+			s.send(tea.WindowSizeMsg{Width: 40, Height: 10})
+			uitest.Harmless(t, place+", small", s.View().Content)
+		}
+	}
+}
