@@ -2,6 +2,8 @@ package tui
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +40,27 @@ func TestTextsOfOthersReachNoTerminal(t *testing.T) {
 			uitest.Harmless(t, place+" prompted", s.View().Content)
 			s.send(tea.WindowSizeMsg{Width: 40, Height: 10})
 			uitest.Harmless(t, place+", small", s.View().Content)
+		}
+	}
+}
+
+// TestPagesWithoutAConfig opens runs whose config cannot be read.
+func TestPagesWithoutAConfig(t *testing.T) {
+	for _, text := range []string{"[[[ # \u009b\u202e", "name = \"\\u001b[2J\u202e\"\n"} {
+		o := options(t, colourful)
+		for _, place := range []string{uitest.Training, uitest.Searching, uitest.Finished} {
+			dir := filepath.Join(o.Runs, place)
+			if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := newStill(t, o, 160, 50)
+			s.send(common.OpenRun{Dir: dir})
+			for _, keys := range [][]string{{"1"}, {"2"}, {"3"}, {"3", "enter"}, {"c"}, {"tab"}, {"4"}, {"5"}, {"5", "e"}} {
+				s.press(keys...)
+				view := s.View().Content
+				uitest.Exact(t, view, 160, 50)
+				uitest.Harmless(t, place+" "+strings.Join(keys, " "), view)
+			}
 		}
 	}
 }

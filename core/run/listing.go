@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"detnas/core/input"
 )
 
 // Listing are the images of a set by name, as they were when a step was begun
@@ -18,8 +21,13 @@ type Listing struct {
 	Names  []string `json:"names"`
 }
 
-// mostListing bounds what is read of a listing, in bytes of its JSON.
-const mostListing = 512 << 20
+// Bounds on a listing that is read: bytes of its JSON, names, and bytes of a name
+// in JSON. ImageNet's has 40 MB and 1.3 million.
+const (
+	mostListing = 256 << 20
+	mostListed  = 2_000_000
+	longListed  = 64 << 10
+)
 
 func (f *Folder) listings() string { return filepath.Join(f.dir, "listings") }
 
@@ -43,19 +51,83 @@ func (f *Folder) WriteListing(key string, l Listing) error {
 	})
 }
 
-// ReadListing reads the listing of the set that a key of the config names.
+// ReadListing reads the listing of the set that a key of the config names. One of
+// more than 256 MiB of JSON, or of 2 million names, is refused; it takes up to 512
+// MiB of memory.
 func (f *Folder) ReadListing(key string) (l Listing, err error) {
-	file, err := os.Open(f.listingPath(key))
+	file, _, err := input.Open(f.listingPath(key))
 	if err != nil {
 		return l, fmt.Errorf("reading the list of %s: %w", key, err)
 	}
 	defer file.Close()
 	z, err := gzip.NewReader(file)
 	if err == nil {
-		err = json.NewDecoder(io.LimitReader(z, mostListing)).Decode(&l)
+		err = l.decode(z)
 	}
 	if err != nil {
-		return Listing{}, fmt.Errorf("reading %s: %w", file.Name(), err)
+		return Listing{}, fmt.Errorf("reading %s: %w", input.Line(file.Name()), input.Plain(err))
 	}
 	return l, nil
+}
+
+// decode reads a listing name by name: a small file may unpack to any size.
+func (l *Listing) decode(r io.Reader) error {
+	limited := &io.LimitedReader{R: r, N: mostListing}
+	dec := input.Decoder(limited, longListed)
+	err := l.decodeFields(dec)
+	switch {
+	case err != nil && limited.N == 0:
+		return fmt.Errorf("%w: more than %d bytes of JSON", input.ErrTooLarge, mostListing)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends in the middle")
+	}
+	return err
+}
+
+func (l *Listing) decodeFields(dec *json.Decoder) error {
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return cmp.Or(err, errors.New("it is no object"))
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err //nolint:wrapcheck // wrapped by ReadListing
+		}
+		switch key {
+		case "digest":
+			err = dec.Decode(&l.Digest)
+		case "names":
+			err = l.decodeNames(dec)
+		default:
+			err = input.Skip(dec)
+		}
+		if err != nil {
+			return err //nolint:wrapcheck // as above
+		}
+	}
+	_, err := dec.Token()
+	return err //nolint:wrapcheck // as above
+}
+
+func (l *Listing) decodeNames(dec *json.Decoder) error {
+	t, err := dec.Token()
+	if err == nil && t == nil { // null, of a set without images
+		return nil
+	}
+	if err != nil || t != json.Delim('[') {
+		return cmp.Or(err, errors.New("its names are no list"))
+	}
+	l.Names = []string{}
+	for dec.More() {
+		if len(l.Names) == mostListed {
+			return fmt.Errorf("%w: more than %d names", input.ErrTooLarge, mostListed)
+		}
+		var name string
+		if err := dec.Decode(&name); err != nil {
+			return err //nolint:wrapcheck // as above
+		}
+		l.Names = append(l.Names, name)
+	}
+	_, err = dec.Token()
+	return err //nolint:wrapcheck // as above
 }

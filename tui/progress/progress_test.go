@@ -231,7 +231,7 @@ func TestControlCharactersAreEscaped(t *testing.T) {
 	if got := l.fit(0, false); got != `a\x1b[2Jb \u202ec` {
 		t.Errorf("%q", got)
 	}
-	if got := Table([]Row{{"a\x1b[2J", "b\n\u009b"}}, 0, false); got != `a\x1b[2J  b \u009b`+"\n" {
+	if got := Table([]Row{{Label: "a\x1b[2J", Value: "b\n\u009b"}}, 0, false); got != `a\x1b[2J  b \u009b`+"\n" {
 		t.Errorf("%q", got)
 	}
 }

@@ -21,7 +21,7 @@ func Table(rows []Row, width int, colour bool) string {
 	k, left := ink(colour), 0
 	rows = slices.Clone(rows)
 	for i, r := range rows {
-		rows[i] = Row{Label: clean(r.Label), Value: clean(r.Value)}
+		rows[i].Label, rows[i].Value = clean(r.Label), clean(r.Value)
 		left = max(left, lipgloss.Width(rows[i].Label))
 	}
 	var b strings.Builder

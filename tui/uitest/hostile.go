@@ -97,7 +97,7 @@ func WriteSpoiled(t *testing.T, runs, place string, all bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(config, append([]byte("# \u009b2J\u202e\nname = \"\\u001b[2J\\u009b\u202e\"\n"), was...), 0o600); err != nil {
+	if err := os.WriteFile(config, append([]byte("# \u009b2J\u202e\n"), was...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir

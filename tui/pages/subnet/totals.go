@@ -55,8 +55,11 @@ func (p *Page) totalRows() []total {
 }
 
 // head1000 is the cost of the classifier on top, as the published figures have
-// it: with ImageNet's thousand classes.
+// it: with ImageNet's thousand classes. Without the run's config nothing is counted.
 func (p *Page) head1000() nas.Cost {
+	if p.run.Config == nil {
+		return nas.Cost{}
+	}
 	space := p.run.Space
 	space.Classes = 1000
 	return space.HeadCost(nas.Square(p.run.Config.Search.InputSize))
