@@ -300,6 +300,24 @@ func TestVOCOfLongWords(t *testing.T) {
 	})
 }
 
+// TestVOCTakesBoundedMemory reads what of XML takes most.
+func TestVOCTakesBoundedMemory(t *testing.T) {
+	const n = 1 << 20
+	for head, part := range map[string]string{
+		"<annotation ": `a="" `, "<annotation  ": `xmlns:a="b" `, "<annotation>": "<b/>", "<annotation> ": `<b a=""/>`, "<annotation><b/>": "<?a?>",
+		"<annotation><object><name>": "x ", "<annotation><object><name/></object>": "<object/>", "<annotation><!--": "<", "<annotation><": "x", "<": "\n",
+	} {
+		body := head + strings.Repeat(part, n/len(part))
+		took := inputtest.Allocated(func() {
+			_, err := parseVOC(strings.NewReader(body))
+			inputtest.Clear(t, err, "line ") // it ends too early
+		})
+		if took > 64*n {
+			t.Errorf("%d times the file is allocated for %q and %q again and again", took/n, head, part)
+		}
+	}
+}
+
 // A set of nothing but problems is told in proportion to it.
 func TestManyVOCProblems(t *testing.T) {
 	inputtest.Linear(t, 4_000, func(n int) {
@@ -360,6 +378,27 @@ func FuzzParseVOC(f *testing.F) {
 		}
 		for _, p := range b.problems {
 			inputtest.Clear(t, errors.New(p.String()), "a.xml:", p.Kind, p.Cure)
+		}
+	})
+}
+
+// FuzzVOCList wants of a list of images names without space that lie in the set, or
+// one clear error that names it.
+func FuzzVOCList(f *testing.F) {
+	for _, text := range []string{"000001\n000002\n", "\r\n 000001\r\n", "000001 1\n", "", "\x1b[2J\u202e", "../../x\n", strings.Repeat("x", maxVOCName+1), "\xff\x00"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		file := write(t, filepath.Join(t.TempDir(), "v", "ImageSets", "Main", "l.txt"), []byte(text))
+		images, err := readVOCList(file)
+		if err != nil {
+			inputtest.Clear(t, err, file)
+			return
+		}
+		for _, m := range images {
+			if m.name == "" || strings.ContainsAny(m.name, " \n") || len(m.name) > maxVOCName {
+				t.Errorf("%q", m.name)
+			}
 		}
 	})
 }

@@ -116,5 +116,8 @@ func parseResult(fields []string, images map[string]int) (cocoeval.Detection, er
 	}
 	d.ImageID, d.Score = id, v[0]
 	d.Box = [4]float64{v[1] - 1, v[2] - 1, v[3] - v[1] + 1, v[4] - v[2] + 1}
+	if math.IsInf(d.Box[2], 0) || math.IsInf(d.Box[3], 0) {
+		return d, fmt.Errorf("the box from (%v, %v) to (%v, %v) is of no finite size", v[1], v[2], v[3], v[4])
+	}
 	return d, nil
 }

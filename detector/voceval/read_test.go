@@ -1,6 +1,7 @@
 package voceval
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"detnas/core/dataset"
+	"detnas/core/input/inputtest"
 	"detnas/detector/cocoeval"
 )
 
@@ -74,4 +76,50 @@ func TestReadDetectionsErrors(t *testing.T) {
 	if _, err := ReadDetections(filepath.Join(t.TempDir(), "nowhere"), twoCats()); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("no folder: %v", err)
 	}
+}
+
+// TestResultsTakeMemoryByTheLine reads the shortest lines that there can be, in twice
+// as many.
+func TestResultsTakeMemoryByTheLine(t *testing.T) {
+	const line = "1 1 1 1 1 1\n"
+	inputtest.Linear(t, 20_000, func(n int) {
+		file := filepath.Join(results(t, map[string]string{"cat.txt": strings.Repeat(line, n)}), "cat.txt")
+		took := inputtest.Allocated(func() {
+			if all, err := readResults(nil, file, 1, map[string]int{"1": 1}); err != nil || len(all) != n {
+				t.Errorf("%d detections, %v", len(all), err)
+			}
+		})
+		if took > 64*int64(n*len(line)) {
+			t.Errorf("%d bytes are allocated for %d lines", took, n)
+		}
+	})
+}
+
+// FuzzReadResults wants of a result file finite boxes of known images, or one clear
+// error that names the file and the line.
+func FuzzReadResults(f *testing.F) {
+	for _, text := range []string{
+		"000002 0.5 1 1 10 5\n\n000001 -1e-3  2.5 3 2.5 3\r\n", "000001 NaN 1 1 1 1", "000001 1 -1e308 1 1e308 1", "000001 1 1 1\n", "\x1b[2J 1 1 1 1 1",
+		"000001 0x1p4 1_0 1 1 1", "", "\x00\xff\u202e\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		file := filepath.Join(t.TempDir(), "cat.txt")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		all, err := readResults(nil, file, 1, map[string]int{"000001": 1, "000002": 2})
+		if err != nil {
+			inputtest.Clear(t, err, file+":")
+			return
+		}
+		for _, d := range all {
+			for _, v := range append(d.Box[:], d.Score) {
+				if math.IsNaN(v) || math.IsInf(v, 0) || d.ImageID < 1 || d.ImageID > 2 {
+					t.Fatalf("%+v", d)
+				}
+			}
+		}
+	})
 }
