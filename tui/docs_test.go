@@ -3,8 +3,10 @@ package tui
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -99,5 +101,35 @@ func TestBindingsAreTold(t *testing.T) {
 				seen[k] = b.Name
 			}
 		}
+	}
+}
+
+// TestBoundsInTheDocumentation wants the tests that docs/inputs.md names to be
+// there.
+func TestBoundsInTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../docs/inputs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	err = filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path) //nolint:gosec // of this project
+		tests.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`).FindAllString(string(text), -1)
+	for _, name := range names {
+		if !strings.Contains(tests.String(), "func "+name+"(") {
+			t.Errorf("docs/inputs.md names %s, and there is no such test", name)
+		}
+	}
+	if len(names) < 40 {
+		t.Errorf("docs/inputs.md names %d tests", len(names))
 	}
 }
