@@ -10,7 +10,6 @@ import (
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/tui/common"
-	"detnas/tui/components/text"
 )
 
 // quitting ends the screen.
@@ -28,9 +27,9 @@ func (m *Model) leave(q quitting) tea.Cmd {
 // run is under way. While a run is being started it waits for that, unless it is
 // asked for again.
 func (m *Model) quit() tea.Cmd {
-	if m.start.name != "" && !m.start.leave {
+	if m.start.under && !m.start.leave {
 		m.start.leave = true
-		return common.Notify(fmt.Sprintf("run %s is being started: what is to become of it is asked once it runs; q again leaves it alone", text.Clean(m.start.name)))
+		return common.Notify("a run is being started: you are asked once it runs; q again leaves it alone")
 	}
 	unsaved := strings.HasSuffix(m.pages[placeConfig].Title(), "*")
 	switch alive := m.alive(); {

@@ -41,9 +41,8 @@ type Options struct {
 	// Open opens the run to begin with; where it fails, the screen closes. Nil
 	// begins with the list of runs.
 	Open func() (steer.Viewer, error)
-	// Starting is the name of the run that Open starts; empty where it opens one that
-	// is there.
-	Starting string
+	// Starting is whether Open starts the run, and does not open one that is there.
+	Starting bool
 	// Watch opens a run for viewing.
 	Watch func(dir string) (steer.Viewer, error)
 	// Start starts a run that outlives the screen, and Resume goes on with one.
@@ -170,7 +169,7 @@ func (m *Model) Init() tea.Cmd {
 		cmds = append(cmds, poll(), second())
 	}
 	if m.options.Open != nil {
-		m.start = starting{name: m.options.Starting}
+		m.start = starting{under: m.options.Starting}
 		cmds = append(cmds, m.first())
 	}
 	return tea.Batch(cmds...)

@@ -274,7 +274,7 @@ func TestQuitAsksWhatIsToBecomeOfTheRun(t *testing.T) {
 // TestQuitWhileARunIsStarted leaves the screen while a run is on its way: it asks
 // once the run is there, leaves at the second time, and stays where the start fails.
 func TestQuitWhileARunIsStarted(t *testing.T) {
-	const waits = "is being started: what is to become of it is asked once it runs"
+	const waits = "a run is being started: you are asked once it runs; q again leaves it alone"
 	for name, tt := range map[string]struct {
 		first bool // it is the run that the screen was opened for
 		keys  []string
@@ -299,10 +299,10 @@ func TestQuitWhileARunIsStarted(t *testing.T) {
 				return v, nil
 			}
 			if tt.first {
-				o.Starting, o.Open = "mine", start
+				o.Starting, o.Open = true, start
 			}
 			o.Start = func(common.StartRun) (steer.Viewer, error) { return start() }
-			d := uitest.Drive(t, New(o), 120, 30)
+			d := uitest.Drive(t, New(o), 80, 24)
 			if d.See("1 Runs"); !tt.first {
 				d.Press("n").See("Start a run").Press("enter").Gone("Start a run")
 			}

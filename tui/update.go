@@ -134,14 +134,10 @@ func (m *Model) answer(msg tea.Msg) (tea.Cmd, bool) {
 	case common.OpenConfig:
 		return m.openConfig(msg), true
 	case common.StartRun:
-		name := msg.Name
-		if name == "" {
-			name = "of " + filepath.Base(msg.Config)
-		}
-		return m.begin(name, func() (steer.Viewer, error) { return m.options.Start(msg) }), true
+		return m.begin(func() (steer.Viewer, error) { return m.options.Start(msg) }), true
 	case common.ResumeRun:
 		m.notice, m.until = common.Notice{Text: "resuming " + filepath.Base(msg.Dir)}, m.options.Now().Add(noticeShown)
-		return m.begin(filepath.Base(msg.Dir), func() (steer.Viewer, error) { return m.options.Resume(msg.Dir) }), true
+		return m.begin(func() (steer.Viewer, error) { return m.options.Resume(msg.Dir) }), true
 	case common.DeleteRun:
 		return m.delete(msg.Dir), true
 	case common.Compare:
@@ -314,7 +310,7 @@ func (m *Model) openConfig(o common.OpenConfig) tea.Cmd {
 // starting is a run on its way to the screen: its process is made, then its journal
 // is read.
 type starting struct {
-	name  string // empty where there is none
+	under bool   // there is one
 	dir   string // its folder, once it has begun
 	leave bool   // the user wants to leave the screen, and is asked once the run is there
 }
@@ -326,8 +322,8 @@ type (
 )
 
 // begin starts or resumes a run without holding the screen up.
-func (m *Model) begin(name string, start func() (steer.Viewer, error)) tea.Cmd {
-	m.start = starting{name: name}
+func (m *Model) begin(start func() (steer.Viewer, error)) tea.Cmd {
+	m.start = starting{under: true}
 	return func() tea.Msg {
 		v, err := start()
 		if err != nil {

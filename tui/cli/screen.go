@@ -99,7 +99,7 @@ func (a *App) screenOfJob(ctx context.Context, j *job) error {
 	var asked atomic.Bool
 	start := sync.OnceValue(func() error { return launch(ctx, j) })
 	o := a.options(ctx, filepath.Dir(j.folder.Dir()))
-	o.Starting = j.folder.Name()
+	o.Starting = true
 	o.Open = func() (steer.Viewer, error) {
 		asked.Store(true)
 		if err := start(); err != nil {

@@ -69,7 +69,12 @@ func TestARunRefusesWhatItRestsOn(t *testing.T) {
 		t.Errorf("enter: %s, asked %v", got, f.asked)
 	}
 	prompt := one[common.Prompt](t, press(p, "r"))
-	if prompt.Check("../x") == nil || prompt.Check("mine") != nil {
+	for _, name := range []string{"../x", "-x", ".x", "a\nb", "\x1b[2J", " ", strings.Repeat("x", 300)} {
+		if err := prompt.Check(name); err == nil || !strings.Contains(err.Error(), "write 1 to 200 bytes") {
+			t.Errorf("the name %q: %v", name, err)
+		}
+	}
+	if prompt.Check("mine") != nil || prompt.Check("my run") != nil || prompt.Check("") != nil {
 		t.Error("names are not checked")
 	}
 	start := one[common.StartRun](t, play(p, prompt.Accept("mine")))
