@@ -13,7 +13,8 @@ type report struct {
 	machine     []string
 	load        string
 	took        time.Duration
-	rows, calls []row
+	rows, parts []row
+	calls       []row
 	peerDefault bool
 }
 
@@ -26,7 +27,7 @@ func (r report) markdown() string {
 	for _, line := range r.machine {
 		fmt.Fprintln(out, "-", line)
 	}
-	if all := slices.Concat(r.rows, r.calls); len(all) > 0 {
+	if all := slices.Concat(r.rows, r.parts, r.calls); len(all) > 0 {
 		fmt.Fprintln(out, "- detnas:", all[0].sides[0])
 		fmt.Fprintln(out, "- PyTorch:", all[0].sides[1])
 	}
@@ -34,6 +35,9 @@ func (r report) markdown() string {
 	fmt.Fprintf(out, "- load average before the run %s; the run took %s\n", r.load, r.took.Round(time.Second))
 	if len(r.rows) > 0 {
 		writeSteps(out, r.rows)
+	}
+	if len(r.parts) > 0 {
+		writeParts(out, r.parts)
 	}
 	if len(r.calls) > 0 {
 		writeCalls(out, r.calls)
@@ -75,6 +79,14 @@ func writeSteps(out *strings.Builder, rows []row) {
 		fmt.Fprintf(out, " %s %.6g and %.6g%s", r.name, r.first[0], r.first[1], sep)
 	}
 	fmt.Fprintln(out)
+}
+
+func writeParts(out *strings.Builder, rows []row) {
+	fmt.Fprint(out, "\n| part | detnas, ms | torchvision, ms | ratio, median (least to most) | pairs | both count |\n|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		fmt.Fprintf(out, "| %s | %.2f | %.2f | %s | %d | %.6g, %.6g |\n", r.title,
+			1e3*median(r.times[0]), 1e3*median(r.times[1]), spread(r.ratios()), len(r.times[0]), r.first[0], r.first[1])
+	}
 }
 
 func writeCalls(out *strings.Builder, rows []row) {

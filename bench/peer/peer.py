@@ -93,7 +93,15 @@ def operators():
 def build(name, path):
     if name == "op":
         return operators()
+    if name == "loader":
+        from parts import loader
+
+        return loader(path)
     state = read(path)
+    if name in ("roialign", "nms", "match"):
+        import parts
+
+        return {"roialign": parts.align, "nms": parts.suppress, "match": parts.match}[name](state)
     if name.startswith("classify"):
         return classify(state)
     net, train, evaluate = detect(state)

@@ -20,6 +20,14 @@ func writeState(name, path string) error {
 	var c run.Checkpoint
 	var net network
 	switch name {
+	case "loader":
+		return writeLoaderSet(path)
+	case "roialign", "nms", "match":
+		c, err := partState(name)
+		if err != nil {
+			return err
+		}
+		return c.Write(path)
 	case "classify-224", "classify-64":
 		b := classBatch(name)
 		w, err := newClassify(b)
@@ -61,6 +69,10 @@ func loadState(name, path string) (work, error) {
 	var w work
 	var net network
 	switch name {
+	case "loader":
+		return newLoader(path)
+	case "roialign", "nms", "match":
+		return newPart(name, path)
 	case "classify-224", "classify-64":
 		c, err := newClassify(classBatch(name))
 		if err != nil {

@@ -36,6 +36,9 @@ type DecodeOptions struct {
 	// MaxPixels bounds width x height, so that a crafted header cannot make the
 	// decoder allocate without limit; 0 means DefaultMaxPixels.
 	MaxPixels int
+	// JPEG, when not nil, is tried first on a JPEG of w by h pixels, which it writes
+	// to rgb, 3 bytes a pixel. Where it reports false Go's decoder takes over.
+	JPEG func(jpg []byte, w, h int, rgb []uint8) bool
 }
 
 // limit is the largest image in pixels.
@@ -110,16 +113,29 @@ func DecodeBytes(data []byte, opts DecodeOptions) (img Image, err error) {
 	if err != nil {
 		return Image{}, err
 	}
+	if img, err = c.read(data, cfg, opts); err != nil {
+		return Image{}, err
+	}
+	if opts.ApplyEXIF && c.name == "JPEG" {
+		img = orient(img, exifOrientation(data))
+	}
+	return img, nil
+}
+
+// read decodes what has been found to be within the bounds.
+func (c codec) read(data []byte, cfg image.Config, opts DecodeOptions) (Image, error) {
+	if c.name == "JPEG" && opts.JPEG != nil {
+		if img := NewImage(cfg.Width, cfg.Height); opts.JPEG(data, img.W, img.H, img.Pix) {
+			return img, nil
+		}
+	}
 	src, err := c.decode(bytes.NewReader(data))
 	if err != nil {
 		return Image{}, fmt.Errorf("%s of %dx%d: %w; the file is broken or cut short", c.name, cfg.Width, cfg.Height, input.Plain(err))
 	}
-	img, err = fromImage(src)
+	img, err := fromImage(src)
 	if err != nil {
 		return Image{}, fmt.Errorf("%s: %w", c.name, err)
-	}
-	if opts.ApplyEXIF && c.name == "JPEG" {
-		img = orient(img, exifOrientation(data))
 	}
 	return img, nil
 }

@@ -41,6 +41,37 @@ func TestDecodeMatchesPillow(t *testing.T) {
 	}
 }
 
+// What a faster decoder takes is taken; Go's sees the rest, and other formats.
+func TestDecodeTriesTheFasterDecoder(t *testing.T) {
+	asked := 0
+	takes := true
+	opts := DecodeOptions{JPEG: func(jpg []byte, w, h int, rgb []uint8) bool {
+		asked++
+		if len(jpg) == 0 || len(rgb) != 3*w*h {
+			t.Errorf("%d bytes for %dx%d, and room for %d", len(jpg), w, h, len(rgb))
+		}
+		for i := range rgb {
+			rgb[i] = 7 // also where it does not take the image
+		}
+		return takes
+	}}
+	path := filepath.Join("testdata", "grey.jpg")
+	own, err := Decode(path, DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := Decode(path, opts); err != nil || m.W != own.W || m.Pix[0] != 7 {
+		t.Errorf("%dx%d %v, %v", m.W, m.H, m.Pix[:3], err)
+	}
+	takes = false
+	if m, err := Decode(path, opts); err != nil || !slices.Equal(m.Pix, own.Pix) {
+		t.Errorf("what it does not take is not Go's: %v", err)
+	}
+	if _, err := Decode(filepath.Join("testdata", "palette.png"), opts); err != nil || asked != 2 {
+		t.Errorf("it was asked %d times, %v", asked, err)
+	}
+}
+
 func TestDecodeGoesByContent(t *testing.T) {
 	want := pattern(7, 5)
 	m, err := Decode(writePNG(t, filepath.Join(t.TempDir(), "png-within.jpg"), toRGBA(want)), DecodeOptions{})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/dataset"
 	"detnas/core/dataset/shapes"
+	"detnas/core/native/turbojpeg"
 	"detnas/core/run"
 	"detnas/core/seed"
 )
@@ -230,7 +232,7 @@ func (d *data) open(c *config.Detection, split string, train *dataset.Detection)
 // read reads the annotations of one split. VOC's form does not list the classes:
 // those of a split that is measured on are train's.
 func (d *data) read(c *config.Detection, split string, train *dataset.Detection) (*dataset.Detection, []dataset.Problem, error) {
-	decode := dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF}
+	decode := d.decode()
 	if c.Format != config.FormatVOC {
 		return dataset.OpenCOCO(c.Annotations(split), c.ImageDir(split), dataset.COCOOptions{Policy: d.policy(), Decode: decode})
 	}
@@ -260,10 +262,23 @@ func (d *data) unread(p dataset.Problem) {
 
 func (d *data) policy() dataset.Policy { return dataset.Policy(d.cfg.Data.OnBad) }
 
+// decode is how images are read: by libjpeg-turbo where it is installed.
+func (d *data) decode() dataset.DecodeOptions {
+	o := dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF}
+	if turbojpeg.Name() != "" {
+		o.JPEG = turbojpeg.Decode
+	}
+	return o
+}
+
+// decoder is the name of what JPEGs are decoded by. Two decoders' pixels differ by a
+// level or two, and so do the last digits of what is trained on them.
+func decoder() string { return cmp.Or(turbojpeg.Name(), "Go") }
+
 // source is what every source of batches is told.
 func (d *data) source() dataset.SourceOptions {
 	o := dataset.SourceOptions{
-		Decode: dataset.DecodeOptions{ApplyEXIF: d.cfg.Data.ApplyEXIF},
+		Decode: d.decode(),
 		Policy: d.policy(),
 		Cache:  d.cache,
 		Report: d.unread,

@@ -140,7 +140,7 @@ func (e *engine) begin(ctx context.Context) error {
 	if e.before.Started == nil || len(e.before.Steering.Hashes) == 0 {
 		if err := e.emit(run.RunStarted{
 			Run: e.folder.Name(), Version: e.opts.Version, ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed,
-			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads,
+			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads, JPEG: decoder(),
 		}); err != nil {
 			return err
 		}
@@ -175,10 +175,22 @@ func (e *engine) begin(ctx context.Context) error {
 	if err := e.folder.EndEdit(); err != nil {
 		return err
 	}
-	if began := e.before.Started; began.Threads != e.threads || began.Device != e.device.String() {
-		return e.emit(run.Warning{What: fmt.Sprintf(
+	return e.movedFrom(e.before.Started)
+}
+
+// movedFrom warns where a run goes on with other means than it began with.
+func (e *engine) movedFrom(began *run.RunStarted) error {
+	if began.Threads != e.threads || began.Device != e.device.String() {
+		if err := e.emit(run.Warning{What: fmt.Sprintf(
 			"the run began on %s with %d threads and goes on on %s with %d: sums are rounded otherwise, so the last digits of the result may differ",
-			began.Device, began.Threads, e.device, e.threads)})
+			began.Device, began.Threads, e.device, e.threads)}); err != nil {
+			return err
+		}
+	}
+	if began.JPEG != "" && began.JPEG != decoder() {
+		return e.emit(run.Warning{What: fmt.Sprintf(
+			"the run began with JPEGs decoded by %s and goes on with %s, whose pixels differ by a level or two: the last digits of the result will differ; libjpeg-turbo comes with apt install libturbojpeg0",
+			began.JPEG, decoder())})
 	}
 	return nil
 }

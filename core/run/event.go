@@ -98,6 +98,7 @@ type RunStarted struct {
 	To         int    `json:"to"`
 	Device     string `json:"device"`
 	Threads    int    `json:"threads"`
+	JPEG       string `json:"jpeg,omitempty"` // the library that decodes them
 }
 
 // RunResumed follows when a process takes the run up again.
