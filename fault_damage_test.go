@@ -94,6 +94,8 @@ func TestDamagedFiles(t *testing.T) {
 	for name, how := range map[string]func([]byte) []byte{"cut": cut, "flipped": flip} {
 		t.Run("the newest checkpoint is "+name, func(t *testing.T) { k.newest(t, name, how) })
 	}
+	t.Run("the newest checkpoint is gone", func(t *testing.T) { k.gone(t, 1) })
+	t.Run("all checkpoints are gone", func(t *testing.T) { k.gone(t, 2) })
 	t.Run("the checkpoint that a later step rests on", func(t *testing.T) {
 		two := undisturbed(t, images, 2)
 		own := k.copied(t, "later")
@@ -173,6 +175,41 @@ func (k *killed) newest(t *testing.T, name string, how func([]byte) []byte) {
 	}
 	if begun != saved[1].Iteration {
 		t.Errorf("it went on from iteration %d, want %d", begun, saved[1].Iteration)
+	}
+}
+
+// gone removes the newest checkpoints: the run says so once, and does again what
+// was in them.
+func (k *killed) gone(t *testing.T, newest int) {
+	name := fmt.Sprintf("gone-%d", newest)
+	own := k.copied(t, name)
+	f, err := run.Find("", own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := f.Saved(1)
+	if err != nil || len(saved) != 2 {
+		t.Fatalf("%v, %v", saved, err)
+	}
+	want := "nothing, so that the step begins anew, is used instead"
+	if newest < len(saved) {
+		want = filepath.Join("runs", name, "checkpoints", filepath.Base(saved[newest].Path)) + " is used instead"
+	}
+	for _, s := range saved[:newest] {
+		if err := os.Remove(s.Path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := k.resume(t, name).succeed()
+	k.same(t, own)
+	var warned []string
+	for _, ev := range journal(t, own) {
+		if w, ok := ev.(run.Warning); ok {
+			warned = append(warned, w.What)
+		}
+	}
+	if len(warned) != 1 || !strings.Contains(warned[0], want) || !strings.Contains(warned[0], "is not there any more ("+filepath.Join("runs", name, "checkpoints", filepath.Base(saved[0].Path))) || !strings.Contains(said, want) {
+		t.Errorf("it warned of %q and printed\n%s\nwant %q", warned, said, want)
 	}
 }
 

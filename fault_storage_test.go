@@ -200,6 +200,44 @@ func TestFaultsOfStorage(t *testing.T) {
 			t.Errorf("the run printed\n%s", text)
 		}
 	})
+	t.Run("a disk that the images do not fit on", func(t *testing.T) {
+		dir, small := t.TempDir(), mount(t, "64k")
+		images := filepath.Join(small, "images")
+		own := filepath.Join(dir, "runs", "drawing")
+		p := detnas(t, dir, append(f.args("drawing"), "--set", "data.shapes.dir="+images)...)
+		until(t, "the run has begun", func() bool { return len(journal(t, own)) > 0 })
+		paused(t, own, images+" cannot be written", "no space is left", "make room", "resume")
+		if left, err := os.ReadDir(small); err != nil || len(left) > 0 {
+			t.Errorf("half a set is left: %v, %v", left, err)
+		}
+		detnas(t, dir, "resume", "drawing").succeed() // nothing has changed
+		until(t, "it is paused again", func() bool {
+			n := 0
+			for _, ev := range journal(t, own) {
+				if c, ok := ev.(run.Control); ok && c.What == run.ActPause && c.Phase == run.PhaseDone {
+					n++
+				}
+			}
+			return n == 2
+		})
+		resize(t, small, "64m")
+		detnas(t, dir, "resume", "drawing").succeed()
+		p.succeed()
+		f.same(t, own)
+	})
+	t.Run("a disk that is full where a step is to go back to", func(t *testing.T) {
+		dir := mount(t, "1m")
+		own := filepath.Join(dir, "runs", "back")
+		p := detnas(t, dir, append(f.args("back"), set("supernet-pretrain.on_nan=back", "supernet-pretrain.lr=100", "supernet-pretrain.nan_lr_factor=0.01")...)...)
+		until(t, "the run has begun", func() bool { return len(journal(t, own)) > 0 })
+		paused(t, own, "step-1-0.safetensors cannot be written", "no space is left", "make room")
+		resize(t, dir, "64m")
+		detnas(t, dir, "resume", "back").succeed()
+		p.succeed()
+		if w, ok := find[run.Warning](journal(t, own)); !ok || !strings.Contains(w.What, "back to iteration") {
+			t.Errorf("it has not gone back: %q", w.What)
+		}
+	})
 	t.Run("a disk that is full, and a kill", func(t *testing.T) {
 		dir := mount(t, "1m")
 		own := filepath.Join(dir, "runs", "killed")

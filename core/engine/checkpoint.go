@@ -21,6 +21,9 @@ import (
 // save writes a checkpoint: within a step with the optimiser's state, at its end
 // without. Weights that are not finite are refused: nothing good comes of them.
 func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last bool) error {
+	if err := e.folder.Ours(); err != nil {
+		return err
+	}
 	bad, err := st.NotFinite()
 	if err != nil {
 		return err
@@ -158,9 +161,11 @@ func (e *engine) resume(ctx context.Context, t training, opt *train.SGD, length 
 		return p, false, err
 	}
 	if c == nil {
-		e.passedOver(damaged, "nothing, so that the step begins anew,")
+		e.missed(t.step, nil, nothing)
+		e.passedOver(damaged, nothing)
 		return p, false, nil
 	}
+	e.missed(t.step, &at, at.Path)
 	e.passedOver(damaged, at.Path)
 	if err := e.sameData(t.step, t.step); err != nil {
 		return p, false, err
@@ -174,6 +179,23 @@ func (e *engine) resume(ctx context.Context, t training, opt *train.SGD, length 
 		err = e.keep(ctx, e.here(), func() error { return e.folder.KeepBest(t.step, at.Path) })
 	}
 	return p, true, err
+}
+
+// nothing is what is used in place of checkpoints where there is none.
+const nothing = "nothing, so that the step begins anew,"
+
+// missed warns of a checkpoint that the journal tells of last in a step, and that
+// is not there, unless used is as new.
+func (e *engine) missed(step int, used *run.Saved, instead string) {
+	last, ok := e.before.Saved[step]
+	if !ok || used != nil && (used.Last || used.Iteration >= last.Iteration) {
+		return
+	}
+	path := filepath.Join(e.folder.Dir(), last.Path)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		e.note(run.Warning{What: fmt.Sprintf("the checkpoint of step %d (%s) at iteration %d is not there any more (%s), and %s is used instead",
+			step, config.StepName(step), last.Iteration, path, instead)})
+	}
 }
 
 // passedOver warns of damaged checkpoints, and says what is used instead.

@@ -3,9 +3,11 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"detnas/core/config"
 	"detnas/core/dataset"
@@ -21,6 +23,7 @@ type data struct {
 	dir   string // where synthetic images go
 	cache *dataset.Cache
 	note  func(run.Event)
+	keep  func(context.Context, func() error) error // writes what the run rests on
 
 	mu    sync.Mutex
 	told  map[string]bool // files that a source could not read, and that was said
@@ -43,6 +46,7 @@ func newData(cfg *config.Config, own string, note func(run.Event)) *data {
 	return &data{
 		cfg: cfg, dir: dir, cache: dataset.NewCache(int64(cfg.Data.CacheMB) << 20), note: note,
 		told: map[string]bool{}, known: map[string]known{},
+		keep: func(_ context.Context, write func() error) error { return write() },
 	}
 }
 
@@ -53,10 +57,17 @@ func (d *data) draw(ctx context.Context) (shapes.Paths, error) {
 	}
 	c := shapesConfig(d.cfg)
 	what := fmt.Sprintf("drawing %d images", c.Images())
-	paths, err := shapes.Ensure(ctx, d.dir, c, func(done, total int) {
-		if done == total || done%max(1, total/20) == 0 {
-			d.note(run.Preparing{What: what, Done: done, Total: total})
+	var paths shapes.Paths
+	err := d.keep(ctx, func() (err error) { // a set that is not whole is none, and is drawn anew
+		paths, err = shapes.Ensure(ctx, d.dir, c, func(done, total int) {
+			if done == total || done%max(1, total/20) == 0 {
+				d.note(run.Preparing{What: what, Done: done, Total: total})
+			}
+		})
+		if no := syscall.Errno(0); errors.As(err, &no) {
+			err = &run.WriteError{Path: d.dir, Err: err}
 		}
+		return err
 	})
 	if err != nil {
 		return paths, fmt.Errorf("draw the synthetic images: %w", err)

@@ -111,6 +111,7 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	defer e.journal.Close()
 	defer e.told()
 	e.data = newData(e.cfg, e.folder.Data(), e.note)
+	e.data.keep = func(ctx context.Context, write func() error) error { return e.keep(ctx, e.here(), write) }
 	if err := e.begin(ctx); err != nil {
 		return run.Result{}, err
 	}
@@ -121,9 +122,10 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	defer stop(nil)
 	e.open(stop)
 	e.clock.begin(0)
-	stopSampling := e.sample()
+	stopSampling, stopGuarding := e.sample(), e.guard(stop)
 	err = e.steps(ctx)
 	stopSampling()
+	stopGuarding()
 	if err != nil {
 		return e.result, e.ended(ctx, err)
 	}
@@ -267,6 +269,7 @@ func (e *engine) forget(step int) error {
 		}
 		delete(e.before.Finished, s)
 		delete(e.before.Data, s)
+		delete(e.before.Saved, s)
 	}
 	if step <= config.StepSearch {
 		e.before.Candidates = nil
@@ -329,6 +332,10 @@ func (e *engine) addStep(step int, seconds float64, metrics run.Values) {
 
 // ended notes how a run came to an early end and says how to go on.
 func (e *engine) ended(ctx context.Context, err error) error {
+	if lost := e.folder.Ours(); lost != nil {
+		e.leave(lost)
+		return lost
+	}
 	resume := input.CommandLine("run", "--resume", e.folder.Handle())
 	if ctx.Err() != nil {
 		why := context.Cause(ctx).Error()

@@ -319,6 +319,9 @@ func (e *engine) takeSubnet(ctx context.Context, step int, space nas.Space) (run
 // keepSubnet makes sub the run's subnet and writes it down in MMRazor's form.
 func (e *engine) keepSubnet(sub nas.Subnet, space nas.Space) error {
 	text, err := nas.Encode(sub, space, nas.FormatMMRazor01)
+	if err == nil {
+		err = e.folder.Ours()
+	}
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"detnas/core/run"
 )
@@ -17,6 +18,9 @@ const itself = "detnas"
 func (e *engine) keep(ctx context.Context, at place, write func() error) error {
 	for {
 		err := write()
+		if lost := e.folder.Ours(); err != nil && lost != nil {
+			return lost
+		}
 		cause, is := run.StorageCause(err)
 		if !is || ctx.Err() != nil {
 			return err
@@ -57,6 +61,35 @@ func (e *engine) stall(ctx context.Context, at place, cause string) (resumed boo
 		return false, nil
 	}
 	return e.obey(c, at, true)
+}
+
+// lookEvery is how often a run looks for its folder.
+const lookEvery = time.Second
+
+// guard ends the run once its folder was removed or is another's. Nobody would
+// reach it any more, nor see what it comes to.
+func (e *engine) guard(stop context.CancelCauseFunc) (end func()) {
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(lookEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-ticker.C:
+			}
+			if err := e.folder.Ours(); err != nil {
+				stop(err)
+				return
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-ended
+	}
 }
 
 // here is where the run stands by the journal.

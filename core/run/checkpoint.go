@@ -101,6 +101,9 @@ func (f *Folder) BestPath(step int) string {
 // another name, which stays when path is removed, or a copy where the file system
 // has no such names.
 func (f *Folder) KeepBest(step int, path string) error {
+	if err := f.Ours(); err != nil {
+		return err
+	}
 	best := f.BestPath(step)
 	from, err := os.Stat(path)
 	if err != nil {
@@ -210,6 +213,9 @@ func (f *Folder) newest(step int, counts func(Saved) bool) (c *Checkpoint, at Sa
 // never the best nor that of its end. Those from after the iteration go too: they are damaged,
 // or were gone back from. A keep of 0 or less removes all.
 func (f *Folder) Prune(step, iteration, keep int) error {
+	if err := f.Ours(); err != nil {
+		return err
+	}
 	all, err := f.Saved(step)
 	if err != nil {
 		return err
@@ -232,6 +238,9 @@ func (f *Folder) Prune(step, iteration, keep int) error {
 
 // RemoveCheckpoints removes all checkpoints of a step that is begun anew.
 func (f *Folder) RemoveCheckpoints(step int) error {
+	if err := f.Ours(); err != nil {
+		return err
+	}
 	all, err := f.Saved(step)
 	if err != nil {
 		return err

@@ -24,6 +24,9 @@ func (f *Folder) editPath() string { return filepath.Join(f.dir, ".config-edit.j
 // BeginEdit keeps an edit and puts its text into config.toml. EndEdit follows
 // when the event is in the journal.
 func (f *Folder) BeginEdit(e Edit) error {
+	if err := f.Ours(); err != nil {
+		return err
+	}
 	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("editing the run's config: %w", err)
@@ -36,6 +39,9 @@ func (f *Folder) BeginEdit(e Edit) error {
 
 // EndEdit forgets the edit that was under way.
 func (f *Folder) EndEdit() error {
+	if err := f.Ours(); err != nil {
+		return err
+	}
 	if err := os.Remove(f.editPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("editing the run's config: %w", err)
 	}

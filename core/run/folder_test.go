@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -276,4 +277,97 @@ func TestStands(t *testing.T) {
 	if f.Stands() || !other.Stands() {
 		t.Error("another folder was taken for the one that was removed")
 	}
+}
+
+// TestOurs takes a run's folder away in the ways that it can be taken: nothing is
+// written at its path any more where somebody else's may be, and what was only
+// moved can be put back.
+func TestOurs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		take func(t *testing.T, dir string)
+		lost bool
+	}{
+		"left":    {func(*testing.T, string) {}, false},
+		"removed": {func(t *testing.T, dir string) { remove(t, dir) }, true},
+		"removed and made anew": {func(t *testing.T, dir string) {
+			remove(t, dir)
+			anew(t, dir)
+		}, true},
+		"without its lock": {func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "lock")) }, true},
+		"moved":            {func(t *testing.T, dir string) { rename(t, dir, dir+".away") }, false},
+		"moved, and another in its place": {func(t *testing.T, dir string) {
+			rename(t, dir, dir+".away")
+			anew(t, dir)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := create(t)
+			j, _ := open(t, f)
+			write(t, j, RunStarted{Run: "r"})
+			tc.take(t, f.Dir())
+			before := everything(t, filepath.Dir(f.Dir()))
+			if err := f.Ours(); errors.Is(err, ErrLost) != tc.lost || err != nil && !strings.Contains(err.Error(), f.Dir()) {
+				t.Errorf("%v, want that it is lost: %v", err, tc.lost)
+			}
+			if !tc.lost {
+				return
+			}
+			for what, err := range map[string]error{
+				"an event": j.Append(Warning{}), "the result": f.WriteResult(Result{}), "a preview": f.WritePreview(Preview{}),
+				"a listing": f.WriteListing("k", Listing{}), "an edit": f.BeginEdit(Edit{}), "the best": f.KeepBest(1, f.CheckpointPath(1, 2)),
+				"removing": f.RemoveCheckpoints(1), "pruning": f.Prune(1, 2, 1),
+			} {
+				if !errors.Is(err, ErrLost) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			if err := errors.Join(j.Close(), f.Unlock()); err != nil {
+				t.Error(err)
+			}
+			equal(t, everything(t, filepath.Dir(f.Dir())), before)
+		})
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// anew makes another run where one was.
+func anew(t *testing.T, dir string) {
+	t.Helper()
+	f, err := Create(filepath.Dir(dir), filepath.Base(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Unlock() }) //nolint:errcheck // the test has ended
+}
+
+// everything is what lies in a folder, with the contents of files.
+func everything(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			all[path] = ""
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all[path] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -23,6 +23,7 @@ type Journal struct {
 	healed int64
 	now    func() time.Time
 	sync   func() error
+	ours   func() error // an error once the folder is another's
 }
 
 // mostTail bounds the lines that are not synced, and so what a journal holds of
@@ -41,7 +42,7 @@ func (f *Folder) OpenJournal(visit func(Entry) error) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", allow(err, "read and write", path))
 	}
-	j := &Journal{path: path, file: file, now: time.Now, sync: file.Sync}
+	j := &Journal{path: path, file: file, now: time.Now, sync: file.Sync, ours: f.Ours}
 	if err := j.heal(visit); err != nil {
 		return nil, errors.Join(err, closing(file))
 	}
@@ -79,6 +80,9 @@ func (j *Journal) Healed() int64 { return j.healed }
 func (j *Journal) Append(e Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err := j.ours(); err != nil {
+		return err
+	}
 	line, err := appendLine(j.buf[:0], j.seq+1, j.now(), e)
 	if err != nil {
 		return err
@@ -138,7 +142,7 @@ func (j *Journal) takeBack() error {
 // room that is kept for a disk that is full.
 func urgent(e Event) bool {
 	switch e.(type) {
-	case Control, RunResumed, RunStopped, RunFailed, RunFinished:
+	case Control, ConfigChanged, RunResumed, RunStopped, RunFailed, RunFinished:
 		return true
 	default:
 		return false
@@ -155,10 +159,14 @@ func durable(e Event) bool {
 	}
 }
 
-// Close syncs and closes the journal, and lets go of the room ahead of it.
+// Close syncs and closes the journal, and lets go of the room ahead of it. One
+// that is another process's by now is left as it is.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.ours() != nil {
+		return closing(j.file)
+	}
 	if err := errors.Join(j.file.Truncate(j.end), j.sync(), j.file.Close()); err != nil {
 		return fmt.Errorf("closing the journal: %w", err)
 	}

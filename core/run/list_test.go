@@ -144,7 +144,7 @@ func TestListIsWhatStatusSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want.Candidates, want.Generation, want.Warnings, want.Steering.Acts = nil, nil, nil, nil
+		want.Candidates, want.Generation, want.Warnings, want.Steering.Acts, want.Data, want.Saved = nil, nil, nil, nil, nil, nil
 		on, once := listed(t, l), listed(t, NewLister(filepath.Dir(f.Dir())))
 		equal(t, on.State, want)
 		equal(t, once.State, want)

@@ -33,6 +33,17 @@ func (f *Folder) listings() string { return filepath.Join(f.dir, "listings") }
 
 func (f *Folder) listingPath(key string) string { return filepath.Join(f.listings(), key+".json.gz") }
 
+// room makes a folder in the run's, which has to be where it was.
+func (f *Folder) room(dir string) error {
+	if err := f.Ours(); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) { //nolint:gosec // runs are there to be read
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	return nil
+}
+
 // Lists reports whether the listing of the set that a key of the config names is
 // there.
 func (f *Folder) Lists(key string) bool {
@@ -42,7 +53,7 @@ func (f *Folder) Lists(key string) bool {
 
 // WriteListing keeps the listing of the set that a key of the config names.
 func (f *Folder) WriteListing(key string, l Listing) error {
-	if err := os.MkdirAll(f.listings(), 0o755); err != nil { //nolint:gosec // runs are there to be read
+	if err := f.room(f.listings()); err != nil {
 		return fmt.Errorf("keeping the list of %s: %w", key, err)
 	}
 	return swap(f.listingPath(key), 0, func(temp *os.File) error {

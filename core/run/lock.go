@@ -179,6 +179,35 @@ func (f *Folder) Stands() bool {
 	return err == nil && os.SameFile(own, there)
 }
 
+// ErrLost is wrapped by the error of a folder that its process does not own any
+// more.
+var ErrLost = errors.New("was removed, or another put in its place, while the run went on; this process ends and leaves alone what is there now")
+
+// Ours is an error once the folder that this process has locked was removed, or
+// stands no more at its path where another does: by its path, it must not be
+// written to any more. Of one that was moved away, or whose storage is away, it may
+// be put back: then the lock stands nowhere, and is there.
+func (f *Folder) Ours() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lock == nil {
+		return nil
+	}
+	own, err := f.lock.Stat()
+	if err != nil {
+		return nil //nolint:nilerr // the storage is away
+	}
+	removed := false
+	if at, ok := own.Sys().(*syscall.Stat_t); ok {
+		removed = at.Nlink == 0
+	}
+	there, err := os.Stat(f.lockPath())
+	if removed || err == nil && !os.SameFile(own, there) {
+		return fmt.Errorf("the folder of the run, %s, %w", input.Line(f.dir), ErrLost)
+	}
+	return nil
+}
+
 // held reports whether this folder's owner holds the lock.
 func (f *Folder) held() bool {
 	f.mu.Lock()

@@ -3,7 +3,6 @@ package run
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -83,7 +82,7 @@ const mostBoxes = 1000
 func first(boxes []PreviewBox) []PreviewBox { return boxes[:min(len(boxes), mostBoxes)] }
 
 func (f *Folder) writePreview(path string, v any) error {
-	if err := os.MkdirAll(f.previews(), 0o755); err != nil { //nolint:gosec // runs are there to be read
+	if err := f.room(f.previews()); err != nil {
 		return fmt.Errorf("keeping a preview: %w", err)
 	}
 	text, err := json.Marshal(v)

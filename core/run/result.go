@@ -45,6 +45,9 @@ type Scored struct {
 
 // WriteResult writes result.json.
 func (f *Folder) WriteResult(r Result) error {
+	if err := f.Ours(); err != nil {
+		return err
+	}
 	if r.Steps == nil {
 		r.Steps = []StepResult{}
 	}

@@ -37,6 +37,7 @@ type State struct {
 	Generation *Generation          `json:"-"` // of the search, the last that ended
 	Finished   map[int]StepFinished `json:"-"` // steps that are done
 
+	Saved    map[int]CheckpointWritten    `json:"-"` // the last of each step that stands
 	Data     map[int]map[string]DataPrint `json:"-"` // what each step was begun with; none of older programs
 	Warnings []string                     `json:"-"` // the newest ones, 1000 at least
 	Warned   int                          `json:"-"` // warnings in all
@@ -69,6 +70,11 @@ func (s *State) Apply(entry Entry) {
 		s.addCandidate(e)
 	case Generation:
 		s.Generation = &e
+	case CheckpointWritten:
+		if s.Saved == nil {
+			s.Saved = map[int]CheckpointWritten{}
+		}
+		s.Saved[e.Step] = e
 	case StepFinished:
 		s.finishStep(e)
 	case Warning:
@@ -110,6 +116,11 @@ func (s *State) startStep(e StepStarted) {
 		s.Data = map[int]map[string]DataPrint{}
 	}
 	s.Data[e.Step] = e.Data
+	for step, c := range s.Saved { // a step that begins anew, or goes back, and later ones leave theirs
+		if step > e.Step && e.Iteration == 0 || step == e.Step && c.Iteration > e.Iteration {
+			delete(s.Saved, step)
+		}
+	}
 	for step := range s.Finished { // later ones rest on what this one was before
 		if step >= e.Step {
 			delete(s.Finished, step)

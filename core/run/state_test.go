@@ -57,6 +57,23 @@ func TestStateOfASearch(t *testing.T) {
 	}
 }
 
+// The last checkpoint of a step stands until the step begins anew or goes back
+// before it, or an earlier one begins anew.
+func TestStateOfCheckpoints(t *testing.T) {
+	saved := func(step, iteration int) CheckpointWritten {
+		return CheckpointWritten{Step: step, Iteration: iteration}
+	}
+	s := fold(StepStarted{Step: 1}, saved(1, 3), saved(1, 6), StepStarted{Step: 2}, saved(2, 4), StepStarted{Step: 2, Iteration: 4})
+	equal(t, s.Saved, map[int]CheckpointWritten{1: saved(1, 6), 2: saved(2, 4)})
+	s.Apply(Entry{Event: StepStarted{Step: 2, Iteration: 2}})
+	equal(t, s.Saved, map[int]CheckpointWritten{1: saved(1, 6)})
+	s.Apply(Entry{Event: saved(2, 2)})
+	s.Apply(Entry{Event: StepStarted{Step: 1, Iteration: 6}})
+	equal(t, s.Saved, map[int]CheckpointWritten{1: saved(1, 6), 2: saved(2, 2)})
+	s.Apply(Entry{Event: StepStarted{Step: 1}})
+	equal(t, s.Saved, map[int]CheckpointWritten{})
+}
+
 func TestStateOfEvaluations(t *testing.T) {
 	s := fold(RunStarted{}, StepStarted{Step: 1, Iterations: 9}, Eval{Step: 1, Iteration: 3}, Eval{Step: 1, Iteration: 6})
 	s.Apply(Entry{Event: StepStarted{Step: 1, Iteration: 5, Iterations: 9}})

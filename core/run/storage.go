@@ -125,6 +125,9 @@ func full(path string, size int64) string {
 	if fs.Files > 0 && fs.Ffree == 0 && free > size {
 		return "no file can be added, since its file system has no inode left; remove some files there"
 	}
+	if size == 0 {
+		return fmt.Sprintf("no space is left (%s are free); make room on its file system", bytesText(free))
+	}
 	return fmt.Sprintf("no space is left, as it takes %s and %s are free; make room on its file system", bytesText(size), bytesText(free))
 }
 

@@ -87,6 +87,8 @@ func TestJournalOnAFullDisk(t *testing.T) {
 		write(t, j, Control{What: ActPause, Phase: PhaseDone, Why: strings.Repeat("w", 200)})
 		refused()
 	}
+	write(t, j, ConfigChanged{Who: "ann", ConfigHash: "12"})
+	refused()
 	write(t, j, RunStopped{Why: "by the test"})
 	if err := j.Close(); err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ type reply struct {
 // Socket is a run's control socket: other processes of the same user give their
 // commands there.
 type Socket struct {
-	path     string
+	folder   *run.Folder
 	listener net.Listener
 	dir      *os.File
 	wait     sync.WaitGroup
@@ -72,7 +72,7 @@ func (d *Desk) Listen() (*Socket, error) {
 	if l, ok := l.(*net.UnixListener); ok {
 		l.SetUnlinkOnClose(false) // by its short name; Close does it
 	}
-	s := &Socket{path: path, listener: l, dir: dir, slots: make(chan struct{}, maxCallers), conns: map[net.Conn]bool{}}
+	s := &Socket{folder: d.folder, listener: l, dir: dir, slots: make(chan struct{}, maxCallers), conns: map[net.Conn]bool{}}
 	s.wait.Go(func() { s.accept(d) })
 	return s, nil
 }
@@ -197,7 +197,8 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// Close ends the listening and removes the socket.
+// Close ends the listening and removes the socket, unless it is another process's
+// by now.
 func (s *Socket) Close() error {
 	err := s.listener.Close()
 	s.mu.Lock()
@@ -207,8 +208,10 @@ func (s *Socket) Close() error {
 	s.conns = nil
 	s.mu.Unlock()
 	s.wait.Wait()
-	if rerr := os.Remove(s.path); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
-		err = errors.Join(err, rerr)
+	if s.folder.Ours() == nil {
+		if rerr := os.Remove(s.folder.Socket()); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
 	}
 	if err = errors.Join(err, s.dir.Close()); err != nil {
 		return fmt.Errorf("closing the control socket: %w", err)
