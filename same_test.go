@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -139,7 +140,7 @@ func sameResult(t *testing.T, want, got string) {
 }
 
 // sameCheckpoint compares every tensor of two checkpoints, and what they say of
-// themselves but for the seconds.
+// themselves but for the seconds, and for where the run was.
 func sameCheckpoint(t *testing.T, want, got string) {
 	t.Helper()
 	a, b := checkpoint(t, want), checkpoint(t, got)
@@ -158,7 +159,11 @@ func sameCheckpoint(t *testing.T, want, got string) {
 	}
 }
 
-// checkpoint reads a checkpoint and leaves out what it says of times.
+// folderOfRuns is the line of a config that names the folder of runs.
+var folderOfRuns = regexp.MustCompile(`(?m)^runs = .*$`)
+
+// checkpoint reads a checkpoint and leaves out what it says of times and of the
+// folder that the run was in when it was written.
 func checkpoint(t *testing.T, path string) *run.Checkpoint {
 	t.Helper()
 	c, err := run.ReadCheckpoint(path)
@@ -175,6 +180,7 @@ func checkpoint(t *testing.T, path string) *run.Checkpoint {
 		t.Fatal(err)
 	}
 	c.Meta["progress"] = string(text)
+	c.Meta["config"] = folderOfRuns.ReplaceAllString(c.Meta["config"], "")
 	for key := range c.Meta {
 		if strings.HasPrefix(key, "detnas.") { // the checksum, of the seconds too
 			delete(c.Meta, key)
