@@ -211,6 +211,14 @@ type Train struct {
 	Epochs     int `toml:"epochs"`
 	// Batch is images an iteration.
 	Batch int `toml:"batch"`
+	// Accumulate is the number of parts that a batch is computed in, one after the
+	// other, which takes the memory of one; their gradients are averaged. BN sees one
+	// part at a time. Batch is a multiple of it.
+	Accumulate int `toml:"accumulate"`
+	// FrozenStages is how many stages of the backbone, counted from the stem, stay as
+	// they were: 0 is none, 1 the stem and the first stage. Their BN uses its
+	// statistics. It is for the detection steps (mmdet's frozen_stages).
+	FrozenStages int `toml:"frozen_stages"`
 	// LR is the rate of SGD after the warm-up.
 	LR float64 `toml:"lr"`
 	// Momentum is the share of the last update in the next one.

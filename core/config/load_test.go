@@ -84,7 +84,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"name": true, "epochs": true, "power": true, "last": true, "stem": true, "widths": true, "depths": true,
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
-		"allow_shared_split": true, "warmup_ratio": true, "root": true,
+		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true,
 	}
 	for _, name := range Presets() {
 		cfg, err := Load(name, nil)
@@ -224,6 +224,9 @@ func TestProblems(t *testing.T) {
 		"nan":               {"[subnet-retrain]\nlr = nan\n", "f.toml:2: subnet-retrain.lr: NaN is out of range"},
 		"on nan":            {"[subnet-retrain]\non_nan = \"skp\"\n", `f.toml:2: subnet-retrain.on_nan: "skp" is not one of stop, skip, back; did you mean "skip"?`},
 		"no checkpoint":     {"[subnet-retrain]\nkeep_checkpoints = 0\n", "f.toml:2: subnet-retrain.keep_checkpoints: 0 is out of range; write a value from 1 "},
+		"uneven parts":      {"[subnet-retrain]\nbatch = 6\naccumulate = 4\n", "f.toml:3: subnet-retrain.accumulate: 4 parts of a batch of 6 would differ in size; make subnet-retrain.batch a multiple of it"},
+		"frozen classifier": {"[subnet-retrain]\nfrozen_stages = 1\n", "f.toml:2: subnet-retrain.frozen_stages: is for the detection steps; leave it out here"},
+		"frozen too many":   {"[subnet-finetune]\nfrozen_stages = 5\n", "f.toml:2: subnet-finetune.frozen_stages: 5 is out of range; write a value from 0 to 4"},
 		"nan factor":        {"[subnet-retrain]\nnan_lr_factor = 1.0\n", "f.toml:2: subnet-retrain.nan_lr_factor: 1 is out of range; write a value from 0.001 to 0.99"},
 		"no length":         {"seed = 1\n[subnet-retrain]\nbatch = 2\n", "f.toml:2: subnet-retrain: has no length; write iterations or epochs"},
 		"two lengths":       {"[subnet-retrain]\nepochs = 2\niterations = 3\n", "f.toml:2: subnet-retrain.epochs: subnet-retrain.iterations is given too"},

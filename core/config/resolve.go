@@ -65,7 +65,7 @@ func incidental(key string) bool {
 // added reports whether a key came into the schema after runs were made.
 func added(key string) bool {
 	_, name := cutLast(key)
-	return name == "on_nan" || name == "nan_lr_factor" || key == "data.detection.root"
+	return slices.Contains([]string{"on_nan", "nan_lr_factor", "accumulate", "frozen_stages"}, name) || key == "data.detection.root"
 }
 
 // leaves maps every dotted key to its value.

@@ -28,7 +28,7 @@ func (v *validator) all(c *Config) {
 	v.data(c)
 	v.detector(&c.Detector, c.Space.Stages())
 	for _, t := range c.training() {
-		v.train(t)
+		v.train(t, c.Space.Stages())
 	}
 	v.search(&c.Search, &c.Space, c.Data.Detection.Format)
 }

@@ -2,7 +2,7 @@ package config
 
 import "detnas/nas"
 
-func (v *validator) train(t trainingStep) {
+func (v *validator) train(t trainingStep, stages int) {
 	key := func(name string) string { return t.key + "." + name }
 	switch {
 	case t.Iterations > 0 && t.Epochs > 0:
@@ -13,6 +13,14 @@ func (v *validator) train(t trainingStep) {
 	within(v, key("iterations"), t.Iterations, 0, maxCount)
 	within(v, key("epochs"), t.Epochs, 0, 1<<20)
 	within(v, key("batch"), t.Batch, 1, 1<<20)
+	within(v, key("accumulate"), t.Accumulate, 1, 1<<20)
+	if t.Accumulate > 0 && t.Batch%t.Accumulate != 0 {
+		v.add(key("accumulate"), "%d parts of a batch of %d would differ in size; make %s a multiple of it", t.Accumulate, t.Batch, key("batch"))
+	}
+	within(v, key("frozen_stages"), t.FrozenStages, 0, stages)
+	if !detects(t.step) && t.FrozenStages != 0 {
+		v.add(key("frozen_stages"), "is for the detection steps; leave it out here")
+	}
 	v.above(key("lr"), t.LR, 1e3)
 	within(v, key("momentum"), t.Momentum, 0, 0.9999)
 	within(v, key("weight_decay"), t.WeightDecay, 0, 1)

@@ -10,6 +10,15 @@ type ClassBatch struct {
 	Indices []int
 }
 
+// Part is the batch's images from to to-1, on the same memory.
+func (b ClassBatch) Part(from, to int) ClassBatch {
+	size := b.C * b.H * b.W
+	return ClassBatch{
+		X: b.X[from*size : to*size], N: to - from, C: b.C, H: b.H, W: b.W,
+		Labels: b.Labels[from:to], Indices: b.Indices[from:to],
+	}
+}
+
 // newClassBatch returns a batch of zeros.
 func newClassBatch(n, size int) ClassBatch {
 	return ClassBatch{
@@ -33,6 +42,17 @@ type DetBatch struct {
 	N, C, H, W int
 	// Images describes the images in the order of X.
 	Images []DetTarget
+	// First is the place of the first of them among those of the iteration.
+	First int
+}
+
+// Part is the batch's images from to to-1, on the same memory and padded as before.
+func (b DetBatch) Part(from, to int) DetBatch {
+	size := b.C * b.H * b.W
+	return DetBatch{
+		X: b.X[from*size : to*size], N: to - from, C: b.C, H: b.H, W: b.W,
+		Images: b.Images[from:to], First: b.First + from,
+	}
 }
 
 // DetTarget is one image of a DetBatch and what is to be found in it. Boxes are

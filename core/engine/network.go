@@ -72,6 +72,7 @@ func (e *engine) newDetector(step, classes int, sub nas.Subnet) (*detectorNet, e
 	momentum := 0.1 // of no use to the search, which never trains
 	if t := e.cfg.Step(step); t != nil {
 		momentum = t.BNMomentum
+		backbone.Freeze(t.FrozenStages)
 	}
 	backbone.SetBNMomentum(momentum)
 	net, err := aroundBackbone(st.Root(), backbone, e.cfg, momentum, classes)

@@ -233,7 +233,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	log := &window{}
 	loop := train.Loop{
 		Store: t.store, Optimizer: opt, LR: func(i int64) float64 { return p.scaled(schedule.At(i)) },
-		From: p.Iteration, To: int64(length), Workers: e.workers,
+		From: p.Iteration, To: int64(length), Workers: e.workers, Accumulate: settings.Accumulate,
 		Skip: func() bool { return settings.OnNaN == config.OnNaNSkip },
 		After: func(it train.Iteration) error {
 			log.add(it)

@@ -31,6 +31,11 @@ func (c *Classify) Batch(ctx context.Context, iteration int64) (dataset.ClassBat
 	return c.Data.Batch(ctx, iteration)
 }
 
+// Parts cuts a batch.
+func (c *Classify) Parts(b dataset.ClassBatch, n int) []dataset.ClassBatch {
+	return cut(b.N, n, b.Part)
+}
+
 // Loss is the cross entropy with label smoothing.
 func (c *Classify) Loss(p *nn.Pass, b dataset.ClassBatch, iteration int64) (Losses, error) {
 	x := p.FromFloats(b.X, c.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))

@@ -28,10 +28,18 @@ func (d *Detect) Batch(ctx context.Context, iteration int64) (dataset.DetBatch, 
 	return d.Data.Batch(ctx, iteration)
 }
 
+// Parts cuts a batch.
+func (d *Detect) Parts(b dataset.DetBatch, n int) []dataset.DetBatch {
+	return cut(b.N, n, b.Part)
+}
+
 // Loss is the sum of the detector's losses.
 func (d *Detect) Loss(p *nn.Pass, b dataset.DetBatch, iteration int64) (Losses, error) {
 	x := p.FromFloats(b.X, d.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
-	l, err := d.Net.Loss(p, DetectorBatch(x, b), d.Path(iteration), Draws(d.Seed, d.Step, iteration))
+	draws := Draws(d.Seed, d.Step, iteration)
+	l, err := d.Net.Loss(p, DetectorBatch(x, b), d.Path(iteration), func(image int, stage string) *rand.Rand {
+		return draws(b.First+image, stage)
+	})
 	if errors.Is(err, nn.ErrNotFinite) {
 		return Losses{}, fmt.Errorf("%w: %w", ErrNotFinite, err)
 	}

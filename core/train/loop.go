@@ -32,8 +32,23 @@ type Part struct {
 type Task[B any] interface {
 	// Batch makes the batch of an iteration, on any goroutine.
 	Batch(ctx context.Context, iteration int64) (B, error)
-	// Loss computes the losses of a batch on the training thread.
+	// Parts cuts a batch into n parts of like size, or fewer where it has fewer
+	// images.
+	Parts(batch B, n int) []B
+	// Loss computes the losses of a batch, or of a part of it, on the training
+	// thread.
 	Loss(p *nn.Pass, batch B, iteration int64) (Losses, error)
+}
+
+// cut cuts n images into at most parts parts of like size; part gets the places of
+// each.
+func cut[B any](n, parts int, part func(from, to int) B) []B {
+	parts = max(1, min(n, parts))
+	out := make([]B, parts)
+	for i := range out {
+		out[i] = part(i*n/parts, (i+1)*n/parts)
+	}
+	return out
 }
 
 // Rank is this process's place among those that train together; the only one
@@ -67,6 +82,11 @@ type Loop struct {
 	LR        func(iteration int64) float64 // the rate, asked for just before each iteration
 	From, To  int64                         // iterations, To exclusive
 	Workers   int                           // that make batches ahead of the trainer
+
+	// Accumulate is the number of parts that a batch is computed in, one after the
+	// other; 0 is 1. Their gradients are averaged before the optimiser moves. BN
+	// sees one part at a time.
+	Accumulate int
 
 	// Skip, when not nil, says before each iteration whether it is left out, and
 	// the network as before it, should it turn out not to be finite. Else that is
@@ -134,20 +154,41 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 	return nil
 }
 
-// step makes one iteration in a scope of its own.
+// step makes one iteration, each part of its batch in a scope of its own.
 func step[B any](l Loop, task Task[B], batch B, it *Iteration) error {
+	parts := task.Parts(batch, l.Accumulate)
+	it.Losses, it.Images = map[string]float64{}, 0
+	for _, part := range parts {
+		if err := pass(l, task, part, 1/float64(len(parts)), it); err != nil {
+			l.Optimizer.Forget()
+			return err
+		}
+	}
+	return tensor.Run("training step", func(*tensor.Scope) (err error) {
+		it.Norm, _, err = l.Optimizer.Step(it.LR)
+		return err
+	})
+}
+
+// pass goes forward and backward with a part of a batch, whose share of the losses
+// and gradients is given.
+func pass[B any](l Loop, task Task[B], part B, share float64, it *Iteration) error {
 	return tensor.Run("training step", func(s *tensor.Scope) error {
-		losses, err := task.Loss(&nn.Pass{Scope: s, Mode: nn.Train}, batch, it.Index)
+		losses, err := task.Loss(&nn.Pass{Scope: s, Mode: nn.Train}, part, it.Index)
 		if err != nil {
 			return err
 		}
 		if s.Err() != nil {
 			return nil // Run reports it
 		}
-		if it.Losses, err = values(losses); err != nil {
+		found, err := values(losses)
+		if err != nil {
 			return err
 		}
-		it.Images = losses.Images
+		for name, v := range found {
+			it.Losses[name] += v * share
+		}
+		it.Images += losses.Images
 		if l.Optimizer.careful { // a variance may overflow where nothing else does
 			bad, err := l.Store.BufferNotFinite()
 			if err != nil {
@@ -157,12 +198,12 @@ func step[B any](l Loop, task Task[B], batch B, it *Iteration) error {
 				return fmt.Errorf("%w: %s holds NaN or infinity", ErrNotFinite, bad)
 			}
 		}
-		s.Backward(losses.Total)
-		if s.Err() != nil {
-			return nil
+		total := losses.Total
+		if share != 1 {
+			total = s.Scale(total, share)
 		}
-		it.Norm, _, err = l.Optimizer.Step(it.LR)
-		return err
+		s.Backward(total)
+		return nil
 	})
 }
 

@@ -67,6 +67,9 @@ func (o *SGD) Free() {
 	}
 }
 
+// Forget drops gradients that are not to be stepped by.
+func (o *SGD) Forget() { tensor.DropGrads(o.params) }
+
 // Step moves the parameters by their gradients at the rate lr and forgets the
 // gradients. It returns the gradients' norm, before clipping, when the step
 // clips, and how many parameters moved. Gradients that are found not to be finite

@@ -51,6 +51,8 @@ type parabola struct {
 
 func (p *parabola) Batch(_ context.Context, i int64) (int64, error) { return i, nil }
 
+func (p *parabola) Parts(batch int64, _ int) []int64 { return []int64{batch} }
+
 func (p *parabola) Loss(pass *nn.Pass, batch, i int64) (Losses, error) {
 	if batch != i {
 		return Losses{}, errors.New("a batch of another iteration")

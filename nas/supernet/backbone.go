@@ -16,6 +16,7 @@ type Backbone struct {
 	space     nas.Space
 	stem      *unit
 	positions []position
+	frozen    int // stages that training leaves alone, with the stem
 }
 
 // position is a block's place and the choices that were built there.
@@ -86,22 +87,56 @@ func (b *Backbone) Forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) []*t
 		p.Fail(err)
 		return stages
 	}
-	done := p.Layer("conv1")
-	y := b.stem.forward(p, x)
-	done()
-	for i, block := range path {
-		next := block.forward(p, y)
-		spec := b.positions[i].spec
-		if spec.Index == 0 && spec.Stage > 0 {
+	frozen := 0 // blocks
+	var y *tensor.Tensor
+	if b.frozen > 0 && p.Mode == nn.Train {
+		frozen = b.blocksBefore(b.frozen)
+		err = tensor.NoGrad(func() error {
+			still := &nn.Pass{Scope: p.Scope, Mode: nn.Eval}
+			y = b.walk(still, b.start(still, x), path, 0, frozen, stages)
+			return nil
+		})
+		p.Fail(err)
+	} else {
+		y = b.start(p, x)
+	}
+	stages[len(stages)-1] = b.walk(p, y, path, frozen, len(path), stages)
+	return stages
+}
+
+// start returns what the stem makes of images.
+func (b *Backbone) start(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
+	defer p.Layer("conv1")()
+	return b.stem.forward(p, x)
+}
+
+// walk runs y through the blocks from to to-1 of a path, fills in the outputs of the
+// stages that end before one of them, and returns its own.
+func (b *Backbone) walk(p *nn.Pass, y *tensor.Tensor, path []*block, from, to int, stages []*tensor.Tensor) *tensor.Tensor {
+	for i := from; i < to; i++ {
+		next := path[i].forward(p, y)
+		if spec := b.positions[i].spec; spec.Index == 0 && spec.Stage > 0 {
 			stages[spec.Stage-1] = y
 		} else {
 			p.Free(y)
 		}
 		y = next
 	}
-	stages[len(stages)-1] = y
-	return stages
+	return y
 }
+
+// blocksBefore is how many blocks the first stages have.
+func (b *Backbone) blocksBefore(stages int) int {
+	n := 0
+	for _, depth := range b.space.Depths[:stages] {
+		n += depth
+	}
+	return n
+}
+
+// Freeze has training leave alone the stem and so many stages, whose BN then uses
+// its statistics; 0 is none.
+func (b *Backbone) Freeze(stages int) { b.frozen = max(0, min(stages, len(b.space.Depths))) }
 
 // path is the blocks that subnet names.
 func (b *Backbone) path(subnet nas.Subnet) ([]*block, error) {

@@ -209,6 +209,61 @@ func TestOnlyThePathHasGradients(t *testing.T) {
 	})
 }
 
+// Frozen stages have no gradients, their BN keeps its statistics and uses them, and
+// the others are trained on what they give.
+func TestFrozenStagesStayAsTheyAre(t *testing.T) {
+	run(t, func(s *tensor.Scope) error {
+		space := tiny(nas.LayoutMMRazor)
+		st := newStore(t)
+		net := classifier(t, st, space, nil)
+		path := parse(t, "01-2-30", space)
+		if err := fill(s, st); err != nil {
+			return err
+		}
+		x := waveTensor(s, "input", 4, 3, 32, 32)
+		still := net.Backbone.Forward(&nn.Pass{Scope: s, Mode: nn.Eval}, x, path)
+		before := map[string][]float32{}
+		for _, b := range st.Buffers {
+			before[b.Name] = floats(t, b.T)
+		}
+		net.Backbone.Freeze(2)
+		outs := net.Backbone.Forward(&nn.Pass{Scope: s, Mode: nn.Train}, x, path)
+		if s.Err() != nil {
+			return nil
+		}
+		for i := range 2 {
+			if !slices.Equal(floats(t, outs[i]), floats(t, still[i])) {
+				t.Errorf("frozen stage %d gives something else than in evaluation", i)
+			}
+		}
+		s.Backward(s.Sum(s.Mul(outs[2], outs[2])))
+		frozen := func(name string) bool {
+			return strings.Contains(name, "conv1") && !strings.Contains(name, "layers") || strings.Contains(name, "layers.0.") || strings.Contains(name, "layers.1.")
+		}
+		trained := 0
+		for _, p := range st.Params {
+			if g := s.Grad(p.T); g != nil && frozen(p.Name) {
+				t.Errorf("%s has a gradient", p.Name)
+			} else if g != nil {
+				trained++
+			}
+		}
+		moved := 0
+		for _, b := range st.Buffers {
+			same := slices.Equal(floats(t, b.T), before[b.Name])
+			if !same && frozen(b.Name) {
+				t.Errorf("%s has moved", b.Name)
+			} else if !same {
+				moved++
+			}
+		}
+		if trained == 0 || moved == 0 {
+			t.Errorf("%d parameters have gradients and %d statistics have moved", trained, moved)
+		}
+		return nil
+	})
+}
+
 func TestNormsAndMomentum(t *testing.T) {
 	space := tiny(nas.LayoutOfficial)
 	st := newStore(t)
