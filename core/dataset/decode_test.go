@@ -17,7 +17,9 @@ import (
 )
 
 // Pillow's pixels are the reference. A JPEG's inverse transform may round
-// another way, and CMYK's conversion is coarser in Pillow.
+// another way, and CMYK's conversion is coarser in Pillow. Where a JPEG has fewer
+// samples of chroma than of luma, Go repeats them and Pillow interpolates, which
+// the edges of colours show.
 func TestDecodeMatchesPillow(t *testing.T) {
 	for _, ref := range loadReference(t).Decode {
 		t.Run(ref.File, func(t *testing.T) {
@@ -28,15 +30,18 @@ func TestDecodeMatchesPillow(t *testing.T) {
 			if m.W != ref.W || m.H != ref.H {
 				t.Fatalf("%dx%d, want %dx%d", m.W, m.H, ref.W, ref.H)
 			}
-			limit := 0
-			if strings.HasSuffix(ref.File, ".jpg") {
+			limit, what := 0, "levels of 255"
+			switch {
+			case strings.HasPrefix(ref.File, "halved"):
+				limit, what = 14, "levels of 255, of halved chroma"
+			case strings.HasSuffix(ref.File, ".jpg"):
 				limit = 3
 			}
 			d := furthest(t, m.Pix, ref.Pix)
 			if d > limit {
 				t.Errorf("a pixel differs by %d levels, want at most %d", d, limit)
 			}
-			t.Logf("levels of 255: it differs by %d", d)
+			t.Logf("%s: it differs by %d", what, d)
 		})
 	}
 }

@@ -191,7 +191,7 @@ func (e *engine) movedFrom(began *run.RunStarted) error {
 	}
 	if began.JPEG != "" && began.JPEG != decoder() {
 		return e.emit(run.Warning{What: fmt.Sprintf(
-			"the run began with JPEGs decoded by %s and goes on with %s, whose pixels differ by a level or two: the last digits of the result will differ; libjpeg-turbo comes with apt install libturbojpeg0",
+			"the run began with JPEGs decoded by %s and goes on with %s, whose pixels differ, most of all on edges of colours: the result will differ; libjpeg-turbo comes with apt install libturbojpeg0",
 			began.JPEG, decoder())})
 	}
 	return nil

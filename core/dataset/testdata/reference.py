@@ -45,7 +45,11 @@ base.save("packed.tif", compression="tiff_lzw")
 base.save("plain.bmp")
 exif = Image.Exif(); exif[0x0112] = 6
 base.save("turned.jpg", quality=95, subsampling=0, exif=exif)
-for name in ["cmyk.jpg", "progressive.jpg", "grey.jpg", "palette.png", "lossless.webp", "packed.tif", "plain.bmp", "turned.jpg"]:
+# Of odd sides, so that the last chroma sample of a row or column covers one pixel.
+Image.fromarray(smooth(23, 17)).save("halved420.jpg", quality=95, subsampling="4:2:0")
+Image.fromarray(smooth(21, 15)).save("halved422.jpg", quality=95, subsampling="4:2:2")
+for name in ["cmyk.jpg", "progressive.jpg", "grey.jpg", "palette.png", "lossless.webp", "packed.tif", "plain.bmp", "turned.jpg",
+             "halved420.jpg", "halved422.jpg"]:
     im = Image.open(name).convert("RGB")
     out["decode"].append({"file": name, "w": im.width, "h": im.height, "pix": np.asarray(im).ravel().tolist()})
 json.dump(out, open("reference.json", "w"), separators=(",", ":"))
