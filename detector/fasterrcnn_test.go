@@ -2,6 +2,8 @@ package detector
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +56,62 @@ func TestSameSeedSameLoss(t *testing.T) {
 	}
 	if a, b := once(1), once(2); a == b {
 		t.Errorf("different seeds gave the same loss of %v", a)
+	}
+}
+
+// Each image draws once for each stage, from the generator of its own index: what
+// it draws does not depend on the images before it.
+func TestEachImageDrawsByItself(t *testing.T) {
+	type draw struct {
+		image int
+		stage string
+	}
+	d, _ := newToy(t, toyConfig())
+	// sampled returns the anchors and the regions that are drawn of the last image.
+	sampled := func(images []Image, asked *[]draw) (anchors []int64, regions []float32) {
+		rng := func(image int, stage string) *rand.Rand {
+			*asked = append(*asked, draw{image, stage})
+			return testRNG(1)(image, stage)
+		}
+		run(t, func(s *tensor.Scope) error {
+			_, out, proposals, err := d.propose(&nn.Pass{Scope: s}, toyBatch(s, images), nil, d.cfg.RPN.Train)
+			if err != nil {
+				return err
+			}
+			targets, err := d.rpn.targets(out, images, rng)
+			if err != nil {
+				return err
+			}
+			last := len(images) - 1
+			for _, at := range targets.index {
+				if n := len(out.anchors.Boxes); int(at)/n == last {
+					anchors = append(anchors, at%int64(n))
+				}
+			}
+			rois := d.head.sample(proposals, images, rng).rois
+			for i := range rois.len() {
+				if b := rois.box(i); int(rois.flat[5*i]) == last {
+					regions = append(regions, b[:]...)
+				}
+			}
+			return nil
+		})
+		return anchors, regions
+	}
+	images := toyImages()
+	var asked []draw
+	anchors, regions := sampled([]Image{images[0], images[1]}, &asked)
+	if want := []draw{{0, "rpn"}, {1, "rpn"}, {0, "roi"}, {1, "roi"}}; !slices.Equal(asked, want) {
+		t.Errorf("generators of %v were asked for, want %v", asked, want)
+	}
+	if len(anchors) != d.cfg.RPN.Sample.Num || len(regions) != 4*d.cfg.RoI.Sample.Num {
+		t.Fatalf("%d anchors and %d numbers of regions were drawn", len(anchors), len(regions))
+	}
+	if a, r := sampled([]Image{{W: 64, H: 64}, images[1]}, &asked); !slices.Equal(a, anchors) || !slices.Equal(r, regions) {
+		t.Error("an image draws otherwise behind another one")
+	}
+	if a, r := sampled([]Image{images[1]}, &asked); slices.Equal(a, anchors) || slices.Equal(r, regions) {
+		t.Error("an image draws alike at another place")
 	}
 }
 

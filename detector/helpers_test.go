@@ -145,16 +145,16 @@ func sameBoxes(t *testing.T, what string, got, want []box.Box) {
 	differs(t, what+": boxes in px", worst)
 }
 
-// referenceGrad is the gradient of a parameter: its norm and about a dozen of its
-// values.
-type referenceGrad struct {
+// referenceTensor is a gradient, or what else has a parameter's or buffer's name: its
+// norm and about a dozen of its values.
+type referenceTensor struct {
 	Name string
 	Norm float64
 	Some []float32
 }
 
 // sameGrads compares the gradients of all parameters of the store within 1e-3.
-func sameGrads(t *testing.T, s *tensor.Scope, st *nn.Store, wants []referenceGrad) {
+func sameGrads(t *testing.T, s *tensor.Scope, st *nn.Store, wants []referenceTensor) {
 	t.Helper()
 	if len(wants) != len(st.Params) {
 		t.Errorf("%d parameters, torchvision has %d", len(st.Params), len(wants))
@@ -163,6 +163,20 @@ func sameGrads(t *testing.T, s *tensor.Scope, st *nn.Store, wants []referenceGra
 		got := s.Grad(st.Get(want.Name))
 		same(t, "gradient of "+want.Name, norm(t, got), want.Norm, 1e-3)
 		sameFloats(t, "gradient of "+want.Name, everySo(floats(t, got), 12), want.Some, 1e-3)
+	}
+}
+
+// sameStats compares the means and variances that batch normalisation keeps, all of
+// the store's buffers, within 1e-5.
+func sameStats(t *testing.T, st *nn.Store, wants []referenceTensor) {
+	t.Helper()
+	if len(wants) != len(st.Buffers) {
+		t.Errorf("%d buffers, torchvision has %d", len(st.Buffers), len(wants))
+	}
+	for _, want := range wants {
+		got := st.Get(want.Name)
+		same(t, "batch statistic "+want.Name, norm(t, got), want.Norm, 1e-5)
+		sameFloats(t, "batch statistic "+want.Name, everySo(floats(t, got), 12), want.Some, 1e-5)
 	}
 }
 

@@ -19,7 +19,8 @@ func referenceRetinaNet(t *testing.T, extra string) (*RetinaNet, *nn.Store) {
 	c.PadTo = 128 // no anchor is beyond an image: torchvision has all take part
 	c.Neck = NeckConfig{Channels: 20, Levels: []int{0, 1, 2}, NumOuts: 5, Extra: extraOf(extra)}
 	c.Head.Channels, c.Head.PerLevel = 20, 20
-	c.Test = TestConfig{ScoreThr: 0.3, NMSIoU: 0.5, MaxPerImage: 70}
+	c.Head.Loss.ClassWeight, c.Head.Loss.BoxWeight = 1.5, 3
+	c.Test = TestConfig{ScoreThr: 0.3, NMSIoU: 0.5, MaxPerImage: 40}
 	st := nn.NewStore(tensor.CPU, 1)
 	t.Cleanup(st.Free)
 	d, err := NewRetinaNet(st.Root(), newToyBackbone(st.Root().At("backbone"), 2, 12, 16, 24, 32, 48), c)
@@ -51,7 +52,7 @@ type retinaReference struct {
 		Step  struct {
 			Class, Box float64
 			Positives  []int
-			Grads      []referenceGrad
+			Grads      []referenceTensor
 		}
 		Found []referenceFound
 	}

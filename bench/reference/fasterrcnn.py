@@ -5,8 +5,9 @@ torchvision 0.14.1 (apt: python3-torch, python3-torchvision).
     /usr/bin/python3 bench/reference/fasterrcnn.py
 
 writes detector/testdata/fasterrcnn.json: torchvision's Faster R-CNN on a stack of
-convolutions, its losses, gradients and detections of three images. Weights and
-images are not written: both sides make them by fill(), from a name.
+convolutions, its losses, gradients, batch statistics and detections of three images,
+with the regions pooled as torchvision does and as mmdet does. Weights and images are
+not written: both sides make them by fill(), from a name.
 
 Backbone, RPN and RoI heads are called one after the other, so that images are not
 scaled. All candidates are sampled, so that nothing depends on random numbers.
@@ -15,7 +16,7 @@ mmdet, and detnas, have them, and those deltas are left at nothing. mmdet bounds
 decoded size from below as from above, and counts an image without a positive anchor
 as if it had one more sample; so is it done here. What else differs the test sets on
 detnas's side: anchors with rounded corners, which ground truth gets the anchors that
-overlap one best and from which overlap on, and RoIAlign's half pixel.
+overlap one best and from which overlap on, and in the first case RoIAlign's half pixel.
 """
 
 import sys
@@ -23,18 +24,29 @@ import sys
 sys.dont_write_bytecode = True
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor, FasterRCNN, RPNHead
 from torchvision.models.detection.image_list import ImageList
-from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops import MultiScaleRoIAlign, roi_align
 from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 
 from detector import boxes_of, fill, set_weights, write
-from retinanet import BATCH, CHANNELS, CLASSES, WIDTH, Body
+from retinanet import BATCH, CLASSES, WIDTH, Body
 
 ALL = 1 << 20  # samples an image
+# What the losses count, no two alike.
+WEIGHTS = {"loss_objectness": 0.75, "loss_rpn_box_reg": 2, "loss_classifier": 1.5, "loss_box_reg": 3}
+MOMENTUM = 0.3  # of the batch statistics in pyramid and head; the backbone's is 0.1
+# The second case's images: at strides 4, 8 and 16 a box of 112 px is the first that
+# mmdet pools from the second level.
+LARGE = [
+    {"w": 256, "h": 128, "boxes": [[20.0, 10, 70, 65], [100, 20, 250, 120], [30, 8, 141, 119]], "labels": [0, 2, 1]},
+    {"w": 250, "h": 120, "boxes": [[3.5, 4.25, 40, 37], [60, 5, 190, 115]], "labels": [1, 0]},
+    {"w": 200, "h": 125, "boxes": [], "labels": []},
+]
 
 
 class Coder(BoxCoder):
@@ -46,12 +58,41 @@ class Coder(BoxCoder):
         return super().decode_single(torch.cat([rel_codes.reshape(len(boxes), -1, 4)[..., :2], sides], -1).reshape(rel_codes.shape), boxes)
 
 
-class Pyramid(Body):
-    """The tests' backbone and a pyramid of three levels, batch normalised, and one pooled."""
+class Pool(nn.Module):
+    """mmdet's SingleRoIExtractor by its defaults: 56 px at stride 4 is the scale of
+    the finest level, and RoIAlign is shifted by half a pixel."""
 
-    def __init__(self):
+    def __init__(self, size, strides):
+        super().__init__()
+        self.size, self.strides = size, strides
+
+    def forward(self, levels, boxes, sizes):
+        rois = torch.cat([torch.cat([torch.full((len(b), 1), float(i)), b], 1) for i, b in enumerate(boxes)])
+        scale = ((rois[:, 3] - rois[:, 1]) * (rois[:, 4] - rois[:, 2])).sqrt()
+        level = torch.floor(torch.log2(scale / (14 * self.strides[0]) + 1e-6)).clamp(0, len(self.strides) - 1)
+        out = torch.zeros(len(rois), WIDTH, self.size, self.size)
+        for i, stride in enumerate(self.strides):
+            at = (level == i).nonzero().flatten()
+            out = out.index_put((at,), roi_align(levels[str(i)], rois[at], self.size, 1 / stride, 0, True))
+        return out
+
+
+class Pyramid(Body):
+    """The tests' backbone, up to the third level from the stride finest on, and
+    a pyramid of the three, batch normalised, and one more, pooled."""
+
+    def __init__(self, finest):
         super().__init__("input")
-        self.fpn = FeaturePyramidNetwork(CHANNELS, WIDTH, LastLevelMaxPool(), nn.BatchNorm2d)
+        depth = {4: 4, 8: 5}[finest]
+        self.convs, self.norms = self.convs[:depth], self.norms[:depth]
+        self.fpn = FeaturePyramidNetwork([c.out_channels for c in self.convs[-3:]], WIDTH, LastLevelMaxPool(), nn.BatchNorm2d)
+
+    def forward(self, x):
+        levels = []
+        for conv, norm in zip(self.convs, self.norms):
+            x = F.relu(norm(conv(x)))
+            levels.append(x)
+        return self.fpn({str(i): v for i, v in enumerate(levels[-3:])})
 
 
 def layers(model):
@@ -85,19 +126,36 @@ def outputs(model):
         yield "roi_head.bbox_head." + name, layer, nn.Linear(width, len(rows)), rows
 
 
-def make():
-    body = Pyramid()
-    head = FastRCNNConvFCHead((WIDTH, 5, 5), [12, 12], [24], nn.BatchNorm2d)
+class Case:
+    """A batch, the finest stride of its pyramid, and how regions are pooled from it: to
+    side by side places."""
+
+    def __init__(self, name, batch, finest, side, pool):
+        self.name, self.batch, self.finest, self.side, self.pool = name, batch, finest, side, pool
+
+
+CASES = [
+    Case("torchvision's pooling", BATCH, 8, 5, MultiScaleRoIAlign(["0", "1", "2"], 5, 2, canonical_scale=30)),
+    Case("mmdet's pooling", LARGE, 4, 7, Pool(7, (4, 8, 16))),
+]
+
+
+def make(case):
+    body = Pyramid(case.finest)
+    head = FastRCNNConvFCHead((WIDTH, case.side, case.side), [12, 12], [24], nn.BatchNorm2d)
+    for m in list(body.fpn.modules()) + list(head.modules()):
+        if isinstance(m, nn.BatchNorm2d):
+            m.momentum = MOMENTUM
     model = FasterRCNN(
         body,
-        rpn_anchor_generator=AnchorGenerator(tuple((4 * s,) for s in (8, 16, 32, 64)), ((0.5, 1.0, 2.0),) * 4),
+        rpn_anchor_generator=AnchorGenerator(tuple((4 * case.finest * s,) for s in (1, 2, 4, 8)), ((0.5, 1.0, 2.0),) * 4),
         rpn_head=RPNHead(WIDTH, 3),
-        rpn_pre_nms_top_n_train=100, rpn_post_nms_top_n_train=40, rpn_pre_nms_top_n_test=60, rpn_post_nms_top_n_test=30,
+        rpn_pre_nms_top_n_train=15, rpn_post_nms_top_n_train=40, rpn_pre_nms_top_n_test=10, rpn_post_nms_top_n_test=30,
         rpn_batch_size_per_image=ALL, rpn_positive_fraction=1,
-        box_roi_pool=MultiScaleRoIAlign(["0", "1", "2"], 5, 2, canonical_scale=30),
         box_head=head, box_predictor=FastRCNNPredictor(24, CLASSES + 1),
-        box_batch_size_per_image=ALL, box_positive_fraction=1, box_score_thresh=0.265, box_detections_per_img=22,
+        box_batch_size_per_image=ALL, box_positive_fraction=1, box_score_thresh=0.25, box_detections_per_img=18,
     )
+    model.roi_heads.box_roi_pool = case.pool
     model.rpn.box_coder, model.roi_heads.box_coder = Coder((1.0, 1.0, 1.0, 1.0)), Coder((10.0, 10.0, 5.0, 5.0))
     for name, layer in layers(model):
         set_weights(layer, name)
@@ -111,10 +169,10 @@ def make():
     return model
 
 
-def run(model, targets=None):
-    x = fill("retina.images", (len(BATCH), 3, 128, 256), 2)
+def run(case, model, targets=None):
+    x = fill("retina.images", (len(case.batch), 3, 128, 256), 2)
     levels = model.backbone(x)
-    images = ImageList(x, [(b["h"], b["w"]) for b in BATCH])
+    images = ImageList(x, [(b["h"], b["w"]) for b in case.batch])
     proposals, rpn = model.rpn(images, levels, targets)
     found, roi = model.roi_heads(levels, proposals, images.image_sizes, targets)
     return found, {**rpn, **roi}, (images, levels)
@@ -129,32 +187,39 @@ def rpn_weight(model, images, levels, targets):
     return samples / (samples + sum(int((v > 0).sum() == 0) for v in labels))
 
 
-def step():
-    model = make().train()
-    targets = [{"boxes": boxes_of(b), "labels": torch.tensor(b["labels"], dtype=torch.long) + 1} for b in BATCH]
-    _, losses, (images, levels) = run(model, targets)
+def some(name, t):
+    return {"name": name, "norm": t.norm(), "some": t.flatten()[::max(1, t.numel() // 12)]}
+
+
+def step(case):
+    model = make(case).train()
+    targets = [{"boxes": boxes_of(b), "labels": torch.tensor(b["labels"], dtype=torch.long) + 1} for b in case.batch]
+    _, losses, (images, levels) = run(case, model, targets)
     weight = rpn_weight(model, images, levels, targets)
-    losses = {k: v * weight if "rpn" in k or k == "loss_objectness" else v for k, v in losses.items()}
+    losses = {k: v * WEIGHTS[k] * (weight if "rpn" in k or k == "loss_objectness" else 1) for k, v in losses.items()}
     sum(losses.values()).backward()
     grads = [(f"{name}.{kind}", p.grad) for name, layer in layers(model) for kind, p in layer.named_parameters()]
     grads += [(f"{name}.{kind}", p.grad[rows]) for name, layer, _, rows in outputs(model) for kind, p in layer.named_parameters()]
+    stats = [(f"{name}.{kind}", getattr(layer, kind)) for name, layer in layers(model) if isinstance(layer, nn.BatchNorm2d)
+             for kind in ("running_mean", "running_var")]
     return {
         "loss_rpn_cls": losses["loss_objectness"], "loss_rpn_bbox": losses["loss_rpn_box_reg"],
         "loss_cls": losses["loss_classifier"], "loss_bbox": losses["loss_box_reg"],
-        "grads": [{"name": n, "norm": g.norm(), "some": g.flatten()[::max(1, g.numel() // 12)]} for n, g in grads],
+        "grads": [some(n, g) for n, g in grads], "stats": [some(n, v) for n, v in stats],
     }
 
 
-def detections():
-    model = make().eval()
+def detections(case):
+    model = make(case).eval()
     with torch.no_grad():
-        found, _, _ = run(model)
+        found, _, _ = run(case, model)
     return [{"boxes": f["boxes"].tolist(), "labels": (f["labels"] - 1).tolist(), "scores": f["scores"].tolist()} for f in found]
 
 
 def main():
     torch.set_num_threads(1)
-    write("fasterrcnn", {"images": BATCH, "step": step(), "found": detections()})
+    write("fasterrcnn", {"cases": [
+        {"name": c.name, "images": c.batch, "step": step(c), "found": detections(c)} for c in CASES]})
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from detector import GRIDS, IMAGES, STRIDES, assign, box_loss, boxes_of, encode,
 CLASSES = 3
 CHANNELS = [24, 32, 48]  # of the backbone's levels, at strides 8, 16, 32
 WIDTH = 20  # of the pyramid and the head
+WEIGHTS = {"classification": 1.5, "bbox_regression": 3}  # what the losses count
 BATCH = [
     {"w": 256, "h": 128, "boxes": [[20.0, 10, 70, 65], [100, 20, 250, 120], [104, 24, 244, 118]], "labels": [0, 2, 1]},
     {"w": 250, "h": 120, "boxes": [[3.5, 4.25, 40, 37], [200, 60, 215, 78]], "labels": [1, 0]},
@@ -89,7 +90,7 @@ def layers(model):
 def make(extra):
     sizes = tuple(tuple(4 * s * 2 ** (i / 3) for i in range(3)) for s in (8, 16, 32, 64, 128))
     model = RetinaNet(Body(extra), CLASSES, anchor_generator=AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * 5),
-                      head=RetinaNetHead(WIDTH, 9, CLASSES), score_thresh=0.3, topk_candidates=20, detections_per_img=70)
+                      head=RetinaNetHead(WIDTH, 9, CLASSES), score_thresh=0.3, topk_candidates=20, detections_per_img=40)
     for name, layer in layers(model):
         set_weights(layer, name)
     return model
@@ -117,7 +118,7 @@ def step(extra):
         alone = model.compute_loss([target], {k: v[i:i + 1] for k, v in out.items()}, [anchors[i]])
         for k, v in alone.items():
             sums[k] = sums[k] + v * max(found, 1)
-    losses = {k: v / sum(max(n, 1) for n in positives) for k, v in sums.items()}
+    losses = {k: v * WEIGHTS[k] / sum(max(n, 1) for n in positives) for k, v in sums.items()}
     sum(losses.values()).backward()
     grads = []
     for name, layer in layers(model):
