@@ -201,6 +201,39 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
+// The statistics of the neck, which begin with a mean of 0, move by the config's
+// share of a batch's.
+func TestBNMomentumIsTheConfigs(t *testing.T) {
+	for name, fresh := range map[string]func(momentum float64) (Detector, *nn.Store){
+		"faster-rcnn": func(momentum float64) (Detector, *nn.Store) {
+			c := toyConfig()
+			c.BNMomentum = momentum
+			return newToy(t, c)
+		},
+		"retinanet": func(momentum float64) (Detector, *nn.Store) {
+			c := retinaToyConfig()
+			c.BNMomentum = momentum
+			return newRetinaToy(t, c)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mean := func(momentum float64) []float32 {
+				d, st := fresh(momentum)
+				run(t, func(s *tensor.Scope) error {
+					_, err := d.Loss(&nn.Pass{Scope: s, Mode: nn.Train}, toyBatch(s, toyImages()), nil, testRNG(1))
+					return err
+				})
+				return floats(t, st.Get("neck.fpn_convs.0.bn.running_mean"))
+			}
+			want := mean(0.125)
+			for i := range want {
+				want[i] *= 3
+			}
+			sameFloats(t, "the mean at three times the momentum", mean(0.375), want, 1e-5)
+		})
+	}
+}
+
 func TestCalibrateLeavesTheLayersAlone(t *testing.T) {
 	forEach(t, func(t *testing.T, d Detector, st *nn.Store) {
 		run(t, func(s *tensor.Scope) error {

@@ -168,6 +168,26 @@ func TestCrowdsAreIgnored(t *testing.T) {
 	}
 }
 
+// An image counts as one positive and one negative sample at least, also where all
+// of its anchors are ignored.
+func TestIgnoredImageCounts(t *testing.T) {
+	c := toyConfig()
+	c.RPN.Assign.IgnoreIoF = 0.5
+	d, _ := newToy(t, c)
+	ignored := []Image{{W: 128, H: 96, Ignore: []box.Box{{-500, -500, 628, 596}}}}
+	run(t, func(s *tensor.Scope) error {
+		_, out, _, err := d.propose(&nn.Pass{Scope: s}, toyBatch(s, ignored), nil, c.RPN.Train)
+		if err != nil {
+			return err
+		}
+		targets, err := d.rpn.targets(out, ignored, testRNG(1))
+		if len(targets.index) != 0 || targets.normaliser != 2 {
+			t.Errorf("%d anchors sampled and a normaliser of %d, want 0 and 2", len(targets.index), targets.normaliser)
+		}
+		return err
+	})
+}
+
 func TestConfigErrors(t *testing.T) {
 	if err := DefaultFasterRCNN(80).Check(4); err != nil {
 		t.Fatal(err)
