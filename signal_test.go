@@ -33,6 +33,7 @@ func TestRunsThatAreStopped(t *testing.T) {
 	}{
 		{"by SIGTERM", func(t *testing.T, a *attempt, p *process) { stops(t, a, p, syscall.SIGTERM) }},
 		{"by SIGINT", func(t *testing.T, a *attempt, p *process) { stops(t, a, p, syscall.SIGINT) }},
+		{"by two signals at once", stopsOnce},
 		{"by two signals", exits},
 		{"by SIGKILL in a pause", diesPaused},
 	} {
@@ -55,7 +56,23 @@ func TestRunsThatAreStopped(t *testing.T) {
 func stops(t *testing.T, a *attempt, p *process, s syscall.Signal) {
 	t.Helper()
 	signal(t, p, s)
-	p.fail("the run was stopped ("+s.String()+")", "detnas run --resume")
+	stopped(t, a, p, "the run was stopped ("+s.String()+")")
+}
+
+// stopsOnce sends two signals that arrive together, as timeout does: they are one
+// word to stop.
+func stopsOnce(t *testing.T, a *attempt, p *process) {
+	t.Helper()
+	for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGCONT} {
+		signal(t, p, s)
+	}
+	stopped(t, a, p, "the run was stopped (")
+}
+
+// stopped makes sure that a run has ended in order, with a checkpoint.
+func stopped(t *testing.T, a *attempt, p *process, why string) {
+	t.Helper()
+	p.fail(why, "detnas run --resume")
 	at := a.state(t)
 	if at.State != run.StateStopped {
 		t.Errorf("the run is %s", at.State)
@@ -72,19 +89,30 @@ func stops(t *testing.T, a *attempt, p *process, s syscall.Signal) {
 }
 
 // exits sends a second signal before the first is done with: the process ends at
-// once.
+// once, and says so. Where it was done with by then, it is tried again.
 func exits(t *testing.T, a *attempt, p *process) {
 	t.Helper()
-	for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCONT} {
-		signal(t, p, s)
+	for range 5 {
+		signal(t, p, syscall.SIGINT)
+		time.Sleep(25 * time.Millisecond)
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		if p.wait() != 1 {
+			break
+		}
+		stopped := a.state(t).Seq
+		p = a.start(config.StepSearch)
+		until(t, "the run goes on", func() bool { return a.state(t).Seq > stopped+1 })
 	}
 	if code := p.wait(); code != 130 {
 		t.Errorf("ended with %d, want 130:\n%s", code, p.text())
 	}
+	if want := "ends at once: what was done since the last checkpoint is lost"; !strings.Contains(p.text(), want) {
+		t.Errorf("no %q in:\n%s", want, p.text())
+	}
 	interrupted(t, a)
 }
 
-// TestTwoSignalsInARow sends the same signal twice, 50 ms apart, while libtorch is
+// TestTwoSignalsInARow sends the same signal twice, 300 ms apart, while libtorch is
 // being loaded and no thread can be made: the second one ends the process at once
 // all the same. The load may end between the two, and the run with it.
 func TestTwoSignalsInARow(t *testing.T) {
@@ -102,7 +130,7 @@ func TestTwoSignalsInARow(t *testing.T) {
 		})
 		time.Sleep(time.Duration(i/each) * 50 * time.Millisecond)
 		signal(t, p, syscall.SIGINT)
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond)
 		loading := len(journal(t, filepath.Join(dir, "runs", "r"))) == 0
 		if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
 			loading = false // it has ended

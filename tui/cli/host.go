@@ -91,7 +91,7 @@ func (a *App) do(ctx context.Context, j *job, headless bool) (run.Result, error)
 // untilDone hosts a job's engine to its end, or to a signal that stops it.
 func (a *App) untilDone(ctx context.Context, j *job, at hosting) (run.Result, error) {
 	outliveReaders()
-	ctx, stop := gracefully(ctx)
+	ctx, stop := a.savingly(ctx)
 	defer stop()
 	h, err := a.host(ctx, j, at)
 	if err != nil {

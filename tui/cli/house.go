@@ -50,6 +50,9 @@ func (h *house) begin(s serveArgs) error {
 	if err != nil {
 		return err
 	}
+	if j.said != "" {
+		h.app.warn("%s", j.said)
+	}
 	h.runs = filepath.Dir(j.folder.Dir())
 	if j.nothingLeft() {
 		h.app.warn("run %s has finished its steps already; it is served as it is", j.folder.Name())

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -144,6 +143,7 @@ type job struct {
 	opts   RunOptions
 	before run.State // what an earlier process had done
 	fresh  bool      // the run is not in its journal yet
+	said   string    // why it is not done as it was asked for; empty where it is
 }
 
 func (a *App) runOrResume(ctx context.Context, r runArgs) error {
@@ -151,6 +151,9 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 	j, err := prepare(r)
 	if err != nil {
 		return err
+	}
+	if j.said != "" {
+		a.warn("%s", j.said)
 	}
 	if j.nothingLeft() {
 		defer j.folder.Unlock() //nolint:errcheck // the lock ends with the process
@@ -174,42 +177,28 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 	return a.summary(j, result)
 }
 
-// resumeIfThere makes a resume of what names a run that is there.
-func (r *runArgs) resumeIfThere() error {
-	runs := r.runs
-	if !r.runsBy {
-		cfg, err := r.load(r.set)
-		if err != nil {
-			return err
-		}
-		runs = cfg.Runs
-	}
-	if f, err := run.Find(runs, filepath.Join(runs, r.name)); err == nil && !f.Bare() {
-		r.resume, r.from, r.set = f.Dir(), "", nil // all that was said when it began; steps said again would be done again
-	}
-	return nil
-}
-
 // prepare makes a new run, or takes up one, as the arguments say.
 func prepare(r runArgs) (*job, error) {
+	said := ""
 	if r.orResume {
-		if err := r.resumeIfThere(); err != nil {
+		var err error
+		if said, err = r.resumeIfThere(); err != nil {
 			return nil, err
 		}
 	}
-	if r.resume != "" {
-		return reopen(r)
+	if r.resume == "" {
+		return create(r)
 	}
-	return create(r)
+	j, err := reopen(r)
+	if err == nil {
+		j.said = said
+	}
+	return j, err
 }
 
 // create makes the folder of a new run after everything that can be checked was.
 func create(r runArgs) (*job, error) {
-	sets := r.set
-	if r.subnet != "" {
-		sets = append(sets[:len(sets):len(sets)], "search.subnet="+r.subnet)
-	}
-	cfg, err := r.load(sets)
+	cfg, err := r.askedConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -251,8 +240,13 @@ func (j *job) asked() run.Asked {
 	return run.Asked{From: j.opts.From, To: j.opts.To, Redo: j.opts.Redo}
 }
 
-// load reads the config that is named, or was typed.
-func (r *runArgs) load(sets []string) (*config.Config, error) {
+// askedConfig is the config that is named, or was typed, with what it was told to
+// use instead.
+func (r *runArgs) askedConfig() (*config.Config, error) {
+	sets := r.set
+	if r.subnet != "" {
+		sets = append(sets[:len(sets):len(sets)], "search.subnet="+r.subnet)
+	}
 	if r.text != "" {
 		return config.Parse(r.config, []byte(r.text), sets)
 	}

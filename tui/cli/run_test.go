@@ -265,7 +265,9 @@ func TestOrResume(t *testing.T) {
 		asked, got = true, o
 		return result(f), nil
 	}
-	detnas(t, goesOn, append(args, "--from", "1", "--set", "seed=5")...).succeeds(t, "runs/r")
+	if c := detnas(t, goesOn, append(args, "--from", "1", "--set", "seed=5")...); c.code != exitOK || !strings.Contains(c.out, "runs/r") {
+		t.Errorf("it ended with %d: %s", c.code, c.err)
+	}
 	if !asked || got.Redo || got.From != 1 || got.To != 4 {
 		t.Errorf("asked: %v, for %+v", asked, got)
 	}
@@ -276,6 +278,49 @@ func TestOrResume(t *testing.T) {
 	entries, err := os.ReadDir("runs")
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// TestOrResumeTellsOfItsOwnConfig wants a line on what a run that is there does
+// otherwise than asked, with what changes it, and none where it does as asked.
+func TestOrResumeTellsOfItsOwnConfig(t *testing.T) {
+	t.Chdir(t.TempDir())
+	detnas(t, journaling(t, new(RunOptions), 2), "run", "tiny", "--name", "r", "--to", "4")
+	goesOn := func(_ context.Context, _ *config.Config, f *run.Folder, _ RunOptions) (run.Result, error) {
+		return result(f), nil
+	}
+	for _, tt := range []struct {
+		sets []string
+		says []string // parts of the line; none wants none
+	}{
+		{nil, nil},
+		{[]string{"name=x", "runs=other"}, nil},
+		{[]string{"subnet-finetune.lr=0.5"}, []string{
+			"run r goes on with its own config: subnet-finetune.lr is 0.01 and not 0.5; change it with: detnas run --resume r --set subnet-finetune.lr=0.5",
+		}},
+		{[]string{"seed=5"}, []string{"seed is 0 and not 5; seed cannot change in this run any more: start a new one with another --name"}},
+		{[]string{"seed=5", "threads=3", "loader_workers=2", "subnet-finetune.lr=0.5", "subnet-retrain.lr=0.5"}, []string{
+			"seed is 0 and not 5, threads is 0 and not 3, loader_workers is 0 and not 2, 2 more differ; ",
+			"--set threads=3 --set loader_workers=2; seed cannot change",
+		}},
+	} {
+		args := []string{"run", "tiny", "--name", "r", "--or-resume", "--runs", "runs"}
+		for _, s := range tt.sets {
+			args = append(args, "--set", s)
+		}
+		c := detnas(t, goesOn, args...)
+		if c.code != exitOK || strings.Count(c.err, "\n") != min(len(tt.says), 1) {
+			t.Errorf("%v: exit code %d, %q", tt.sets, c.code, c.err)
+		}
+		for _, want := range tt.says {
+			if !strings.Contains(c.err, want) {
+				t.Errorf("%v: no %q in %q", tt.sets, want, c.err)
+			}
+		}
+	}
+	c := detnas(t, goesOn, "run", "gone.toml", "--name", "r", "--or-resume", "--runs", "runs")
+	if c.code != exitOK || !strings.Contains(c.err, "the one asked for was not compared") {
+		t.Errorf("without its CONFIG: exit code %d, %q", c.code, c.err)
 	}
 }
 

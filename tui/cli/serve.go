@@ -147,7 +147,11 @@ func (a *App) serve(ctx context.Context, s serveArgs) (err error) {
 		return fmt.Errorf("serving: %w; choose another address with --listen", err)
 	}
 	outliveReaders()
-	ctx, stop := gracefully(ctx)
+	hear := gracefully
+	if s.engine() {
+		hear = a.savingly
+	}
+	ctx, stop := hear(ctx)
 	defer stop()
 	h.ctx = ctx
 	if err := h.begin(s); err != nil {

@@ -8,29 +8,48 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // exitSignal is the exit code of a program that a signal ended at once: 128 +
 // SIGINT, as shells have it.
 const exitSignal = 130
 
+// echo is how long after the first signal others are the same one: a supervisor
+// may send it to the process and then to its group, as timeout does.
+const echo = 20 * time.Millisecond
+
 // gracefully returns a context that the first Ctrl-C or SIGTERM cancels, so that
 // work can be brought to an end. The second one exits at once. The function
 // returned gives the signals their usual meaning back.
-func gracefully(ctx context.Context) (context.Context, func()) {
+func gracefully(ctx context.Context) (context.Context, func()) { return orAtOnce(ctx, func() {}) }
+
+// savingly is gracefully for work that is lost where it is not brought to an end:
+// the second signal says so.
+func (a *App) savingly(ctx context.Context) (context.Context, func()) {
+	return orAtOnce(ctx, func() { a.warn("ends at once: what was done since the last checkpoint is lost") })
+}
+
+// orAtOnce is gracefully with what to do before it exits at the second signal.
+func orAtOnce(ctx context.Context, last func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	spareThreads()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {
-		for first := true; ; first = false {
+		var first time.Time
+		for {
 			select {
 			case s := <-signals:
-				if !first {
+				switch {
+				case first.IsZero():
+					first = time.Now()
+					cancel(errors.New(s.String()))
+				case time.Since(first) >= echo:
+					last()
 					os.Exit(exitSignal)
 				}
-				cancel(errors.New(s.String()))
 			case <-done:
 				return
 			}
