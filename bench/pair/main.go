@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"detnas/bench/machine"
@@ -71,6 +73,10 @@ var perCall = []work{
 }
 
 func (o options) run(out io.Writer) error {
+	groups := [][]work{works, parts, perCall}
+	if names := named(groups); o.only != "" && !slices.Contains(names, o.only) {
+		return fmt.Errorf("-only %s: there is no such work; there are %s", o.only, strings.Join(names, ", "))
+	}
 	dir, err := os.MkdirTemp("", "detnas-bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the weights: %w", err)
@@ -78,12 +84,9 @@ func (o options) run(out io.Writer) error {
 	defer os.RemoveAll(dir)
 	began := time.Now()
 	load := machine.Load()
-	var rows, pieces, calls []row
-	for _, group := range []struct {
-		works []work
-		into  *[]row
-	}{{works, &rows}, {parts, &pieces}, {perCall, &calls}} {
-		for _, w := range group.works {
+	var rows [3][]row
+	for i, group := range groups {
+		for _, w := range group {
 			if o.only != "" && o.only != w.name {
 				continue
 			}
@@ -92,17 +95,27 @@ func (o options) run(out io.Writer) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.title, err)
 			}
-			*group.into = append(*group.into, r)
+			rows[i] = append(rows[i], r)
 		}
 	}
 	r := report{
 		machine: machine.Describe(), load: load, took: time.Since(began),
-		rows: rows, parts: pieces, calls: calls, peerDefault: o.peerDefault,
+		rows: rows[0], parts: rows[1], calls: rows[2], peerDefault: o.peerDefault,
 	}
 	if _, err := io.WriteString(out, r.markdown()); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return nil
+}
+
+// named are the names of works, each once.
+func named(groups [][]work) (names []string) {
+	for _, w := range slices.Concat(groups...) {
+		if !slices.Contains(names, w.name) {
+			names = append(names, w.name)
+		}
+	}
+	return names
 }
 
 // measure times one work on both sides.

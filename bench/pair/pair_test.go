@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,16 @@ func TestReportTakesRatiosPairByPair(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("the report lacks %q:\n%s", want, got)
 		}
+	}
+}
+
+func TestOnlyNamesAWork(t *testing.T) {
+	err := options{only: "nosuch"}.run(io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "nosuch") || !strings.Contains(err.Error(), "detect-eval, roialign") {
+		t.Errorf("error %v; want one that names the works", err)
+	}
+	if names := named([][]work{works, parts, perCall}); len(names) != 9 {
+		t.Errorf("the works are %v", names)
 	}
 }
 
