@@ -178,7 +178,7 @@ func (r *Report) decodeAll(ctx context.Context, n int, opts CheckOptions, file f
 	workers.Wait()
 	for i, err := range failures {
 		if err != nil {
-			r.Problems = append(r.Problems, imageProblem(file(i), err))
+			r.Problems = append(r.Problems, ImageProblem(file(i), err))
 		}
 	}
 	r.Decoded = done - countErrors(failures)

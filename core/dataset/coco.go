@@ -349,8 +349,8 @@ func (e *sizeError) Error() string {
 	return fmt.Sprintf("the file is %dx%d but its annotation says %dx%d", e.w, e.h, e.wantW, e.wantH)
 }
 
-// imageProblem describes an image that could not be used.
-func imageProblem(file string, err error) Problem {
+// ImageProblem describes an image that could not be used.
+func ImageProblem(file string, err error) Problem {
 	var size *sizeError
 	if errors.As(err, &size) {
 		return Problem{

@@ -218,6 +218,9 @@ func TestDetectionRelabel(t *testing.T) {
 	if err := rest.Relabel([]Category{{3, "car"}, {90, "toothbrush"}}); err == nil || !strings.Contains(err.Error(), "brush") {
 		t.Errorf("error %v; want one that names the category", err)
 	}
+	if err := rest.Relabel([]Category{{3, "car"}, {7, "brush"}}); err == nil || !strings.Contains(err.Error(), `"brush" has boxes and the id 90, but the id 7`) {
+		t.Errorf("error %v; want one that names both ids", err)
+	}
 }
 
 func TestSharedSetsOpen(t *testing.T) {

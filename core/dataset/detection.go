@@ -1,6 +1,9 @@
 package dataset
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Category is a class of a detection set, with the id of the annotation file.
 type Category struct {
@@ -137,18 +140,12 @@ func (d *Detection) FilterEmpty() *Detection {
 func (d *Detection) Relabel(categories []Category) error {
 	at := make([]int, len(d.Categories))
 	for i, c := range d.Categories {
-		at[i] = -1
-		for j, other := range categories {
-			if c == other {
-				at[i] = j
-			}
-		}
+		at[i] = slices.Index(categories, c)
 	}
 	for _, objects := range d.Objects {
 		for _, o := range objects {
 			if c := d.Categories[o.Label]; at[o.Label] < 0 {
-				return fmt.Errorf("%s: category %d %q has boxes but is not among the %d categories that are trained; use annotation files with the same categories",
-					d.Source, c.ID, c.Name, len(categories))
+				return d.stranger(c, categories)
 			}
 		}
 	}
@@ -162,4 +159,16 @@ func (d *Detection) Relabel(categories []Category) error {
 	d.Objects = relabelled
 	d.Categories = append([]Category(nil), categories...)
 	return nil
+}
+
+// stranger is the error of a category that is not among the trained ones.
+func (d *Detection) stranger(c Category, trained []Category) error {
+	for _, other := range trained {
+		if other.Name == c.Name {
+			return fmt.Errorf("%s: category %q has boxes and the id %d, but the id %d among the %d categories that are trained; use annotation files with the same ids",
+				d.Source, c.Name, c.ID, other.ID, len(trained))
+		}
+	}
+	return fmt.Errorf("%s: category %d %q has boxes but is not among the %d categories that are trained; use annotation files with the same categories",
+		d.Source, c.ID, c.Name, len(trained))
 }

@@ -14,6 +14,10 @@ func ListImages(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
 		info, err := os.Stat(path)
+		if err != nil && isLink(path) { // to nowhere, and so as bad as a broken file
+			files = append(files, path)
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("looking for images: %w", err)
 		}
@@ -38,4 +42,9 @@ func ListImages(paths []string) ([]string, error) {
 		files = append(files, in...)
 	}
 	return files, nil
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&os.ModeSymlink != 0
 }

@@ -29,6 +29,15 @@ func TestListImages(t *testing.T) {
 	if want := at("notes.txt", "a.jpg", "b.PNG", "sub/c.jpg"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
 	}
+	for _, link := range at("sub/d.jpg", "link") {
+		if err := os.Symlink("/nowhere/at/all", link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err = ListImages(at("sub", "link"))
+	if want := at("sub/c.jpg", "sub/d.jpg", "link"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("with links to nowhere: %v, %v; want %v", got, err, want)
+	}
 	if _, err := ListImages(at("nowhere.jpg")); err == nil || !strings.Contains(err.Error(), "nowhere.jpg") {
 		t.Errorf("a missing file: %v", err)
 	}

@@ -93,7 +93,7 @@ func (r *reader) attempt(index int, file func(int) string, load func(int) error)
 	if r.opts.Policy == PolicyRefuse {
 		return false, &ImageError{File: name, Err: err}
 	}
-	r.broken.report(imageProblem(name, err))
+	r.broken.report(ImageProblem(name, err))
 	return false, nil
 }
 

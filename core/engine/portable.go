@@ -82,8 +82,11 @@ func detectorOf(c *run.Checkpoint) (d detectorIn, err error) {
 	if len(classes) == 0 || len(classes) > maxClasses {
 		return d, fmt.Errorf("it has %d classes; a detector has from 1 to %d", len(classes), maxClasses)
 	}
-	for _, k := range classes {
-		d.categories = append(d.categories, dataset.Category(k))
+	if d.categories, err = categoriesOf(classes); err != nil {
+		return d, err
+	}
+	if layout := c.Meta["layout"]; layout != "" && layout != d.cfg.Space.Layout {
+		return d, fmt.Errorf("it has the %s layout, and its config the %s one; it was changed, so take the file that the run wrote", input.Line(layout), d.cfg.Space.Layout)
 	}
 	space, err := d.cfg.Space.NAS(1)
 	if err != nil {
@@ -91,4 +94,20 @@ func detectorOf(c *run.Checkpoint) (d detectorIn, err error) {
 	}
 	d.subnet, err = nas.ParseSubnet(c.Meta[subnetKey], space)
 	return d, err
+}
+
+// categoriesOf wants each class to have a name, and an id of its own.
+func categoriesOf(classes []category) (out []dataset.Category, err error) {
+	seen := map[int64]bool{}
+	for i, k := range classes {
+		switch {
+		case k.Name == "":
+			return nil, fmt.Errorf("its class %d of %d has no name, so none that it finds could be told; take the file that the run wrote", i+1, len(classes))
+		case seen[k.ID]:
+			return nil, fmt.Errorf("its classes have the id %d twice; take the file that the run wrote", k.ID)
+		}
+		seen[k.ID] = true
+		out = append(out, dataset.Category(k))
+	}
+	return out, nil
 }

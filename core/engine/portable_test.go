@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"testing"
 
 	"detnas/core/config"
@@ -32,4 +33,29 @@ func FuzzDetectorOf(f *testing.F) {
 			t.Errorf("%d choices, %d classes, %v", len(d.subnet), len(d.categories), err)
 		}
 	})
+}
+
+func TestDetectorOfRefusesWhatItCannotName(t *testing.T) {
+	cfg, err := config.Load("tiny", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ classes, layout, want string }{
+		{`[{"id":1,"name":"disc"}]`, "mmrazor", ""},
+		{`[{"id":1,"name":"disc"}]`, "", ""},
+		{`[null]`, "mmrazor", "class 1 of 1 has no name"},
+		{`[{"id":1,"name":"disc"},{"id":2,"name":""}]`, "mmrazor", "class 2 of 2 has no name"},
+		{`[{"id":4,"name":"disc"},{"id":4,"name":"bar"}]`, "mmrazor", "the id 4 twice"},
+		{`[{"id":1,"name":"disc"}]`, "official", "the official layout, and its config the mmrazor one"},
+	} {
+		_, err := detectorOf(&run.Checkpoint{Meta: map[string]string{
+			"step": "5", run.MetaConfig: cfg.Resolved(), classesKey: tt.classes, subnetKey: "0-0-00-0", "layout": tt.layout,
+		}})
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s, %q: error %v, want %q", tt.classes, tt.layout, err, tt.want)
+		}
+		if err != nil {
+			inputtest.Clear(t, err)
+		}
+	}
 }

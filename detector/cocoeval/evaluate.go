@@ -79,18 +79,21 @@ func parallel(workers, n, chunk int, newDo func() func(i int)) {
 	wg.Wait()
 }
 
-// Places in thresholds and maxDets that the figures are named after.
+// Places of the overlaps 0.50 and 0.75 in Curve.Precision.
 const (
-	at50, at75             = 0, 5
-	dets1, dets10, dets100 = 0, 1, 2
+	At50 = 0
+	At75 = 5
 )
+
+// Places in maxDets that the figures are named after.
+const dets1, dets10, dets100 = 0, 1, 2
 
 // summarize takes the means that the figures are.
 func summarize(categories []int, all [][numAreas]curves) *Result {
 	r := &Result{
 		AP:          meanAP(all, areaAll, 0, numThresholds),
-		AP50:        meanAP(all, areaAll, at50, at50+1),
-		AP75:        meanAP(all, areaAll, at75, at75+1),
+		AP50:        meanAP(all, areaAll, At50, At50+1),
+		AP75:        meanAP(all, areaAll, At75, At75+1),
 		APs:         meanAP(all, areaSmall, 0, numThresholds),
 		APm:         meanAP(all, areaMedium, 0, numThresholds),
 		APl:         meanAP(all, areaLarge, 0, numThresholds),
@@ -105,7 +108,8 @@ func summarize(categories []int, all [][numAreas]curves) *Result {
 	for c, id := range categories {
 		r.PerCategory[id] = CategoryResult{
 			AP:   meanAP(all[c:c+1], areaAll, 0, numThresholds),
-			AP50: meanAP(all[c:c+1], areaAll, at50, at50+1),
+			AP50: meanAP(all[c:c+1], areaAll, At50, At50+1),
+			AP75: meanAP(all[c:c+1], areaAll, At75, At75+1),
 		}
 	}
 	return r

@@ -94,13 +94,13 @@ func TestEvaluateRefuses(t *testing.T) {
 }
 
 func TestResultAsJSON(t *testing.T) {
-	r := &Result{AP: 0.5, APs: -1, PerCategory: map[int]CategoryResult{10: {AP: 1, AP50: 1}, 9: {AP: -1, AP50: -1}}}
+	r := &Result{AP: 0.5, APs: -1, PerCategory: map[int]CategoryResult{10: {AP: 1, AP50: 1, AP75: 0.5}, 9: {AP: -1, AP50: -1, AP75: -1}}}
 	got, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"AP":0.5,"AP50":0,"AP75":0,"APs":-1,"APm":0,"APl":0,"AR1":0,"AR10":0,"AR100":0,"ARs":0,"ARm":0,"ARl":0,` +
-		`"per_category":{"10":{"AP":1,"AP50":1},"9":{"AP":-1,"AP50":-1}}}`
+		`"per_category":{"10":{"AP":1,"AP50":1,"AP75":0.5},"9":{"AP":-1,"AP50":-1,"AP75":-1}}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

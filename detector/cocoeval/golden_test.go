@@ -150,8 +150,9 @@ func sameAsCurves(t *testing.T, r *Result, curves map[int]*Curve) {
 			}
 			continue
 		}
-		if ap, ap50 := of(c.Mean()), of(c.Precision[0]); math.Abs(ap-want.AP) > 1e-12 || math.Abs(ap50-want.AP50) > 1e-12 {
-			t.Errorf("category %d: the curves' means are %v and %v, want %v and %v", id, ap, ap50, want.AP, want.AP50)
+		ap, ap50, ap75 := of(c.Mean()), of(c.Precision[At50]), of(c.Precision[At75])
+		if math.Abs(ap-want.AP) > 1e-12 || math.Abs(ap50-want.AP50) > 1e-12 || math.Abs(ap75-want.AP75) > 1e-12 {
+			t.Errorf("category %d: the curves' means are %v, %v and %v, want %v", id, ap, ap50, ap75, want)
 		}
 	}
 }

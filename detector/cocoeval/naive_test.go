@@ -186,6 +186,7 @@ func (n naive) evaluate() *Result {
 		var figures CategoryResult
 		figures.AP, _ = n.mean([]Category{c}, 100, 0, 1e10, thrs)
 		figures.AP50, _ = n.mean([]Category{c}, 100, 0, 1e10, thrs[:1])
+		figures.AP75, _ = n.mean([]Category{c}, 100, 0, 1e10, thrs[5:6])
 		r.PerCategory[c.ID] = figures
 	}
 	return r

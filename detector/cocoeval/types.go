@@ -92,6 +92,7 @@ type Result struct {
 type CategoryResult struct {
 	AP   float64 `json:"AP"`
 	AP50 float64 `json:"AP50"`
+	AP75 float64 `json:"AP75"`
 }
 
 // MarshalJSON writes the object that `detnas eval` prints, with an empty

@@ -176,7 +176,7 @@ func TestEvalEqualsPycocotools(t *testing.T) {
 			}
 		}
 		for id, v := range want.AP {
-			if of := got["per_category"].(map[string]any)[id].(map[string]any); math.Abs(of["AP"].(float64)-v) > 1e-9 || len(of) != 2 {
+			if of := got["per_category"].(map[string]any)[id].(map[string]any); math.Abs(of["AP"].(float64)-v) > 1e-9 || len(of) != 3 {
 				t.Errorf("%s: category %s has %v, want AP %v", name, id, of, v)
 			}
 		}

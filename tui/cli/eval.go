@@ -54,15 +54,7 @@ With --curves a PNG of the precision over the recall is drawn for each category.
 			case e.voc != "":
 				return a.evalVOC(e.voc, e.split, e.dt, e.json)
 			}
-			gt, dts, err := cocoeval.ReadFiles(e.gt, e.dt)
-			if err != nil {
-				return err
-			}
-			err = a.evalFound(gt, dts, cocoeval.Options{ZeroIDUnmatched: true}, e)
-			if err != nil {
-				return fmt.Errorf("evaluating %s against %s: %w", input.Line(e.dt), input.Line(e.gt), err)
-			}
-			return nil
+			return a.evalFiles(e)
 		}),
 	}
 	f := cmd.Flags()
@@ -109,22 +101,38 @@ func (e evalArgs) check(detector bool) error {
 	return nil
 }
 
-// evalFound prints the figures of detections, and draws their curves if they are
-// asked for.
-func (a *App) evalFound(gt *cocoeval.GroundTruth, dts []cocoeval.Detection, opts cocoeval.Options, e evalArgs) error {
-	r, err := cocoeval.Evaluate(gt, dts, opts)
+// evalFiles measures a file of detections.
+func (a *App) evalFiles(e evalArgs) error {
+	gt, dts, err := cocoeval.ReadFiles(e.gt, e.dt)
 	if err != nil {
 		return err
 	}
-	if e.curves != "" {
-		curves, err := cocoeval.Curves(gt, dts, opts)
-		if err != nil {
-			return err
-		}
-		if err := drawCurves(e.curves, curves, r, gt.Categories); err != nil {
-			return err
-		}
+	if err := e.readyCurves(); err != nil {
+		return err
 	}
+	r, err := measured(gt, dts, cocoeval.Options{ZeroIDUnmatched: true}, e)
+	if err != nil {
+		return fmt.Errorf("evaluating %s against %s: %w", input.Line(e.dt), input.Line(e.gt), err)
+	}
+	return a.tellFigures(r, gt, e)
+}
+
+// measured is the figures of detections. Their curves are drawn if they are asked
+// for.
+func measured(gt *cocoeval.GroundTruth, dts []cocoeval.Detection, opts cocoeval.Options, e evalArgs) (*cocoeval.Result, error) {
+	r, err := cocoeval.Evaluate(gt, dts, opts)
+	if err != nil || e.curves == "" {
+		return r, err
+	}
+	curves, err := cocoeval.Curves(gt, dts, opts)
+	if err != nil {
+		return nil, err
+	}
+	return r, drawCurves(e.curves, curves, r, gt.Categories)
+}
+
+// tellFigures prints COCO's figures.
+func (a *App) tellFigures(r *cocoeval.Result, gt *cocoeval.GroundTruth, e evalArgs) error {
 	if e.json {
 		return a.printJSON(r)
 	}
@@ -162,7 +170,7 @@ func evalText(r *cocoeval.Result, categories []cocoeval.Category) string {
 	_, _ = fmt.Fprintln(w, " id\tcategory\tAP\tAP50")
 	names := map[int]string{} // of an id that is there twice the last, as in pycocotools
 	for _, c := range categories {
-		names[c.ID] = input.Line(c.Name)
+		names[c.ID] = shortName(c.Name)
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.PerCategory)) {
 		of := r.PerCategory[id]

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 // evalRun measures the detector of a run or a checkpoint on a split of its config,
 // or on the set that --gt gives.
 func (a *App) evalRun(ctx context.Context, from string, e evalArgs) error {
-	checkpoint, err := detectorCheckpoint(e.runs, from)
+	checkpoint, err := detectorCheckpoint("eval", e.runs, from)
 	if err != nil {
 		return err
 	}
@@ -30,19 +31,40 @@ func (a *App) evalRun(ctx context.Context, from string, e evalArgs) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.findOn(ctx, checkpoint, cfg, set, e)
+	if err := e.readyCurves(); err != nil {
+		return err
+	}
+	found, err := a.findOn(ctx, checkpoint, set, e)
 	if err != nil {
 		return err
 	}
-	if err := a.evalFound(cocoeval.FromSet(set), found, cocoeval.Options{}, e); err != nil || e.json || cfg.Data.Detection.Format != config.FormatVOC || e.gt != "" {
+	gt := cocoeval.FromSet(set)
+	r, err := measured(gt, found, cocoeval.Options{}, e)
+	if err != nil {
 		return err
 	}
-	voc, err := voceval.Evaluate(cocoeval.FromSet(set), found)
+	if cfg.Data.Detection.Format != config.FormatVOC || e.gt != "" {
+		return a.tellFigures(r, gt, e)
+	}
+	voc, err := voceval.Evaluate(gt, found)
 	if err != nil {
 		return fmt.Errorf("evaluating on %s: %w", set.Source, err)
 	}
-	return a.print("\n%s", vocText(voc, set.Categories))
+	if e.json {
+		return a.printJSON(bothFigures{plainFigures(*r), voc.MAP07, voc.MAP, vocClasses(voc, set.Categories)})
+	}
+	return errors.Join(a.tellFigures(r, gt, e), a.print("\n%s", vocText(voc, set.Categories)))
 }
+
+// bothFigures are COCO's figures, as they stand elsewhere, and VOC's beside them.
+type bothFigures struct {
+	plainFigures
+	MAP07 float64              `json:"mAP07"`
+	MAP   float64              `json:"mAP"`
+	Voc   map[string]vocFigure `json:"voc_per_category"`
+}
+
+type plainFigures cocoeval.Result // without its MarshalJSON, which would be that of all
 
 // configIn is the config that a checkpoint carries.
 func configIn(checkpoint string) (*config.Config, error) {
@@ -107,9 +129,9 @@ func drawnSplit(cfg *config.Config, checkpoint, split string) (file, images stri
 	return map[string]string{"train": p.Train, "val": p.Val, "test": p.Test}[split], p.Images
 }
 
-// findOn has the detector look through a set and returns what it finds, with the
-// set's ids. The set's labels become the detector's.
-func (a *App) findOn(ctx context.Context, checkpoint string, cfg *config.Config, set *dataset.Detection, e evalArgs) ([]cocoeval.Detection, error) {
+// findOn has the detector look through a set, in batches as the run evaluated, and
+// returns what it finds, with the set's ids. The set's labels become the detector's.
+func (a *App) findOn(ctx context.Context, checkpoint string, set *dataset.Detection, e evalArgs) ([]cocoeval.Detection, error) {
 	var files []string
 	for _, image := range set.Images {
 		if image.Missing {
@@ -120,13 +142,13 @@ func (a *App) findOn(ctx context.Context, checkpoint string, cfg *config.Config,
 	counter := a.counter("images")
 	defer counter.Close()
 	var found []cocoeval.Detection
-	var relabelled, unread error
+	var unread error
 	done := 0
 	err := a.Predict(ctx, checkpoint, files, PredictOptions{
-		Device: e.device, Threads: e.threads, Batch: cfg.Search.Batch, // as the run evaluated
-		Began: func(classes []dataset.Category, _ dataset.DecodeOptions) { relabelled = set.Relabel(classes) },
+		Device: e.device, Threads: e.threads,
+		Began: func(classes []dataset.Category, _ dataset.DecodeOptions) error { return set.Relabel(classes) },
 		Problem: func(p dataset.Problem) {
-			unread = fmt.Errorf("%s; figures without it would be others", p)
+			unread = cmp.Or(unread, fmt.Errorf("%s; figures without it would be others", p))
 		},
 		Found: func(image dataset.ImageInfo, on []cocoeval.Detection) error {
 			done++
@@ -135,8 +157,8 @@ func (a *App) findOn(ctx context.Context, checkpoint string, cfg *config.Config,
 				d.ImageID = int(set.Images[image.ID-1].ID)
 				found = append(found, d)
 			}
-			return errors.Join(relabelled, unread)
+			return unread
 		},
 	})
-	return found, err
+	return found, cmp.Or(err, unread)
 }

@@ -46,11 +46,16 @@ func (a *App) evalVOC(root, split, results string, asJSON bool) error {
 	if !asJSON {
 		return a.print("%s", vocText(r, set.Categories))
 	}
-	out := vocFigures{r.MAP07, r.MAP, map[string]vocFigure{}}
-	for _, c := range set.Categories {
-		out.PerCategory[c.Name] = vocFigure(r.PerCategory[int(c.ID)])
+	return a.printJSON(vocFigures{r.MAP07, r.MAP, vocClasses(r, set.Categories)})
+}
+
+// vocClasses are VOC's figures by class.
+func vocClasses(r *voceval.Result, categories []dataset.Category) map[string]vocFigure {
+	out := map[string]vocFigure{}
+	for _, c := range categories {
+		out[c.Name] = vocFigure(r.PerCategory[int(c.ID)])
 	}
-	return a.printJSON(out)
+	return out
 }
 
 // vocText is a table of the classes with the means below it.
@@ -60,7 +65,7 @@ func vocText(r *voceval.Result, categories []dataset.Category) string {
 	_, _ = fmt.Fprintln(w, " class\tobjects\tAP 2007\tAP")
 	for _, c := range categories {
 		of := r.PerCategory[int(c.ID)]
-		_, _ = fmt.Fprintf(w, " %s\t%d\t%0.3f\t%0.3f\n", input.Line(c.Name), of.Objects, of.AP07, of.AP)
+		_, _ = fmt.Fprintf(w, " %s\t%d\t%0.3f\t%0.3f\n", shortName(c.Name), of.Objects, of.AP07, of.AP)
 	}
 	_, _ = fmt.Fprintf(w, " mean\t\t%0.3f\t%0.3f\n", r.MAP07, r.MAP)
 	_ = w.Flush() // into a Builder
