@@ -296,7 +296,7 @@ func TestConfigureRefuses(t *testing.T) {
 	s.on = at(2, func(s *steered) {
 		conf := func(text string) steer.Command { return steer.Command{Act: steer.ActConfigure, Text: text} }
 		s.refused(conf(s.edit("seed = 0", "seed = 3")), "seed cannot change")
-		s.refused(conf(s.edit("batch = 8\nlr", "batch = 4\nlr")), "supernet-pretrain.batch cannot change")
+		s.refused(conf(s.edit("batch = 8\naccumulate", "batch = 4\naccumulate")), "supernet-pretrain.batch cannot change")
 		s.refused(conf(s.edit("momentum = 0.9", "momentum = 7.0")), "momentum")
 		s.refused(conf("nonsense ="), "configure")
 		s.refused(conf(s.edit("seed = 0", "seed = 0")), "already")
