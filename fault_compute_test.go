@@ -201,3 +201,23 @@ func TestOutOfMemoryAndItsCure(t *testing.T) {
 	f.resume("starved").succeed()
 	f.same("plain", "starved")
 }
+
+// A step that is ruined, checkpoints and all, is done anew by --from, at a rate
+// that lets it.
+func TestAStepThatIsRuinedIsDoneAnew(t *testing.T) {
+	f := faults(t)
+	args := append(set("supernet-pretrain.lr=100", "supernet-pretrain.iterations=20", "supernet-pretrain.checkpoint_every=2"), "--to", "1")
+	f.start("ruined", args...).fail("training has diverged", "supernet-pretrain.lr=50", "--from supernet-pretrain")
+	f.resume("ruined", "--from", "supernet-pretrain", "--set", "supernet-pretrain.lr=0.05").succeed()
+	began := -1
+	for _, e := range f.events("ruined") {
+		if s, ok := e.(run.StepStarted); ok {
+			began = s.Iteration
+		}
+	}
+	if began != 0 {
+		t.Errorf("it went on at iteration %d", began)
+	}
+	f.start("alone", append(set("supernet-pretrain.iterations=20", "supernet-pretrain.checkpoint_every=2"), "--to", "1")...).succeed()
+	f.same("alone", "ruined")
+}

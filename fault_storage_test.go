@@ -228,7 +228,7 @@ func TestFaultsOfStorage(t *testing.T) {
 	t.Run("a disk that is full where a step is to go back to", func(t *testing.T) {
 		dir := mount(t, "1m")
 		own := filepath.Join(dir, "runs", "back")
-		p := detnas(t, dir, append(f.args("back"), set("supernet-pretrain.on_nan=back", "supernet-pretrain.lr=100", "supernet-pretrain.nan_lr_factor=0.01")...)...)
+		p := detnas(t, dir, append(f.args("back"), set("supernet-pretrain.on_nan=back", "supernet-pretrain.lr=100", "supernet-pretrain.nan_lr_factor=0.001", "supernet-pretrain.checkpoint_every=0")...)...)
 		until(t, "the run has begun", func() bool { return len(journal(t, own)) > 0 })
 		paused(t, own, "step-1-0.safetensors cannot be written", "no space is left", "make room")
 		resize(t, dir, "64m")

@@ -24,11 +24,11 @@ func (e *engine) cured(step int, err error) error {
 		return fmt.Errorf("%w; %s", err, e.lessMemory(step))
 	case errors.Is(err, train.ErrNotFinite):
 		return steadier(name, e.cfg.Step(step), err)
+	case errors.Is(err, nn.ErrNotFinite) && step == config.StepSearch:
+		return fmt.Errorf("%w: the training of step 2 has diverged; start a run with a lower %s.lr", err, config.StepName(config.StepSupernetFinetune))
 	case errors.Is(err, nn.ErrNotFinite):
-		if step == config.StepSearch {
-			name = config.StepName(config.StepSupernetFinetune)
-		}
-		return fmt.Errorf("%w: its training has diverged; start a run with a lower %s.lr", err, name)
+		anew := input.CommandLine("run", "--resume", e.folder.Handle(), "--from", name, "--set", fmt.Sprintf("%s.lr=%.3g", name, e.cfg.Step(step).LR/2))
+		return fmt.Errorf("%w: its training has diverged; do it anew with a lower rate: %s", err, anew)
 	}
 	return err
 }
@@ -61,9 +61,9 @@ func steadier(name string, t *config.Train, err error) error {
 	policy := map[string]string{
 		config.OnNaNStop: fmt.Sprintf(", or have %s.on_nan skip or go back", name),
 		config.OnNaNSkip: fmt.Sprintf(", or have %s.on_nan go back", name),
-		config.OnNaNBack: fmt.Sprintf(", or do the step from its beginning (--from %s)", name),
 	}[t.OnNaN]
-	return &curable{fmt.Errorf("%w; lower %s.lr (--set %s), %s %s.clip_grad%s, and resume the run", err, name, set, clip, name, policy), []string{set}}
+	return &curable{fmt.Errorf("%w; lower %s.lr (--set %s), %s %s.clip_grad%s, and resume the run; where its checkpoint is spoilt already, do the step anew (--from %s)",
+		err, name, set, clip, name, policy, name), []string{set}}
 }
 
 // lessMemory says how a step that ran out of memory goes on, and what makes it

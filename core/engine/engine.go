@@ -28,7 +28,7 @@ type Options struct {
 	Version string // of the program, for the journal
 	From    int    // first step, 1 to 5
 	To      int    // last step
-	Redo    bool   // do steps again that the folder's run has finished
+	Redo    bool   // do From anew, and later steps that the folder's run has finished
 
 	// Watch, when not nil, is told of each event after it was written, one at
 	// a time and in order, on whichever goroutine. It must not block: training

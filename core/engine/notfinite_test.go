@@ -35,7 +35,7 @@ func TestCureForDivergence(t *testing.T) {
 	}{
 		{config.OnNaNStop, 0, "set s.clip_grad, or have s.on_nan skip or go back, and resume", "lower s.clip_grad"},
 		{config.OnNaNSkip, 0, "set s.clip_grad, or have s.on_nan go back, and resume", "on_nan skip"},
-		{config.OnNaNBack, 5, "lower s.clip_grad, or do the step from its beginning (--from s), and resume", "on_nan"},
+		{config.OnNaNBack, 5, "lower s.clip_grad, and resume the run; where its checkpoint is spoilt already, do the step anew (--from s)", "on_nan"},
 	} {
 		err := steadier("s", &config.Train{LR: 0.1, OnNaN: tt.policy, ClipGrad: tt.clip}, train.ErrNotFinite)
 		if text := err.Error(); !strings.Contains(text, tt.want) || strings.Contains(text, tt.never) || !strings.Contains(text, "lower s.lr (--set s.lr=0.05)") {

@@ -350,10 +350,11 @@ func (e *engine) start(ctx context.Context, t training, opt *train.SGD, length i
 	return p, e.initialise(t.store, t.step)
 }
 
-// redo reports whether a step that was finished is done again.
+// redo reports whether a step is done anew: one that was finished, or the one that
+// was named to begin with, finished or not.
 func (e *engine) redo(step int) bool {
 	_, finished := e.before.Finished[step]
-	return finished && e.opts.Redo
+	return e.opts.Redo && (finished || step == e.opts.From)
 }
 
 // evaluated evaluates within a step.

@@ -32,7 +32,11 @@ type Handle = unsafe.Pointer
 // program where it cannot be.
 func Load() error {
 	if why := C.load(); why != nil {
-		return fmt.Errorf("libtorch cannot be loaded: %s; install what this build was made with (apt-get install libtorch-dev libopenblas0)", C.GoString(why))
+		text, cure := C.GoString(why), "install what this build was made with (apt-get install libtorch-dev libopenblas0)"
+		if strings.Contains(text, "failed to map") || strings.Contains(text, "Cannot allocate memory") {
+			cure = "there is no memory for it: free some, or raise the limit (ulimit -v)"
+		}
+		return fmt.Errorf("libtorch cannot be loaded: %s; %s", text, cure)
 	}
 	return nil
 }
@@ -59,6 +63,11 @@ func Threads() int { return int(C.dn_get_threads()) }
 
 // SetThreads sizes the calling OS thread's intra-op team and BLAS's pool.
 func SetThreads(n int) { C.dn_set_threads(C.int(n)) }
+
+// ReserveBLAS has OpenBLAS map the buffers that it needs where n threads call it at
+// once, so that it never looks for one when there is no memory: it would look for
+// ever.
+func ReserveBLAS(n int) error { return failure(C.dn_reserve_blas(C.int(n))) }
 
 // FromData copies a tensor of the shape dims and the libtorch scalar type dtype
 // from data to the device (-1: CPU, n: CUDA n).

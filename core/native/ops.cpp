@@ -11,8 +11,10 @@
 #include <cmath>
 #include <cstring>
 #include <dlfcn.h>
+#include <sys/mman.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
+#include <vector>
 
 using at::Tensor;
 
@@ -53,6 +55,34 @@ void dn_set_threads(int n) {
   using set = void (*)(int);
   if (auto f = reinterpret_cast<set>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
     f(n);
+}
+
+// OpenBLAS maps a buffer of 128 MiB for each call under way, when it comes to need
+// one more than ever before, and tries for ever where it gets none. So they are
+// mapped at the start: those of its own threads, which the product wakes, and one
+// for each thread that calls it.
+char *dn_reserve_blas(int n) {
+  GUARD({
+    using take = void *(*)(int);
+    using give = void (*)(void *);
+    auto alloc = reinterpret_cast<take>(dlsym(RTLD_DEFAULT, "blas_memory_alloc"));
+    auto release = reinterpret_cast<give>(dlsym(RTLD_DEFAULT, "blas_memory_free"));
+    auto threads = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads"));
+    if (alloc == nullptr || release == nullptr || threads == nullptr)
+      return nullptr; // another library
+    n = std::min(n, threads());
+    const size_t bytes = size_t{2} * n * (129 << 20);
+    void *room = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    TORCH_CHECK(room != MAP_FAILED, "can't allocate memory: BLAS tried to allocate ", bytes,
+                " bytes of address space");
+    munmap(room, bytes);
+    at::mm(at::ones({512, 512}), at::ones({512, 512}));
+    std::vector<void *> buffers;
+    for (int i = 0; i < n; i++)
+      buffers.push_back(alloc(0));
+    for (void *b : buffers)
+      release(b);
+  })
 }
 
 char *dn_from_data(void **out, const void *data, const int64_t *dims, int ndims,

@@ -17,6 +17,8 @@ int dn_cuda_devices(void);
 int dn_get_threads(void);
 void dn_set_threads(int n); // this OS thread's intra-op team, and BLAS's pool
 
+char *dn_reserve_blas(int n); // buffers for n threads
+
 char *dn_from_data(void **out, const void *data, const int64_t *dims, int ndims,
                    int dtype, int device);
 char *dn_to_data(void *t, void *data, size_t bytes);

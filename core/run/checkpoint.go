@@ -210,8 +210,9 @@ func (f *Folder) newest(step int, counts func(Saved) bool) (c *Checkpoint, at Sa
 }
 
 // Prune removes a step's checkpoints but the newest keep up to an iteration, and
-// never the best nor that of its end. Those from after the iteration go too: they are damaged,
-// or were gone back from. A keep of 0 or less removes all.
+// never the best nor that of its end. That of iteration 0, which is there for a step
+// that may have to go back so far, stays beside them. Those from after the iteration
+// go: they are damaged, or were gone back from. A keep of 0 or less removes all.
 func (f *Folder) Prune(step, iteration, keep int) error {
 	if err := f.Ours(); err != nil {
 		return err
@@ -224,6 +225,8 @@ func (f *Folder) Prune(step, iteration, keep int) error {
 	for _, s := range all {
 		switch {
 		case s.Last:
+			continue
+		case s.Iteration == 0 && keep > 0:
 			continue
 		case s.Iteration <= iteration && kept < keep:
 			kept++

@@ -307,7 +307,7 @@ func TestBestIsACopyWhereThereAreNoOtherNames(t *testing.T) {
 
 func TestPruneKeepsTheNewest(t *testing.T) {
 	f := create(t)
-	for _, at := range []int{1, 2, 10, 20, 30} {
+	for _, at := range []int{0, 1, 2, 10, 20, 30} {
 		if err := sample().Write(f.CheckpointPath(1, at)); err != nil {
 			t.Fatal(err)
 		}
@@ -331,7 +331,7 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 	for _, s := range saved {
 		names = append(names, filepath.Base(s.Path))
 	}
-	equal(t, names, []string{"step-1-last.safetensors", "step-1-20.safetensors", "step-1-10.safetensors"})
+	equal(t, names, []string{"step-1-last.safetensors", "step-1-20.safetensors", "step-1-10.safetensors", "step-1-0.safetensors"})
 	if err := f.RemoveCheckpoints(1); err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,12 @@
 package tensor
 
 import (
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"detnas/core/native"
 )
@@ -18,7 +21,19 @@ func OnThread(n int, f func() error) error {
 		return err
 	}
 	native.SetThreads(max(n, 1))
+	if limited() {
+		if err := native.ReserveBLAS(max(n, 1)); err != nil {
+			return fmt.Errorf("libtorch cannot start: %w; free memory, raise the limit (ulimit -v) or lower threads", err)
+		}
+	}
 	return f()
+}
+
+// limited reports whether the process may have only so much memory (ulimit -v), so
+// that a library can be refused some.
+func limited() bool {
+	var l unix.Rlimit
+	return unix.Getrlimit(unix.RLIMIT_AS, &l) == nil && l.Cur != unix.RLIM_INFINITY
 }
 
 // Info says what the program computes with.
