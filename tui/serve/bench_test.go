@@ -53,6 +53,7 @@ type bench struct {
 	logged  buffer
 	ann     gossh.Signer // may steer
 	bob     gossh.Signer // may watch
+	far     atomic.Bool  // who connects is on another machine
 	screens atomic.Int32 // that are open
 	beat    time.Duration
 	moved   atomic.Int64 // what the clock is ahead, in ns
@@ -116,7 +117,7 @@ func serving(t *testing.T, l Limits) *bench {
 		t.Fatal(err)
 	}
 	b.addr = listener.Addr().String()
-	go func() { b.served <- b.Serve(listener) }()
+	go func() { b.served <- b.Serve(&afar{Listener: listener, bench: b}) }()
 	t.Cleanup(func() {
 		b.close("the test is over")
 		_ = log.Close()
@@ -126,6 +127,25 @@ func serving(t *testing.T, l Limits) *bench {
 	})
 	return b
 }
+
+// afar is a listener whose connections come from another machine where the bench
+// says so.
+type afar struct {
+	net.Listener
+	bench *bench
+}
+
+func (l *afar) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil || !l.bench.far.Load() {
+		return conn, err
+	}
+	return &farConn{conn}, nil
+}
+
+type farConn struct{ net.Conn }
+
+func (c *farConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 4000} }
 
 func (b *bench) steerKeys() string { return filepath.Join(b.dir, "steer_keys") }
 func (b *bench) watchKeys() string { return filepath.Join(b.dir, "watch_keys") }

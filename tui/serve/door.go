@@ -22,6 +22,7 @@ type door struct {
 	mu        sync.Mutex
 	open      int // connections, logged in or not
 	waiting   int // those that have not logged in
+	watching  int // those of keys that watch
 	addresses map[netip.Prefix]*address
 }
 
@@ -40,7 +41,7 @@ func newDoor(l Limits, now func() time.Time) *door {
 }
 
 // addressOf is the address of a connection without its port; of IPv6 the network
-// of 64 bits that one host has.
+// of 64 bits that one host has, and of this machine itself its own address.
 func addressOf(a net.Addr) netip.Prefix {
 	at, err := netip.ParseAddrPort(a.String())
 	if err != nil {
@@ -48,8 +49,8 @@ func addressOf(a net.Addr) netip.Prefix {
 	}
 	ip := at.Addr().Unmap().WithZone("")
 	bits := 64
-	if ip.Is4() {
-		bits = 32
+	if ip.Is4() || ip.IsLoopback() {
+		bits = ip.BitLen()
 	}
 	p, err := ip.Prefix(bits)
 	if err != nil {
@@ -95,26 +96,41 @@ func (d *door) enter(from netip.Prefix) *refusal {
 	return r
 }
 
-// pass says that a connection has logged in.
-func (d *door) pass(from netip.Prefix) {
+// pass says that a connection has logged in. It reports whether there is room for
+// it: those who watch leave some to those who steer.
+func (d *door) pass(from netip.Prefix, role Role) (room bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.waiting--
 	d.know(from).waiting--
+	if role != Watch {
+		return true
+	}
+	d.watching++
+	return d.watching <= d.limits.watchers()+d.limits.Logins/2
 }
 
-// leave says that a connection has ended. One that had not logged in counts
-// against its address; leave reports whether that is refused from now on.
-func (d *door) leave(from netip.Prefix, passed bool) (banned bool) {
+// leave says that a connection has ended, with the role that it had logged in
+// with; 0 where it had not. That counts against its address; leave reports whether
+// that is refused from now on. This machine's own addresses never are: through a
+// tunnel or a proxy everybody comes from them.
+func (d *door) leave(from netip.Prefix, role Role) (banned bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.open--
-	if passed {
+	switch role {
+	case Watch:
+		d.watching--
+		return false
+	case Steer:
 		return false
 	}
 	d.waiting--
 	a := d.know(from)
 	a.waiting--
+	if from.Addr().IsLoopback() {
+		return false
+	}
 	now := d.now()
 	if now.Sub(a.since) >= d.limits.Ban {
 		a.failed, a.since = 0, now

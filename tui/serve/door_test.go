@@ -30,7 +30,7 @@ func TestAddressesWithoutALoginAreRefusedForAWhile(t *testing.T) {
 		if no := d.enter(host(1)); no != nil {
 			t.Fatalf("connection %d: %s", i, no.why)
 		}
-		if banned := d.leave(host(1), false); banned != (i == 2) {
+		if banned := d.leave(host(1), 0); banned != (i == 2) {
 			t.Errorf("after connection %d: banned is %v", i, banned)
 		}
 	}
@@ -48,7 +48,7 @@ func TestAddressesWithoutALoginAreRefusedForAWhile(t *testing.T) {
 	if no := d.enter(host(1)); no != nil {
 		t.Errorf("after the ban: %s", no.why)
 	}
-	if d.leave(host(1), false) {
+	if d.leave(host(1), 0) {
 		t.Error("what was before the ban counts again")
 	}
 }
@@ -59,7 +59,7 @@ func TestFailuresThatLieApartDoNotCount(t *testing.T) {
 		if no := d.enter(host(1)); no != nil {
 			t.Fatalf("connection %d: %s", i, no.why)
 		}
-		d.leave(host(1), false)
+		d.leave(host(1), 0)
 		c.at = c.at.Add(31 * time.Second) // two in a minute
 	}
 }
@@ -70,8 +70,8 @@ func TestLoginsAreNoFailures(t *testing.T) {
 		if no := d.enter(host(1)); no != nil {
 			t.Fatalf("connection %d: %s", i, no.why)
 		}
-		d.pass(host(1))
-		d.leave(host(1), true)
+		d.pass(host(1), Steer)
+		d.leave(host(1), Steer)
 	}
 	if d.open != 0 || d.waiting != 0 {
 		t.Errorf("%d open, %d waiting", d.open, d.waiting)
@@ -96,8 +96,8 @@ func TestTheDoorIsBounded(t *testing.T) {
 	if no := d.enter(host(9)); no == nil || !strings.Contains(no.why, "4 connections have not logged in") {
 		t.Errorf("a fifth that has not logged in: %+v", no)
 	}
-	d.pass(host(2))
-	d.pass(host(3))
+	d.pass(host(2), Steer)
+	d.pass(host(3), Steer)
 	for i := range 2 {
 		if no := d.enter(host(4 + i)); no != nil {
 			t.Fatal(no.why)
@@ -108,6 +108,59 @@ func TestTheDoorIsBounded(t *testing.T) {
 	}
 }
 
+// TestThisMachineIsNeverRefused wants no ban on addresses that everybody has who
+// comes through a tunnel; that connections there are bounded stays.
+func TestThisMachineIsNeverRefused(t *testing.T) {
+	for _, at := range []string{"127.0.0.1:9", "127.8.9.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"} {
+		d, _ := testDoor()
+		addr, err := net.ResolveTCPAddr("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := addressOf(addr)
+		for i := range 10 {
+			if no := d.enter(from); no != nil {
+				t.Fatalf("%s: connection %d: %s", at, i, no.why)
+			}
+			if d.leave(from, 0) {
+				t.Errorf("%s is refused after connection %d", at, i)
+			}
+		}
+		for range 2 {
+			d.enter(from)
+		}
+		if no := d.enter(from); no == nil || !strings.Contains(no.why, "have not logged in") {
+			t.Errorf("%s: a third connection that has not logged in: %+v", at, no)
+		}
+	}
+}
+
+// TestWatchersLeaveRoomAtTheDoor wants connections of keys that watch, and open no
+// session, to keep nobody out who steers.
+func TestWatchersLeaveRoomAtTheDoor(t *testing.T) {
+	d, _ := testDoor() // 2 sessions, one of them for who steers, and 4 logins
+	for i := range 5 {
+		if no := d.enter(host(1)); no != nil {
+			t.Fatalf("connection %d: %s", i, no.why)
+		}
+		room := d.pass(host(1), Watch)
+		if room != (i < 3) {
+			t.Errorf("connection %d that watches has room: %v", i, room)
+		}
+		if !room {
+			d.leave(host(1), Watch)
+		}
+	}
+	for i := range 3 {
+		if no := d.enter(host(2)); no != nil {
+			t.Fatal(no.why)
+		}
+		if !d.pass(host(2), Steer) {
+			t.Errorf("connection %d that steers has no room", i)
+		}
+	}
+}
+
 func TestTheDoorForgets(t *testing.T) {
 	d, c := testDoor()
 	for i := range mostAddresses + 100 {
@@ -115,7 +168,7 @@ func TestTheDoorForgets(t *testing.T) {
 		if no := d.enter(at); no != nil {
 			t.Fatal(no.why)
 		}
-		d.leave(at, false)
+		d.leave(at, 0)
 		c.at = c.at.Add(time.Millisecond)
 	}
 	if len(d.addresses) > mostAddresses {
@@ -125,7 +178,7 @@ func TestTheDoorForgets(t *testing.T) {
 
 func TestAddressOf(t *testing.T) {
 	for from, want := range map[string]string{
-		"10.0.0.7:4000": "10.0.0.7/32", "[2001:db8:1:2:3:4:5:6]:22": "2001:db8:1:2::/64", "[::ffff:10.0.0.7]:9": "10.0.0.7/32", "[::1]:9": "::/64",
+		"10.0.0.7:4000": "10.0.0.7/32", "[2001:db8:1:2:3:4:5:6]:22": "2001:db8:1:2::/64", "[::ffff:10.0.0.7]:9": "10.0.0.7/32", "[::1]:9": "::1/128", "127.0.0.1:9": "127.0.0.1/32",
 	} {
 		addr, err := net.ResolveTCPAddr("tcp", from)
 		if err != nil {

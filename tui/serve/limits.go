@@ -35,6 +35,15 @@ func Defaults() Limits {
 	}
 }
 
+// watchers is how many of the sessions keys may have that watch: a fifth of the
+// places, and one where there are two or more, are for those that steer.
+func (l Limits) watchers() int {
+	if l.Sessions < 2 {
+		return l.Sessions
+	}
+	return l.Sessions - max(1, l.Sessions/5)
+}
+
 // check refuses limits that would let nobody in.
 func (l Limits) check() error {
 	for _, x := range []struct {

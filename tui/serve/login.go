@@ -57,8 +57,13 @@ func (s *Server) proved(v *visitor, user string, public gossh.PublicKey) error {
 		return err
 	}
 	v.login(user, string(public.Marshal()), k)
-	s.door.pass(v.from)
+	room := s.door.pass(v.from, k.role)
 	s.log.Info("login", "conn", v.number, "key", k.name, "fingerprint", k.fingerprint, "role", k.role.String(),
 		"from", v.RemoteAddr().String(), "user", shown(user))
+	if !room {
+		err := errors.New("too many connections of keys that watch are open")
+		v.cut(err.Error())
+		return err
+	}
 	return nil
 }

@@ -196,6 +196,7 @@ func TestFailedLoginsAreBounded(t *testing.T) {
 	l := limitsForTests()
 	l.Failures = 3
 	b := serving(t, l)
+	b.far.Store(true)
 	var strangers []gossh.Signer
 	for range 4 { // keys of one attempt are one failure
 		s, _ := pair(t, "")
@@ -216,7 +217,7 @@ func TestFailedLoginsAreBounded(t *testing.T) {
 		}
 		until(t, "the failure is counted", func() bool { return strings.Count(b.logged.String(), "msg=refused") >= i+1 })
 	}
-	b.says(`msg="address refused" from=127.0.0.1/32 for=10m0s`)
+	b.says(`msg="address refused" from=10.0.0.1/32 for=10m0s`)
 	if _, err := b.dial(b.ann); err == nil {
 		t.Error("a login from an address that is refused")
 	}
@@ -225,6 +226,56 @@ func TestFailedLoginsAreBounded(t *testing.T) {
 	open.sees("keys:k") // it was there before
 	b.moved.Add(int64(b.limits.Ban))
 	b.in(b.ann)
+}
+
+// TestFailuresOfThisMachineKeepNobodyOut has strangers come through a tunnel, as
+// everybody else does.
+func TestFailuresOfThisMachineKeepNobodyOut(t *testing.T) {
+	l := limitsForTests()
+	l.Failures = 3
+	b := serving(t, l)
+	stranger, _ := pair(t, "")
+	for i := range 3 * l.Failures {
+		if err := b.attempt(gossh.PublicKeys(stranger)); err == nil {
+			t.Fatal("a stranger logs in")
+		}
+		until(t, "the failure is noted", func() bool { return strings.Count(b.logged.String(), "msg=refused") >= i+1 })
+	}
+	b.in(b.ann)
+	if said := b.logged.String(); strings.Contains(said, "address refused") {
+		t.Errorf("this machine is refused:\n%s", said)
+	}
+}
+
+// TestWatchersLeavePlaces fills what keys that watch may have: those that steer
+// still get in, and after them nobody.
+func TestWatchersLeavePlaces(t *testing.T) {
+	l := limitsForTests()
+	l.Sessions = 5
+	b := serving(t, l)
+	looking := b.in(b.bob)
+	for range 4 {
+		b.screen(looking).sees("beat")
+	}
+	if _, err := looking.NewSession(); err == nil || !strings.Contains(err.Error(), "4 sessions that watch are open") {
+		t.Errorf("a fifth session that watches: %v", err)
+	}
+	steering := b.in(b.ann)
+	last := b.screen(steering)
+	last.sees("beat")
+	if _, err := steering.NewSession(); err == nil || !strings.Contains(err.Error(), "5 sessions are open") {
+		t.Errorf("a sixth session: %v", err)
+	}
+	last.press("q")
+	last.ended()
+	if _, err := looking.NewSession(); err == nil {
+		t.Error("a place of those who steer is given to one who watches")
+	}
+	for sessions, want := range map[int]int{1: 1, 2: 1, 3: 2, 5: 4, 9: 8, 10: 8, 50: 40} {
+		if got := (Limits{Sessions: sessions}).watchers(); got != want {
+			t.Errorf("%d of %d sessions may watch, want %d", got, sessions, want)
+		}
+	}
 }
 
 func TestConnectionsThatDoNotLogInAreBounded(t *testing.T) {

@@ -59,6 +59,7 @@ type Server struct {
 	listener net.Listener
 	visitors map[*visitor]struct{}
 	places   int    // sessions that are open
+	watched  int    // those of them of keys that watch
 	unread   string // why the keys could not be read at the last round
 }
 
@@ -213,7 +214,7 @@ func (s *Server) leave(v *visitor) {
 	s.mu.Unlock()
 	k, _, in := v.who()
 	from := v.RemoteAddr().String()
-	banned := s.door.leave(v.from, in)
+	banned := s.door.leave(v.from, k.role)
 	close(v.gone)
 	v.mu.Lock()
 	user, why := v.user, v.why

@@ -69,10 +69,15 @@ func (s *Server) open(v *visitor) (*session, error) {
 		return nil, errors.New("the connection is being closed")
 	case s.places >= s.limits.Sessions:
 		return nil, fmt.Errorf("%d sessions are open, and no more may be; try again later", s.places)
+	case v.key.role == Watch && s.watched >= s.limits.watchers():
+		return nil, fmt.Errorf("%d sessions that watch are open, and no more may be: the other places are for keys that steer; try again later", s.watched)
 	case len(v.sessions) >= perClient:
 		return nil, fmt.Errorf("%d sessions are open over this connection; open another one", len(v.sessions))
 	}
 	s.places++
+	if v.key.role == Watch {
+		s.watched++
+	}
 	s.work.Add(1)
 	c := &session{visitor: v, server: s, began: s.now(), key: s.now(), sizes: make(chan tea.WindowSizeMsg, 1)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -102,6 +107,9 @@ func (s *Server) shut(c *session) {
 		time.AfterFunc(lingering, func() { _ = v.Close() }) // ssh leaves by itself before that
 	}
 	s.places--
+	if c.guest.Role == Watch {
+		s.watched--
+	}
 	s.work.Done()
 }
 
