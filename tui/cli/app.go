@@ -41,6 +41,7 @@ type App struct {
 	theme, glyphs string  // of the screen; empty leaves it to the settings
 	runs          string  // folder that the screen lists
 	started       started // from the screen
+	remote        bool    // who asks is reached over SSH: no command line of this machine is his
 }
 
 // Compute is what the program computes with.

@@ -29,7 +29,7 @@ const remoteHelp = `With no command, on a terminal: the screen. Commands:
 // command answers a guest's command line, with the exit code of the command of
 // that name.
 func (h *house) command(ctx context.Context, g *serve.Guest, args []string, out, errs io.Writer) int {
-	a := &App{Version: h.app.Version, Out: out, Err: errs}
+	a := &App{Version: h.app.Version, Out: out, Err: errs, remote: true}
 	err := h.answer(ctx, a, g, args)
 	if err == nil {
 		return exitOK
@@ -127,9 +127,22 @@ func (h *house) steer(a *App, g *serve.Guest, q asked) error {
 	v := h.viewer(g, f)
 	defer v.Close()
 	if err := v.Do(c); errors.Is(err, steer.ErrIdle) {
-		return fmt.Errorf("%s: nothing runs %s; the screen can go on with it", q.name, f.Name())
+		return idleRemotely(a, q.name, f)
 	} else if err != nil {
 		return fmt.Errorf("%s: %w", q.name, err)
 	}
 	return a.status(f, q.json)
+}
+
+// idleRemotely says why a run that nothing runs takes no commands, and what would
+// help over SSH.
+func idleRemotely(a *App, act string, f *run.Folder) error {
+	s, err := f.Status()
+	if err != nil {
+		return err
+	}
+	if how := a.howOn(f, s); how != "" {
+		return fmt.Errorf("%s: nothing runs %s; go on %s", act, f.Name(), how)
+	}
+	return fmt.Errorf("%s: nothing runs %s; it is %s", act, f.Name(), s.State)
 }

@@ -19,6 +19,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"detnas/core/config"
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/tui/uitest"
@@ -186,8 +187,55 @@ func TestServeAnswersCommands(t *testing.T) {
 	for _, name := range []string{"nowhere", "../outside", outside, ".", "..", "finished/.", "finished/../finished", ".hidden"} {
 		s.ask(s.ann, "status "+name).fails(t, exitFailed, "the command runs lists")
 	}
-	s.ask(s.ann, "pause failed").fails(t, exitFailed, "nothing runs failed")
+	s.ask(s.ann, "pause failed").fails(t, exitFailed, "nothing runs failed", "on the screen: ", "key r")
 	s.ask(s.bob, "pause failed").fails(t, exitFailed, "the key bob may watch, not steer")
+}
+
+// TestServedNamesAreQuoted reaches runs whose names a shell would take apart.
+func TestServedNamesAreQuoted(t *testing.T) {
+	s := serveRuns(t, nil)
+	escaped := strings.NewReplacer(" ", `\ `, "'", `\'`, `"`, `\"`, `\`, `\\`)
+	for _, name := range []string{"my run", "it's", `a"b\c`, "$x *"} {
+		uitest.WriteSample(t, filepath.Join(s.runs, name), uitest.Finished)
+		for _, line := range []string{"status " + input.Word(name) + " --json", "status --json " + escaped.Replace(name)} {
+			c := s.ask(s.bob, line)
+			c.succeeds(t)
+			if !strings.Contains(c.out, `"finished"`) {
+				t.Errorf("%s: %s", line, c.out)
+			}
+		}
+	}
+	s.ask(s.bob, "status 'my run").fails(t, exitUsage, "a quote ' that is not closed")
+	s.ask(s.bob, "''").fails(t, exitUsage, `no command ""`)
+}
+
+// TestServedHintsAreNoCommandsOfTheServer wants what is said over SSH of a run that
+// stands still to be something that can be done there.
+func TestServedHintsAreNoCommandsOfTheServer(t *testing.T) {
+	s := serveRuns(t, nil)
+	paused := run.Control{What: run.ActPause, Phase: run.PhaseDone}
+	failed := run.RunFailed{Error: "NaN", Cure: []string{"subnet-retrain.lr=0.5"}}
+	for name, tt := range map[string]struct {
+		last run.Event
+		want string
+	}{
+		"stopped":  {run.RunStopped{Why: "stop"}, "on the screen: key r on the list of runs"},
+		"cured":    {failed, "on the screen: set subnet-retrain.lr=0.5 on its Config page, then key r on the list of runs"},
+		"paused":   {paused, "ssh ... -- resume paused"},
+		"a paused": {paused, `ssh ... -- resume ''\''a paused'\'''`},
+	} {
+		f := standing(t, s.runs, name, tt.last)
+		if _, standing := tt.last.(run.Control); standing {
+			t.Cleanup(func() { _ = f.Unlock() })
+		} else if err := f.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		c := s.ask(s.bob, "status "+input.Word(name))
+		c.succeeds(t, tt.want)
+		if strings.Contains(c.out, "detnas") {
+			t.Errorf("%s: over SSH it says\n%s", name, c.out)
+		}
+	}
 }
 
 // open is an engine that takes commands until it is stopped.

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"detnas/core/config"
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/tui/progress"
 )
@@ -40,11 +42,14 @@ func (a *App) status(f *run.Folder, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(s)
 	}
-	sc := screenOf(a.Out)
-	return a.print("%s", progress.Table(statusRows(f, s), sc.width(), sc.colour()))
+	sc, width := screenOf(a.Out), 0
+	if sc.live() {
+		width = sc.width()
+	}
+	return a.print("%s", progress.Table(a.statusRows(f, s), width, sc.colour()))
 }
 
-func statusRows(f *run.Folder, s run.State) []progress.Row {
+func (a *App) statusRows(f *run.Folder, s run.State) []progress.Row {
 	rows := []progress.Row{{Label: "run", Value: s.Name}, {Label: "state", Value: s.State}}
 	if s.Step > 0 {
 		unit := "iterations"
@@ -74,15 +79,42 @@ func statusRows(f *run.Folder, s run.State) []progress.Row {
 	if !s.Updated.IsZero() {
 		rows = append(rows, progress.Row{Label: "updated", Value: s.Updated.Local().Format(time.DateTime)})
 	}
-	switch s.State {
-	case run.StateStopped, run.StateFailed, run.StateInterrupted:
-		rows = append(rows, progress.Row{Label: "go on", Value: goOn(f, s), Whole: true})
-	case run.StatePaused:
-		if _, asked := s.Steering.Request(run.ActResume); !asked {
-			rows = append(rows, progress.Row{Label: "go on", Value: commandOn("resume", f), Whole: true})
-		}
+	if how := a.howOn(f, s); how != "" {
+		rows = append(rows, progress.Row{Label: "go on", Value: how, Whole: true})
 	}
 	return rows
+}
+
+// howOn says how a run goes on that stands still; empty for others.
+func (a *App) howOn(f *run.Folder, s run.State) string {
+	switch s.State {
+	case run.StateStopped, run.StateFailed, run.StateInterrupted:
+		if a.remote {
+			return onScreen(f, s)
+		}
+		return goOn(f, s)
+	case run.StatePaused:
+		if _, asked := s.Steering.Request(run.ActResume); asked {
+			return ""
+		}
+		if a.remote { // a shell takes the line apart, and then the server does
+			return "ssh ... -- resume " + input.Word(input.Word(f.Name()))
+		}
+		return commandOn("resume", f)
+	}
+	return ""
+}
+
+// onScreen is what goes on with a run that nothing runs for who came over SSH,
+// where no command does.
+func onScreen(f *run.Folder, s run.State) string {
+	switch {
+	case s.State == run.StateInterrupted && f.Bare():
+		return "on the screen: key n starts a run; this one never began"
+	case len(s.Cure) > 0:
+		return "on the screen: set " + strings.Join(s.Cure, ", ") + " on its Config page, then key r on the list of runs"
+	}
+	return "on the screen: key r on the list of runs"
 }
 
 // goOn is the command that goes on with a run that nothing runs, with what has to
