@@ -25,6 +25,19 @@ func (c *Config) Resolved() string {
 	return c.src.text
 }
 
+// PutIn has the config say that its run is in this folder of runs.
+func (c *Config) PutIn(runs string) error {
+	abs, err := expand(runs)
+	if err != nil {
+		return err
+	}
+	if abs != c.Runs && c.src != nil {
+		c.src.put("runs", quote(abs))
+	}
+	c.Runs = abs
+	return nil
+}
+
 // Title names the experiment: Name, or the file it was read from without its
 // ending.
 func (c *Config) Title() string {

@@ -251,8 +251,13 @@ func ask(f *run.Folder, c Command) error {
 	}
 	_, werr := conn.Write(append(text, '\n'))
 	line, err := readLine(bufio.NewReader(conn)) // it may have said why it takes nothing
-	if err != nil {
-		return fmt.Errorf("asking run %s: no answer: %w", f.Name(), cmp.Or(werr, err))
+	switch failed := cmp.Or(werr, err); {
+	case err == nil:
+	case errors.Is(failed, os.ErrDeadlineExceeded):
+		return fmt.Errorf("asking run %s: the %s, which runs it, does not answer within %s: is it stopped (T in ps), or starved of CPU or memory? "+
+			"What was asked for may still be done when it goes on: look at the run's status then", f.Name(), f.Owner(), socketPatient)
+	default:
+		return fmt.Errorf("asking run %s: no answer: %w", f.Name(), failed)
 	}
 	return answered(f, line)
 }

@@ -88,6 +88,42 @@ func TestSocketBringsRefusalsBack(t *testing.T) {
 	}
 }
 
+// TestSocketOfAProcessThatHangs wants a process that takes connections and says
+// nothing to be named, and what that may mean.
+func TestSocketOfAProcessThatHangs(t *testing.T) {
+	t.Parallel() // it takes as long as a caller waits
+	f, err := run.Create(t.TempDir(), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Unlock() //nolint:errcheck // the test is over
+	l, err := net.Listen("unix", f.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	other, err := run.Find("", f.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := Watch(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	err = v.Do(Command{Act: run.ActStop})
+	for _, want := range []string{
+		fmt.Sprintf("asking run r: the process %d on ", os.Getpid()), "does not answer within 5s", "may still be done when it goes on",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %v", want, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "i/o timeout") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestSocketOfALongPath(t *testing.T) {
 	_, v, _ := listening(t, strings.Repeat("n", 150), allow)
 	if err := v.Do(Command{Act: run.ActPause}); err != nil {

@@ -209,17 +209,19 @@ func create(r runArgs) (*job, error) {
 	if err := startable(cfg, first, last); err != nil {
 		return nil, err
 	}
-	name, runs := r.name, cfg.Runs
+	if r.runsBy {
+		if err := cfg.PutIn(r.runs); err != nil {
+			return nil, err
+		}
+	}
+	name := r.name
 	if name == "" {
 		name = cfg.Name
 	}
 	if name == "" {
 		name = run.AutoName(cfg.Title(), time.Now())
 	}
-	if r.runsBy {
-		runs = r.runs
-	}
-	f, err := run.Create(runs, name)
+	f, err := run.Create(cfg.Runs, name)
 	if err != nil {
 		return nil, err
 	}

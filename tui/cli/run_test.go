@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"detnas/configs"
 	"detnas/core/config"
 	"detnas/core/run"
+	"detnas/tui/common"
 )
 
 func TestRunRefusesBeforeItCreates(t *testing.T) {
@@ -278,6 +280,44 @@ func TestOrResume(t *testing.T) {
 	entries, err := os.ReadDir("runs")
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// TestTheConfigSaysWhereTheRunIs starts runs in a folder that is not the config's.
+func TestTheConfigSaysWhereTheRunIs(t *testing.T) {
+	dir := t.TempDir()
+	here := filepath.Join(dir, "here")
+	if err := os.Mkdir(here, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(here)
+	tiny, err := configs.Files.ReadFile("tiny.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := newHouse(&App{}, "../runs")
+	for name, start := range map[string]func() (*job, error){
+		"typed": func() (*job, error) {
+			return create(runArgs{config: "tiny", runs: "../runs", runsBy: true, name: "typed"})
+		},
+		"served": func() (*job, error) {
+			return served.create(common.StartRun{Config: "tiny", Name: "served"})
+		},
+		"edited": func() (*job, error) {
+			return served.create(common.StartRun{Config: "tiny", Text: strings.Replace(string(tiny), `runs = "runs"`, `runs = "/else"`, 1), Name: "edited"})
+		},
+	} {
+		j, err := start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.folder.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(filepath.Join(dir, "runs", name, "config.toml"), nil)
+		if want := filepath.Join(dir, "runs"); err != nil || cfg.Runs != want || j.cfg.Runs != want {
+			t.Errorf("%s: runs = %q, %q in the process, want %q, %v", name, cfg.Runs, j.cfg.Runs, want, err)
+		}
 	}
 }
 

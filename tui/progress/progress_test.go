@@ -315,6 +315,10 @@ run folder  /tmp/a/long/way/to/the/run
 	if got, want := Table([]Row{{Label: "go on", Value: command, Whole: true}}, 20, false), "go on  "+command+"\n"; got != want {
 		t.Errorf("a command is broken: %q", got)
 	}
+	within := []Row{{Label: "error", Value: "it has failed; go on with: detnas run --resume two-or-more --set a-b=1"}}
+	if got, want := Table(within, 24, false), "error  it has failed; go\n       on with:\n       detnas run --resume two-or-more --set a-b=1\n"; got != want {
+		t.Errorf("a command in a text is broken:\n%s", got)
+	}
 	for width := 24; width <= 200; width++ {
 		for l := range strings.Lines(Table(rows, width, true)) {
 			if w := lipgloss.Width(strings.TrimSuffix(l, "\n")); w > width {

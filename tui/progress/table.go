@@ -28,7 +28,7 @@ func Table(rows []Row, width int, colour bool) string {
 	for _, r := range rows {
 		value := r.Value
 		if width > 0 && !r.Whole {
-			value = lipgloss.Wrap(value, max(width-left-len(gap), 8), "/ ")
+			value = broken(value, max(width-left-len(gap), 8))
 		}
 		for i, part := range strings.Split(value, "\n") {
 			label := strings.Repeat(" ", left)
@@ -39,4 +39,18 @@ func Table(rows []Row, width int, colour bool) string {
 		}
 	}
 	return b.String()
+}
+
+// broken breaks a value into lines of a width. A command of detnas in it, which
+// is there to be copied, begins a line and stays whole with what follows it.
+func broken(value string, width int) string {
+	text, command := value, ""
+	if at := strings.Index(" "+value, " detnas "); at >= 0 && lipgloss.Width(value) > width {
+		text, command = strings.TrimRight(value[:at], " "), value[at:]
+	}
+	lines := lipgloss.Wrap(text, width, "/ ")
+	if lines != "" && command != "" {
+		lines += "\n"
+	}
+	return lines + command
 }
