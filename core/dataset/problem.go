@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"detnas/core/input"
@@ -90,13 +91,30 @@ func (f *faults) listed(source string) []Problem {
 	})
 }
 
+// done are the ways in which What ends with what was done about a fault.
+var done = []string{
+	"; left out", "; left out with its boxes", "; left out with its image", "; the image is left out", "; cut at the edge", "; both are kept",
+	", left out",
+}
+
+// undone is the problem where nothing is done about it.
+func (p Problem) undone() Problem {
+	for _, end := range done {
+		p.What = strings.TrimSuffix(p.What, end)
+	}
+	if p.Kind == KindNoName {
+		p.What, _, _ = strings.Cut(p.What, "; called ")
+	}
+	return p
+}
+
 // refuse turns problems into one error that names the first and the count, and
 // into nil when there are none or the policy lets them be.
 func refuse(policy Policy, problems []Problem) error {
 	if policy != PolicyRefuse || len(problems) == 0 {
 		return nil
 	}
-	p := problems[0]
+	p := problems[0].undone()
 	if len(problems) == 1 {
 		return fmt.Errorf("%s", p)
 	}

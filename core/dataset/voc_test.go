@@ -233,6 +233,7 @@ func TestVOCProblems(t *testing.T) {
 			}
 			set, _, err = OpenVOC(root, "train", VOCOptions{Policy: PolicyRefuse})
 			inputtest.Clear(t, err, tt.where)
+			nothingDone(t, err)
 			if set != nil {
 				t.Error("a refused set was returned")
 			}
