@@ -47,6 +47,9 @@ func listens(f *run.Folder) error {
 		return ErrIdle
 	}
 	conn, err := dial(f)
+	if errors.Is(err, errHangs) {
+		return fmt.Errorf("reaching run %s: %w", f.Name(), err)
+	}
 	if err != nil {
 		return fmt.Errorf("another process runs it (%s), and %w; steer it from the screen that it runs in", f.Owner(), err)
 	}

@@ -222,6 +222,13 @@ func (s *Socket) Close() error {
 // errNoSocket says that nothing listens at a run's control socket.
 var errNoSocket = errors.New("nothing listens at its control socket")
 
+// errHangs says that the process that runs a run takes no notice of callers.
+var errHangs = errors.New("is it stopped (T in ps), or starved of CPU or memory?")
+
+func hangs(f *run.Folder) error {
+	return fmt.Errorf("the %s, which runs it, does not answer within %s: %w", f.Owner(), socketPatient, errHangs)
+}
+
 // dial connects to the control socket of a run.
 func dial(f *run.Folder) (net.Conn, error) {
 	dir, short, err := shorten(f.Socket())
@@ -229,6 +236,9 @@ func dial(f *run.Folder) (net.Conn, error) {
 		return nil, err
 	}
 	conn, err := net.DialTimeout("unix", short, socketPatient)
+	if errors.Is(err, syscall.EAGAIN) { // as many wait as may
+		return nil, errors.Join(hangs(f), dir.Close())
+	}
 	if cerr := dir.Close(); err != nil || cerr != nil {
 		return nil, fmt.Errorf("%w (%s)", errNoSocket, f.Socket())
 	}
@@ -254,8 +264,7 @@ func ask(f *run.Folder, c Command) error {
 	switch failed := cmp.Or(werr, err); {
 	case err == nil:
 	case errors.Is(failed, os.ErrDeadlineExceeded):
-		return fmt.Errorf("asking run %s: the %s, which runs it, does not answer within %s: is it stopped (T in ps), or starved of CPU or memory? "+
-			"What was asked for may still be done when it goes on: look at the run's status then", f.Name(), f.Owner(), socketPatient)
+		return fmt.Errorf("asking run %s: %w. What was asked for may still be done when it goes on: look at the run's status then", f.Name(), hangs(f))
 	default:
 		return fmt.Errorf("asking run %s: no answer: %w", f.Name(), failed)
 	}

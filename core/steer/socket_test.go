@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"detnas/core/input/inputtest"
 	"detnas/core/run"
@@ -120,6 +121,31 @@ func TestSocketOfAProcessThatHangs(t *testing.T) {
 		}
 	}
 	if err != nil && strings.Contains(err.Error(), "i/o timeout") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestSocketWhereMoreWaitThanMay is that of a process that has hung for long.
+func TestSocketWhereMoreWaitThanMay(t *testing.T) {
+	f, err := run.Create(t.TempDir(), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Unlock() //nolint:errcheck // the test is over
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		err = errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: f.Socket()}), unix.Listen(fd, 0))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err = listens(f); err != nil {
+			break
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("the process %d on ", os.Getpid())) || errors.Is(err, errNoSocket) {
 		t.Errorf("%v", err)
 	}
 }
