@@ -26,10 +26,10 @@ type COCOOptions struct {
 // mended, as each problem says; under PolicyRefuse the first one is the error and
 // the set is nil. An image without a file of which the annotation file tells the
 // size stays in the set as Missing, with its boxes: whether it is there today must
-// not bear on how the others are split and ordered. A file that is no COCO detection file, has ids that are no
-// integers, or finds none of its images, is an error under either. The first
-// 100,000 problems are listed and the others counted. It takes up to 500 bytes of
-// memory for each image and box, and time in proportion to the file.
+// not bear on how the others are split and ordered. A file that is no COCO detection
+// file, has ids that are no integers, or finds none of its images, is an error under
+// either. The first 100,000 problems are listed and the others counted. It takes up
+// to 500 bytes of memory for each image and box, and time in proportion to the file.
 func OpenCOCO(jsonPath, imagesDir string, opts COCOOptions) (*Detection, []Problem, error) {
 	if err := opts.Policy.check(); err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", jsonPath, err)

@@ -60,9 +60,9 @@ func (e *engine) anchor(ctx context.Context, t training, opt *train.SGD, p progr
 
 // goBack takes a step that has diverged, as why says, back to a checkpoint: the
 // newest, or, where it went back to that one and has diverged before the next, the
-// one before it, and so on to its beginning. From there on the rate is lower. That is written into the
-// checkpoint before later ones are removed: whenever the process dies, the resumed
-// run goes the same way with the same rate.
+// one before it, and so on to its beginning. From there on the rate is lower. That
+// is written into the checkpoint before later ones are removed: whenever the process
+// dies, the resumed run goes the same way with the same rate.
 func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at progress, length int, why error) (progress, error) {
 	if at.Backs >= mostBacks {
 		return at, fmt.Errorf("%w; the step has gone back %d times, and does no more", why, mostBacks)

@@ -1,6 +1,5 @@
-// Package turbojpeg decodes JPEGs by libjpeg-turbo (Debian: libturbojpeg0), several
-// times as fast as Go's own decoder and as Pillow does to the bit. The library is
-// optional.
+// Package turbojpeg decodes JPEGs by libjpeg-turbo (Debian: libturbojpeg0), faster
+// than Go's own decoder and as Pillow does to the bit. The library is optional.
 package turbojpeg
 
 /*
