@@ -228,11 +228,11 @@ func TestNoFiles(t *testing.T) {
 			s.press(string(r))
 		}
 		s.press("enter")
-		if text := s.text(); !strings.Contains(text, "is no preset") || strings.Contains(text, "77") {
+		if text := s.text(); !strings.Contains(text, "is no preset") || strings.Contains(text, "seed = 77") {
 			t.Errorf("%s is opened:\n%s", path, text)
 		}
 		s.send(common.OpenConfig{Preset: path}) // as the list of runs did
-		if strings.Contains(s.text(), "77") {
+		if strings.Contains(s.text(), "seed = 77") {
 			t.Errorf("%s is opened by another page", path)
 		}
 	}
