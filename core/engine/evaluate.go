@@ -10,14 +10,12 @@ import (
 	"detnas/core/dataset"
 	"detnas/core/nn"
 	"detnas/core/run"
-	"detnas/core/seed"
 	"detnas/core/tensor"
 	"detnas/core/train"
 	"detnas/detector"
 	"detnas/detector/cocoeval"
 	"detnas/detector/voceval"
 	"detnas/nas"
-	"detnas/nas/supernet"
 )
 
 // evaluateDetector measures a subnet of d on set, and returns what it found too.
@@ -82,64 +80,6 @@ func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats
 		return found, set, err
 	}
 	return found, set.Subset(read), nil
-}
-
-// calibrate gathers BN statistics for a subnet of the supernet from images of
-// the training split: those that the seed picks, in batches and in an order that
-// do not depend on the subnet. The supernet's own statistics stay as they are.
-func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) (*nn.Stats, error) {
-	c := e.cfg.Search
-	n := min(c.BNImages, e.data.supernetPart.Len())
-	picked := seed.Rand(e.cfg.Seed, "calibrate").Perm(e.data.supernetPart.Len())[:n]
-	slices.Sort(picked)
-	source, err := dataset.NewDetEval(e.data.supernetPart.Subset(picked), dataset.DetEvalOptions{
-		SourceOptions: e.data.source(), Batch: c.BNBatch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo,
-	})
-	if err != nil {
-		return nil, err
-	}
-	stats := nn.NewStats(0)
-	batches := int64(0)
-	err = tensor.NoGrad(func() error {
-		return train.Each(ctx, source.Iterations(), e.workers, source.Batch, func(b dataset.DetBatch) error {
-			if b.N == 0 {
-				return nil
-			}
-			batches++
-			return tensor.Run("calibrate", func(s *tensor.Scope) error {
-				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
-				_, err := d.net.Loss(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, train.DetectorBatch(x, b), sub,
-					train.Draws(e.cfg.Seed, "calibrate", batches))
-				return err
-			})
-		})
-	})
-	if err != nil {
-		stats.Free()
-		return nil, fmt.Errorf("recalibrate BN: %w", err)
-	}
-	return stats, nil
-}
-
-// calibrateClassifier gathers BN statistics for a path of a supernet's classifier
-// from the first batches of an epoch of its training data.
-func (e *engine) calibrateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, source *dataset.ClassTrain) (*nn.Stats, error) {
-	batches := int64(max(1, e.cfg.Search.BNImages/e.cfg.Step(config.StepSupernetPretrain).Batch))
-	stats := nn.NewStats(0)
-	err := tensor.NoGrad(func() error {
-		return train.Each(ctx, min(batches, source.Iterations()), e.workers, source.Batch, func(b dataset.ClassBatch) error {
-			return tensor.Run("calibrate", func(s *tensor.Scope) error {
-				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
-				net.Forward(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, x, sub)
-				return nil
-			})
-		})
-	})
-	if err != nil {
-		stats.Free()
-		return nil, fmt.Errorf("recalibrate BN: %w", err)
-	}
-	return stats, nil
 }
 
 // cocoFigures are COCO's twelve by name.

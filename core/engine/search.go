@@ -2,18 +2,13 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"time"
 
 	"detnas/core/config"
-	"detnas/core/dataset"
 	"detnas/core/nn"
 	"detnas/core/run"
 	"detnas/core/seed"
-	"detnas/detector/cocoeval"
 	"detnas/nas"
 	"detnas/nas/evolution"
 )
@@ -147,59 +142,6 @@ func (e *engine) loadSupernet(d *detectorNet, step int) error {
 	return match.Copy()
 }
 
-// evaluateCandidates scores one candidate after another until the search ends.
-func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evolution.Search) error {
-	guide := e.guide()
-	for {
-		if e.asked() { // before the next candidate is proposed, and so at the same place in every replay
-			if err := e.attend(ctx, place{step: config.StepSearch, iteration: len(ev.Evaluated()), search: ev}); err != nil {
-				return err
-			}
-		}
-		c, ok := ev.Next()
-		if !ok {
-			if ev.Exhausted() && ev.Locked() {
-				e.note(run.Warning{What: fmt.Sprintf("the search ended after %d candidates: no other subnet has the locked choices and passes the constraint", len(ev.Evaluated()))})
-			}
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		began := time.Now()
-		score, found, err := e.score(ctx, d, c.Subnet, guide)
-		status := run.CandidateNew
-		if errors.Is(err, nn.ErrNotFinite) {
-			e.note(run.Warning{What: fmt.Sprintf("candidate %d (%s) has no score and ranks last: %v", c.Index, c.Subnet.Short(d.space), err)})
-			score, status, err = math.NaN(), run.CandidateDiverged, nil
-		}
-		if err != nil {
-			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(d.space), err)
-		}
-		cost, err := d.space.SubnetCost(c.Subnet, nas.ScopeBody, nas.Square(e.cfg.Search.InputSize))
-		if err != nil {
-			return err
-		}
-		short := c.Subnet.Short(d.space)
-		if status == run.CandidateNew {
-			e.show(config.StepSearch, short, found) // before the event that it is looked for by
-		}
-		if err := e.record(ctx, e.here(), run.Candidate{
-			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
-			Subnet: short, Params: cost.Params, MACs: cost.ConvMACs(),
-			Score: score, Seconds: time.Since(began).Seconds(), Status: status, Planned: ev.Planned(),
-		}); err != nil {
-			return err
-		}
-		if err := ev.Report(c.Index, score); err != nil {
-			return err
-		}
-		if err := e.generation(ctx, ev, d.space); err != nil {
-			return err
-		}
-	}
-}
-
 // generation notes the end of a generation, if the last candidate was its last. A
 // search in which none has a score by then has nothing to go by.
 func (e *engine) generation(ctx context.Context, ev *evolution.Search, space nas.Space) error {
@@ -221,38 +163,6 @@ func (e *engine) generation(ctx context.Context, ev *evolution.Search, space nas
 func noScore(ev *evolution.Search) error {
 	return fmt.Errorf("none of the %d candidates has a score, since what each of them computes is %w: the supernet is of no use",
 		len(ev.Evaluated()), nn.ErrNotFinite)
-}
-
-// guide is the part of the guiding split that scores candidates: the same
-// images for all of them.
-func (e *engine) guide() *dataset.Detection {
-	n := e.cfg.Search.Images
-	if n == 0 || n >= e.data.guide.Len() {
-		return e.data.guide
-	}
-	picked := seed.Rand(e.cfg.Seed, "guide").Perm(e.data.guide.Len())[:n]
-	slices.Sort(picked)
-	return e.data.guide.Subset(picked)
-}
-
-// score is a candidate's search.score on the guide with the supernet's weights and BN
-// statistics of its own, and what it found there. It depends on the candidate
-// alone.
-func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guide *dataset.Detection) (float64, []cocoeval.Detection, error) {
-	stats, err := e.calibrate(ctx, d, sub)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer stats.Free()
-	figures, found, err := e.evaluateDetector(ctx, d, sub, stats, guide, e.cfg.Search.Batch)
-	if err != nil {
-		return 0, nil, err
-	}
-	score := figures[e.cfg.Search.Score]
-	if score < 0 {
-		return 0, nil, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", e.cfg.Search.Score)
-	}
-	return score, found, nil
 }
 
 // choose takes the best candidate as the run's subnet, or the one that a person

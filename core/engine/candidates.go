@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"detnas/core/config"
+	"detnas/core/nn"
+	"detnas/core/run"
+	"detnas/nas"
+	"detnas/nas/evolution"
+)
+
+// evaluateCandidates scores one candidate after another until the search ends.
+func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evolution.Search) error {
+	guide := e.guide()
+	for {
+		if e.asked() { // before the next candidate is proposed, and so at the same place in every replay
+			if err := e.attend(ctx, place{step: config.StepSearch, iteration: len(ev.Evaluated()), search: ev}); err != nil {
+				return err
+			}
+		}
+		c, ok := ev.Next()
+		if !ok {
+			if ev.Exhausted() && ev.Locked() {
+				e.note(run.Warning{What: fmt.Sprintf("the search ended after %d candidates: no other subnet has the locked choices and passes the constraint", len(ev.Evaluated()))})
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		score, found, err := e.score(ctx, d, c.Subnet, guide)
+		status := run.CandidateNew
+		if errors.Is(err, nn.ErrNotFinite) {
+			e.note(run.Warning{What: fmt.Sprintf("candidate %d (%s) has no score and ranks last: %v", c.Index, c.Subnet.Short(d.space), err)})
+			score, status, err = math.NaN(), run.CandidateDiverged, nil
+		}
+		if err != nil {
+			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(d.space), err)
+		}
+		cost, err := d.space.SubnetCost(c.Subnet, nas.ScopeBody, nas.Square(e.cfg.Search.InputSize))
+		if err != nil {
+			return err
+		}
+		short := c.Subnet.Short(d.space)
+		if status == run.CandidateNew {
+			e.show(config.StepSearch, short, found) // before the event that it is looked for by
+		}
+		if err := e.record(ctx, e.here(), run.Candidate{
+			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
+			Subnet: short, Params: cost.Params, MACs: cost.ConvMACs(),
+			Score: score, Seconds: time.Since(began).Seconds(), Status: status, Planned: ev.Planned(),
+		}); err != nil {
+			return err
+		}
+		if err := ev.Report(c.Index, score); err != nil {
+			return err
+		}
+		if err := e.generation(ctx, ev, d.space); err != nil {
+			return err
+		}
+	}
+}
