@@ -10,7 +10,7 @@ import (
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/nas"
-	"detnas/nas/evolution"
+	"detnas/nas/search"
 )
 
 // standing is what a command is checked against: the run as it is now.
@@ -144,15 +144,15 @@ func feasible(cfg *config.Config, locks map[int]int) error {
 	if err != nil {
 		return err
 	}
-	evo, err := evolutionConfig(cfg, space)
+	settings, err := searchConfig(cfg, space)
 	if err != nil {
 		return err
 	}
-	evo.Locks = map[int]nas.Choice{}
+	settings.Locks = map[int]nas.Choice{}
 	for block, choice := range locks {
-		evo.Locks[block] = nas.Choice(choice)
+		settings.Locks[block] = nas.Choice(choice)
 	}
-	_, err = evolution.Feasible(evo, feasibleSample)
+	_, err = search.Feasible(settings, feasibleSample)
 	return err
 }
 
@@ -183,7 +183,7 @@ func (e *engine) pick(short string) error {
 // searchActs are the config that the search began with and what was done to it
 // since, for a search that is taken up; or, for one that begins anew, the config
 // as it is and what holds now.
-func (e *engine) searchActs(space nas.Space) (*config.Config, []evolution.Act, error) {
+func (e *engine) searchActs(space nas.Space) (*config.Config, []search.Act, error) {
 	s := e.standing()
 	if e.redo(config.StepSearch) || len(e.before.Candidates) == 0 {
 		acts, err := e.replayable(s.steering.Fresh(), nil, space)
@@ -205,11 +205,11 @@ func (e *engine) searchActs(space nas.Space) (*config.Config, []evolution.Act, e
 
 // replayable turns the acts in the journal into those of a search. values are
 // those of the edited keys before the first act.
-func (e *engine) replayable(acts []run.Act, values map[string]string, space nas.Space) ([]evolution.Act, error) {
-	out := make([]evolution.Act, 0, len(acts))
+func (e *engine) replayable(acts []run.Act, values map[string]string, space nas.Space) ([]search.Act, error) {
+	out := make([]search.Act, 0, len(acts))
 	for _, a := range acts {
 		if a.Control.What != "" {
-			out = append(out, evolution.Act{At: a.At, Do: func(ev *evolution.Search) error { return steerSearch(ev, a.Control, space) }})
+			out = append(out, search.Act{At: a.At, Do: func(ev *search.Search) error { return steerSearch(ev, a.Control, space) }})
 			continue
 		}
 		for _, c := range a.Changes {
@@ -219,11 +219,11 @@ func (e *engine) replayable(acts []run.Act, values map[string]string, space nas.
 		if err != nil {
 			return nil, err
 		}
-		evo, err := evolutionConfig(cfg, space)
+		settings, err := searchConfig(cfg, space)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, evolution.Act{At: a.At, Do: func(ev *evolution.Search) error { return ev.Resize(evo) }})
+		out = append(out, search.Act{At: a.At, Do: func(ev *search.Search) error { return ev.Resize(settings) }})
 	}
 	return out, nil
 }
@@ -245,7 +245,7 @@ func (e *engine) configWith(values map[string]string) (*config.Config, error) {
 }
 
 // steerSearch does one act to a search.
-func steerSearch(ev *evolution.Search, c run.Control, space nas.Space) error {
+func steerSearch(ev *search.Search, c run.Control, space nas.Space) error {
 	switch c.What {
 	case run.ActLock:
 		choice, err := choiceOf(c.Choice)

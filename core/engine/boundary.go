@@ -7,15 +7,15 @@ import (
 
 	"detnas/core/run"
 	"detnas/core/steer"
-	"detnas/nas/evolution"
+	"detnas/nas/search"
 )
 
 // place is where the run stands at a boundary, and what can be done there.
 type place struct {
-	step, iteration int               // done in the step: iterations or candidates
-	save            func() error      // writes a checkpoint, unless it is there; nil where nothing is trained
-	retune          func() error      // takes over the settings of the step under way; nil as save
-	search          *evolution.Search // in step 3
+	step, iteration int            // done in the step: iterations or candidates
+	save            func() error   // writes a checkpoint, unless it is there; nil where nothing is trained
+	retune          func() error   // takes over the settings of the step under way; nil as save
+	search          *search.Search // in step 3
 }
 
 // open lets the desk take commands until leave; stop cancels the run's context.

@@ -11,11 +11,11 @@ import (
 	"detnas/core/nn"
 	"detnas/core/run"
 	"detnas/nas"
-	"detnas/nas/evolution"
+	"detnas/nas/search"
 )
 
 // evaluateCandidates scores one candidate after another until the search ends.
-func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *evolution.Search) error {
+func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *search.Search) error {
 	guide := e.guide()
 	for {
 		if e.asked() { // before the next candidate is proposed, and so at the same place in every replay

@@ -125,11 +125,11 @@ func (e *engine) resize(at place, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	evo, err := evolutionConfig(cfg, space)
+	settings, err := searchConfig(cfg, space)
 	if err != nil {
 		return err
 	}
-	return at.search.Resize(evo)
+	return at.search.Resize(settings)
 }
 
 // brokenEdit is the edit of the config after which the process before died,

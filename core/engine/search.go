@@ -10,7 +10,7 @@ import (
 	"detnas/core/run"
 	"detnas/core/seed"
 	"detnas/nas"
-	"detnas/nas/evolution"
+	"detnas/nas/search"
 )
 
 // bestKept is how many of the best subnets stand in the result.
@@ -67,31 +67,31 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	return e.choose(ctx, ev, space)
 }
 
-// newSearch sets the evolution up by the settings of cfg and makes sure that the
+// newSearch sets a search up by the settings of cfg and makes sure that the
 // constraint leaves something to search.
-func (e *engine) newSearch(cfg *config.Config, space nas.Space) (*evolution.Search, error) {
-	evo, err := evolutionConfig(cfg, space)
+func (e *engine) newSearch(cfg *config.Config, space nas.Space) (*search.Search, error) {
+	settings, err := searchConfig(cfg, space)
 	if err != nil {
 		return nil, err
 	}
-	share, err := evolution.Feasible(evo, feasibleSample)
+	share, err := search.Feasible(settings, feasibleSample)
 	if err != nil {
 		return nil, fmt.Errorf("search.constraint: %w", err)
 	}
 	if share < 0.01 {
 		e.note(run.Warning{What: fmt.Sprintf("only %.2f%% of random subnets pass search.constraint", 100*share)})
 	}
-	return evolution.New(evo)
+	return search.New(settings)
 }
 
 // feasibleSample is how many subnets a constraint is tried on.
 const feasibleSample = 2000
 
-// evolutionConfig is what a config says of the search.
-func evolutionConfig(cfg *config.Config, space nas.Space) (evolution.Config, error) {
+// searchConfig is what a config says of the search.
+func searchConfig(cfg *config.Config, space nas.Space) (search.Config, error) {
 	c := cfg.Search
 	allowed, err := c.Allowed(space)
-	return evolution.Config{
+	return search.Config{
 		Space: space, Seed: seed.Derive(cfg.Seed, "search"), Population: c.Population, Generations: c.Generations,
 		Parents: c.Parents, Mutations: c.Mutations, Crossovers: c.Crossovers, Mutation: c.MutateProb, Allowed: allowed,
 	}, err
@@ -99,19 +99,19 @@ func evolutionConfig(cfg *config.Config, space nas.Space) (evolution.Config, err
 
 // replay gives the search the scores that an earlier process found, and what
 // people did to it between them, and returns how many scores those are.
-func (e *engine) replay(ctx context.Context, ev *evolution.Search, space nas.Space, acts []evolution.Act) (int, error) {
+func (e *engine) replay(ctx context.Context, ev *search.Search, space nas.Space, acts []search.Act) (int, error) {
 	if e.redo(config.StepSearch) || len(e.before.Candidates) == 0 {
 		if err := e.keep(ctx, e.here(), func() error { return e.forget(config.StepSearch) }); err != nil {
 			return 0, err
 		}
 	}
-	results := make([]evolution.Result, len(e.before.Candidates))
+	results := make([]search.Result, len(e.before.Candidates))
 	for i, c := range e.before.Candidates {
 		sub, err := nas.ParseSubnet(c.Subnet, space)
 		if err != nil {
 			return 0, fmt.Errorf("candidate %d in the journal: %w", c.Index, err)
 		}
-		results[i] = evolution.Result{Subnet: sub, Score: c.Score}
+		results[i] = search.Result{Subnet: sub, Score: c.Score}
 		e.clock.carried += c.Seconds
 	}
 	if len(results) > 0 {
@@ -144,7 +144,7 @@ func (e *engine) loadSupernet(d *detectorNet, step int) error {
 
 // generation notes the end of a generation, if the last candidate was its last. A
 // search in which none has a score by then has nothing to go by.
-func (e *engine) generation(ctx context.Context, ev *evolution.Search, space nas.Space) error {
+func (e *engine) generation(ctx context.Context, ev *search.Search, space nas.Space) error {
 	g, ended := ev.Ended()
 	if !ended {
 		return nil
@@ -160,14 +160,14 @@ func (e *engine) generation(ctx context.Context, ev *evolution.Search, space nas
 }
 
 // noScore is the error of a search in which no candidate could be measured.
-func noScore(ev *evolution.Search) error {
+func noScore(ev *search.Search) error {
 	return fmt.Errorf("none of the %d candidates has a score, since what each of them computes is %w: the supernet is of no use",
 		len(ev.Evaluated()), nn.ErrNotFinite)
 }
 
 // choose takes the best candidate as the run's subnet, or the one that a person
 // has chosen. The figures are those of the search either way.
-func (e *engine) choose(ctx context.Context, ev *evolution.Search, space nas.Space) (run.Values, error) {
+func (e *engine) choose(ctx context.Context, ev *search.Search, space nas.Space) (run.Values, error) {
 	best := ev.Best(bestKept)
 	switch {
 	case len(ev.Evaluated()) == 0:
@@ -198,7 +198,7 @@ func (e *engine) choose(ctx context.Context, ev *evolution.Search, space nas.Spa
 	metrics := run.Values{"best": best[0].Score, "evaluated": float64(len(ev.Evaluated()))}
 	var random []float64
 	for _, c := range ev.Evaluated() {
-		if c.Origin == evolution.Random && c.Measured() {
+		if c.Origin == search.Random && c.Measured() {
 			random = append(random, c.Score)
 		}
 	}

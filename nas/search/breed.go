@@ -1,4 +1,4 @@
-package evolution
+package search
 
 import (
 	"math/rand/v2"

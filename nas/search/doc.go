@@ -1,4 +1,4 @@
-// Package evolution searches a space by the evolution of DetNAS and Single Path
+// Package search searches a space, by the evolution of DetNAS and Single Path
 // One-Shot. It proposes candidates and takes their scores; it evaluates nothing
 // itself.
 //
@@ -15,4 +15,4 @@
 // seed and a position (generation, slot, try). A search that was cut short goes
 // on exactly as it would have when the candidates and the acts in its journal
 // are replayed into a new one.
-package evolution
+package search

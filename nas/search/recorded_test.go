@@ -1,4 +1,4 @@
-package evolution
+package search
 
 import (
 	"crypto/sha256"
@@ -14,7 +14,7 @@ import (
 func digest(all []Candidate) string {
 	h := sha256.New()
 	for _, c := range all {
-		fmt.Fprintln(h, c.Index, c.Generation, c.Origin, c.Parents, c.Subnet.Key(), c.Score)
+		h.Write(fmt.Appendln(nil, c.Index, c.Generation, c.Origin, c.Parents, c.Subnet.Key(), c.Score))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
