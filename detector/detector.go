@@ -20,10 +20,13 @@ import (
 // Detector finds objects and learns to. It belongs to one goroutine at a time.
 type Detector interface {
 	// Loss runs a training pass over batch along subnet. The pass's mode decides
-	// about BN alone: under nn.Calibrate, with autograd off, it gathers BN
-	// statistics as training sees them. A result that is not finite is an error
-	// that names the part and wraps nn.ErrNotFinite.
+	// about BN alone. A result that is not finite is an error that names the part
+	// and wraps nn.ErrNotFinite.
 	Loss(p *nn.Pass, batch Batch, subnet nas.Subnet, rng RNG) (Losses, error)
+	// Calibrate gathers BN statistics along subnet as a training pass over batch
+	// sees them. It computes what Loss does up to the last layer that has BN, and
+	// nothing after it. The pass's mode is nn.Calibrate; it runs with autograd off.
+	Calibrate(p *nn.Pass, batch Batch, subnet nas.Subnet, rng RNG) error
 	// Detect finds the objects of each image of batch along subnet, from the best
 	// down. Boxes are in pixels of the batch. It runs with autograd off.
 	Detect(p *nn.Pass, batch Batch, subnet nas.Subnet) ([][]Detection, error)
@@ -116,6 +119,20 @@ func (t trunk) forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) []*tenso
 		done()
 		return t.neck.forward(p, features)
 	})
+}
+
+// calibrate runs the backbone, and the pyramid where that has BN.
+func (t trunk) calibrate(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) error {
+	if t.neck.normalises() {
+		t.forward(p, x, subnet)
+		return p.Err()
+	}
+	inner(p, func(p *nn.Pass) []*tensor.Tensor {
+		defer p.Layer("backbone")()
+		t.backbone.Forward(p, x, subnet)
+		return nil
+	})
+	return p.Err()
 }
 
 // blame names the first part whose output is not finite, where err is about that.

@@ -241,8 +241,7 @@ func TestCalibrateLeavesTheLayersAlone(t *testing.T) {
 			defer stats.Free()
 			before := floats(t, st.Get("neck.fpn_convs.0.bn.running_var"))
 			err := tensor.NoGrad(func() error {
-				_, err := d.Loss(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, toyBatch(s, toyImages()), nil, testRNG(1))
-				return err
+				return d.Calibrate(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, toyBatch(s, toyImages()), nil, testRNG(1))
 			})
 			layers := 4 + 3 + 3 + 1 // backbone, laterals, outputs, box head
 			if _, retina := d.(*RetinaNet); retina {
@@ -253,6 +252,44 @@ func TestCalibrateLeavesTheLayersAlone(t *testing.T) {
 			}
 			sameFloats(t, "the layer's variance", floats(t, st.Get("neck.fpn_convs.0.bn.running_var")), before, 0)
 			return err
+		})
+	})
+}
+
+// What Calibrate leaves out has no BN: the statistics are those of a whole training
+// pass, to the bit.
+func TestCalibrateGathersWhatLossDoes(t *testing.T) {
+	forEach(t, func(t *testing.T, d Detector, _ *nn.Store) {
+		run(t, func(s *tensor.Scope) error {
+			batch, layers, total := toyBatch(s, toyImages()), []int{}, []float64{}
+			return tensor.NoGrad(func() error {
+				for _, whole := range []bool{true, false} {
+					stats := nn.NewStats(0)
+					defer stats.Free()
+					p := &nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}
+					err := d.Calibrate(p, batch, nil, testRNG(1))
+					if whole {
+						stats.Free()
+						_, err = d.Loss(p, batch, nil, testRNG(1))
+					}
+					if err != nil {
+						return err
+					}
+					l, err := d.Loss(&nn.Pass{Scope: s, Stats: stats}, batch, nil, testRNG(1))
+					if err != nil {
+						return err
+					}
+					loss, err := l.Total.Item()
+					if err != nil {
+						return err
+					}
+					layers, total = append(layers, stats.Layers()), append(total, loss)
+				}
+				if layers[0] != layers[1] || total[0] != total[1] {
+					t.Errorf("statistics of %d layers give the loss %v, and those of a training pass, of %d, %v", layers[1], total[1], layers[0], total[0])
+				}
+				return nil
+			})
 		})
 	})
 }

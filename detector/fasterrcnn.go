@@ -38,8 +38,7 @@ func NewFasterRCNN(path nn.Path, backbone Backbone, cfg FasterRCNNConfig) (*Fast
 	return d, nil
 }
 
-// Loss runs a training pass; see Detector. BN is calibrated on the proposals that
-// training samples.
+// Loss runs a training pass; see Detector.
 func (d *FasterRCNN) Loss(p *nn.Pass, batch Batch, subnet nas.Subnet, rng RNG) (Losses, error) {
 	if err := batch.check(d.cfg.Classes, true); err != nil {
 		return Losses{}, fmt.Errorf("detector: %w", err)
@@ -62,6 +61,26 @@ func (d *FasterRCNN) Loss(p *nn.Pass, batch Batch, subnet nas.Subnet, rng RNG) (
 	})
 	out.Others = map[string]float64{"acc": right}
 	return out, err
+}
+
+// Calibrate gathers BN statistics; see Detector. Those of the box head's
+// convolutions, where it has some, are of the proposals that training samples; the
+// RPN, which has no BN, is only run to propose them.
+func (d *FasterRCNN) Calibrate(p *nn.Pass, batch Batch, subnet nas.Subnet, rng RNG) error {
+	if err := batch.check(d.cfg.Classes, true); err != nil {
+		return fmt.Errorf("detector: %w", err)
+	}
+	if !d.head.normalises() {
+		return d.trunk.calibrate(p, batch.X, subnet)
+	}
+	levels, _, proposals, err := d.propose(p, batch, subnet, d.cfg.RPN.Train)
+	if err != nil {
+		return err
+	}
+	if s := d.head.sample(proposals, batch.Images, rng); len(s.labels) > 0 {
+		d.head.calibrate(p, levels, &s.rois)
+	}
+	return p.Err()
 }
 
 // headLoss returns the box head's losses, 0 without samples, and the share of its

@@ -97,6 +97,9 @@ func (n *neck) forward(p *nn.Pass, features []*tensor.Tensor) []*tensor.Tensor {
 	})
 }
 
+// normalises reports whether the neck has BN: its convolutions are of one kind.
+func (n *neck) normalises() bool { return n.lateral[0].norm != nil }
+
 // higher appends the levels above those of the backbone, whose coarsest is c5. A
 // convolution sees the level below through ReLU, as in the RetinaNet paper; mmdet
 // leaves the ReLU out.

@@ -55,6 +55,14 @@ func (d *RetinaNet) Loss(p *nn.Pass, batch Batch, subnet nas.Subnet, _ RNG) (Los
 	return losses, nil
 }
 
+// Calibrate gathers BN statistics; see Detector. The head has no BN.
+func (d *RetinaNet) Calibrate(p *nn.Pass, batch Batch, subnet nas.Subnet, _ RNG) error {
+	if err := batch.check(d.cfg.Classes, true); err != nil {
+		return fmt.Errorf("detector: %w", err)
+	}
+	return d.trunk.calibrate(p, batch.X, subnet)
+}
+
 // Detect finds objects; see Detector.
 func (d *RetinaNet) Detect(p *nn.Pass, batch Batch, subnet nas.Subnet) ([][]Detection, error) {
 	if err := batch.check(d.cfg.Classes, false); err != nil {

@@ -85,10 +85,7 @@ func (h *roiHead) add(r *rois, image int, b box.Box) {
 func (h *roiHead) forward(p *nn.Pass, levels []*tensor.Tensor, r *rois) (logits, deltas *tensor.Tensor) {
 	defer p.Layer("roi head")()
 	out := inner(p, func(p *nn.Pass) []*tensor.Tensor {
-		x := h.pool(p, levels, r)
-		for i, conv := range h.convs {
-			x = then(p, fmt.Sprintf("shared_convs.%d", i), conv.forward, x)
-		}
+		x := h.convolve(p, levels, r)
 		flat := p.Reshape(x, int64(r.len()), -1)
 		p.Free(x)
 		x = flat
@@ -98,6 +95,27 @@ func (h *roiHead) forward(p *nn.Pass, levels []*tensor.Tensor, r *rois) (logits,
 		return []*tensor.Tensor{h.class.Forward(p, x), h.box.Forward(p, x)}
 	})
 	return out[0], out[1]
+}
+
+// convolve pools the boxes and runs the convolutions over them.
+func (h *roiHead) convolve(p *nn.Pass, levels []*tensor.Tensor, r *rois) *tensor.Tensor {
+	x := h.pool(p, levels, r)
+	for i, conv := range h.convs {
+		x = then(p, fmt.Sprintf("shared_convs.%d", i), conv.forward, x)
+	}
+	return x
+}
+
+// normalises reports whether the head has BN: its convolutions are of one kind.
+func (h *roiHead) normalises() bool { return len(h.convs) > 0 && h.convs[0].norm != nil }
+
+// calibrate runs what of the head has BN over the boxes.
+func (h *roiHead) calibrate(p *nn.Pass, levels []*tensor.Tensor, r *rois) {
+	defer p.Layer("roi head")()
+	inner(p, func(p *nn.Pass) []*tensor.Tensor {
+		h.convolve(p, levels, r)
+		return nil
+	})
 }
 
 func (h *roiHead) pool(p *nn.Pass, levels []*tensor.Tensor, r *rois) *tensor.Tensor {

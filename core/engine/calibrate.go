@@ -39,9 +39,8 @@ func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) 
 			batches++
 			return tensor.Run("calibrate", func(s *tensor.Scope) error {
 				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
-				_, err := d.net.Loss(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, train.DetectorBatch(x, b), sub,
+				return d.net.Calibrate(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, train.DetectorBatch(x, b), sub,
 					train.Draws(e.cfg.Seed, "calibrate", batches))
-				return err
 			})
 		})
 	})

@@ -39,6 +39,13 @@ func (l *BatchNorm) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
 			return &tensor.Tensor{}
 		}
 		return p.BatchNorm(x, l.Weight, l.Bias, st.mean, st.variance, true, momentum, l.Eps)
+	case Batch:
+		dev, c := l.Mean.Device(), l.Mean.Dim(0)
+		mean, variance := p.Full(0, dev, c), p.Full(1, dev, c) // to be moved in place of the layer's own
+		y := p.BatchNorm(x, l.Weight, l.Bias, mean, variance, true, l.Momentum, l.Eps)
+		p.Free(mean)
+		p.Free(variance)
+		return y
 	}
 	mean, variance := l.Mean, l.Variance
 	if p.Stats != nil {
@@ -51,10 +58,12 @@ func (l *BatchNorm) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
 
 // Stats are BN statistics gathered for one subnet, apart from the layers' own:
 // calibrating a candidate leaves the supernet as it was, whatever the order of
-// candidates. They start from nothing at the first batch.
+// candidates.
 type Stats struct {
-	// Momentum is the weight of a new batch in a moving average; 0 takes the
-	// mean over all batches alike (cumulative).
+	// Momentum is the weight of a new batch in a moving average that starts from
+	// the mean 0 and the variance 1, as the official code resets them: after n
+	// batches (1-Momentum)^n of that is left. 0 takes the mean over all batches
+	// alike (cumulative), of which nothing is left after the first.
 	Momentum float64
 
 	of map[*BatchNorm]*stats
@@ -102,7 +111,7 @@ func (s *Stats) enter(scope *tensor.Scope, l *BatchNorm) (*stats, float64) {
 		s.of[l] = st
 	}
 	st.batches++
-	if s.Momentum > 0 && st.batches > 1 {
+	if s.Momentum > 0 {
 		return st, s.Momentum
 	}
 	return st, 1 / float64(st.batches)

@@ -14,11 +14,13 @@ var ErrNotFinite = errors.New("not finite")
 type Mode int
 
 // Eval normalises by BN's statistics; Train by the batch's, moving the layers'
-// own statistics; Calibrate by the batch's, moving only the pass's Stats.
+// own statistics; Calibrate by the batch's, moving only the pass's Stats; Batch by
+// the batch's, moving nothing.
 const (
 	Eval Mode = iota
 	Train
 	Calibrate
+	Batch
 )
 
 // Pass is one forward pass: the scope its tensors live in, its mode, and BN

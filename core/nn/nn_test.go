@@ -123,8 +123,15 @@ func TestBatchNormModes(t *testing.T) {
 	moving := NewStats(.5)
 	defer moving.Free()
 	norm(t, l, Calibrate, moving, first, second)
-	if m := item(t, moving.of[l].mean); m != 5 {
-		t.Errorf("moving average %v, want 2 then half way to 8", m)
+	if m, v := item(t, moving.of[l].mean), item(t, moving.of[l].variance); m != 4.5 || v != 4.75 {
+		t.Errorf("moving averages %v and %v, want half way from 0 and 1 to 2 and 2, and from there to 8 and 8", m, v)
+	}
+	// By the batch's own mean 8 and biased variance 4.
+	if got := norm(t, l, Batch, nil, second); math.Abs(float64(got[0])+1) > 1e-4 || math.Abs(float64(got[1])-1) > 1e-4 {
+		t.Errorf("output %v by the batch's own statistics, want -1 and 1", got)
+	}
+	if m, v := item(t, l.Mean), item(t, l.Variance); m != 0 || v != 1 {
+		t.Errorf("a batch that is measured moved the layer's own statistics to %v, %v", m, v)
 	}
 	norm(t, l, Train, nil, first)
 	if m := item(t, l.Mean); math.Abs(m-.2) > 1e-6 {
