@@ -286,13 +286,18 @@ type Search struct {
 	Constraint Constraint `toml:"constraint"`
 	// InputSize is the side in px of the square input that MACs are counted at.
 	InputSize int `toml:"input_size"`
-	// BN is "recalibrate": a candidate's BN statistics are taken anew from
-	// BNImages training images in batches of BNBatch, averaged as BNAverage
-	// says: "cumulative", each batch with the same weight.
-	BN        string `toml:"bn"`
-	BNImages  int    `toml:"bn_images"`
-	BNBatch   int    `toml:"bn_batch"`
-	BNAverage string `toml:"bn_average"`
+	// BN is what a candidate's BN normalises by. "recalibrate": statistics taken
+	// anew from BNImages training images in batches of BNBatch. "batch": those of
+	// each batch that is measured. "keep": those that the supernet was trained
+	// with, which are of all its paths. None of them changes the supernet.
+	BN       string `toml:"bn"`
+	BNImages int    `toml:"bn_images"`
+	BNBatch  int    `toml:"bn_batch"`
+	// BNAverage is "cumulative", each batch with the same weight, or "ema": from
+	// the mean 0 and the variance 1, BNMomentum of the way to each batch, as the
+	// official code has it with 0.1.
+	BNAverage  string  `toml:"bn_average"`
+	BNMomentum float64 `toml:"bn_momentum"`
 	// Images is how many images of the guiding split score a candidate; 0 is
 	// all.
 	Images int `toml:"images"`
@@ -348,6 +353,13 @@ const (
 
 	ExtraInput  = "input"
 	ExtraOutput = "output"
+
+	BNRecalibrate = "recalibrate"
+	BNBatch       = "batch"
+	BNKeep        = "keep"
+
+	BNCumulative = "cumulative"
+	BNEMA        = "ema"
 
 	NormBN   = "bn"
 	NormNone = "none"

@@ -77,8 +77,12 @@ func incidental(key string) bool {
 
 // added reports whether a key came into the schema after runs were made.
 func added(key string) bool {
+	switch key {
+	case "data.detection.root", "search.bn_momentum":
+		return true
+	}
 	_, name := cutLast(key)
-	return slices.Contains([]string{"on_nan", "nan_lr_factor", "accumulate", "frozen_stages"}, name) || key == "data.detection.root"
+	return slices.Contains([]string{"on_nan", "nan_lr_factor", "accumulate", "frozen_stages"}, name)
 }
 
 // leaves maps every dotted key to its value.

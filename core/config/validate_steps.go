@@ -87,10 +87,11 @@ func (v *validator) search(s *Search, space *Space, format string) {
 		v.add("search.constraint.min", "%d is above max %d", s.Constraint.Min, s.Constraint.Max)
 	}
 	within(v, "search.input_size", s.InputSize, 16, 1<<14)
-	v.oneOf("search.bn", s.BN, "recalibrate")
+	v.oneOf("search.bn", s.BN, BNRecalibrate, BNBatch, BNKeep)
 	within(v, "search.bn_images", s.BNImages, 1, maxCount)
 	within(v, "search.bn_batch", s.BNBatch, 1, 1<<20)
-	v.oneOf("search.bn_average", s.BNAverage, "cumulative")
+	v.oneOf("search.bn_average", s.BNAverage, BNCumulative, BNEMA)
+	within(v, "search.bn_momentum", s.BNMomentum, 1e-6, 1)
 	within(v, "search.images", s.Images, 0, maxCount)
 	within(v, "search.batch", s.Batch, 1, 1<<20)
 	v.oneOf("search.score", s.Score, "AP", "AP50", "mAP07", "mAP")

@@ -15,21 +15,26 @@ import (
 	"detnas/nas/supernet"
 )
 
-// calibrate gathers BN statistics for a subnet of the supernet from images of
-// the training split: those that the seed picks, in batches and in an order that
-// do not depend on the subnet. The supernet's own statistics stay as they are.
-func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) (*nn.Stats, error) {
-	c := e.cfg.Search
-	n := min(c.BNImages, e.data.supernetPart.Len())
+// calibration are the images of the training split that BN statistics are gathered
+// from: those that the seed picks, in the order of the split.
+func (e *engine) calibration() *dataset.Detection {
+	n := min(e.cfg.Search.BNImages, e.data.supernetPart.Len())
 	picked := seed.Rand(e.cfg.Seed, "calibrate").Perm(e.data.supernetPart.Len())[:n]
 	slices.Sort(picked)
-	source, err := dataset.NewDetEval(e.data.supernetPart.Subset(picked), dataset.DetEvalOptions{
-		SourceOptions: e.data.source(), Batch: c.BNBatch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo,
+	return e.data.supernetPart.Subset(picked)
+}
+
+// calibrate gathers BN statistics for a subnet of the supernet from the calibration
+// images, in batches and in an order that do not depend on the subnet. The
+// supernet's own statistics stay as they are.
+func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) (*nn.Stats, error) {
+	source, err := dataset.NewDetEval(e.calibration(), dataset.DetEvalOptions{
+		SourceOptions: e.data.source(), Batch: e.cfg.Search.BNBatch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo,
 	})
 	if err != nil {
 		return nil, err
 	}
-	stats := nn.NewStats(0)
+	stats := nn.NewStats(e.bnMomentum())
 	batches := int64(0)
 	err = tensor.NoGrad(func() error {
 		return train.Each(ctx, source.Iterations(), e.workers, source.Batch, func(b dataset.DetBatch) error {
@@ -51,11 +56,19 @@ func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) 
 	return stats, nil
 }
 
+// bnMomentum is that of nn.Stats by search.bn_average.
+func (e *engine) bnMomentum() float64 {
+	if e.cfg.Search.BNAverage == config.BNEMA {
+		return e.cfg.Search.BNMomentum
+	}
+	return 0
+}
+
 // calibrateClassifier gathers BN statistics for a path of a supernet's classifier
 // from the first batches of an epoch of its training data.
 func (e *engine) calibrateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, source *dataset.ClassTrain) (*nn.Stats, error) {
 	batches := int64(max(1, e.cfg.Search.BNImages/e.cfg.Step(config.StepSupernetPretrain).Batch))
-	stats := nn.NewStats(0)
+	stats := nn.NewStats(0) // whatever bn_average says: that is about candidates
 	err := tensor.NoGrad(func() error {
 		return train.Each(ctx, min(batches, source.Iterations()), e.workers, source.Batch, func(b dataset.ClassBatch) error {
 			return tensor.Run("calibrate", func(s *tensor.Scope) error {

@@ -17,6 +17,7 @@ import (
 // evaluateCandidates scores one candidate after another until the search ends.
 func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *search.Search) error {
 	guide := e.guide()
+	e.remarkBN()
 	for {
 		if e.asked() { // before the next candidate is proposed, and so at the same place in every replay
 			if err := e.attend(ctx, place{step: config.StepSearch, iteration: len(ev.Evaluated()), search: ev}); err != nil {
@@ -64,5 +65,21 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *sea
 		if err := e.generation(ctx, ev, d.space); err != nil {
 			return err
 		}
+	}
+}
+
+// remarkBN warns of a moving average over so few batches that much of what it
+// starts from is left in it.
+func (e *engine) remarkBN() {
+	c := e.cfg.Search
+	if c.BN != config.BNRecalibrate || c.BNAverage != config.BNEMA {
+		return
+	}
+	images := min(c.BNImages, e.data.supernetPart.Len())
+	batches := (images + c.BNBatch - 1) / c.BNBatch
+	if left := math.Pow(1-c.BNMomentum, float64(batches)); left > 0.01 {
+		e.note(run.Warning{What: fmt.Sprintf(
+			"search.bn_average = \"ema\" over %d batches leaves %.0f%% of the mean 0 and the variance 1 that it starts from; raise search.bn_images or search.bn_momentum, or take \"cumulative\"",
+			batches, 100*left)})
 	}
 }

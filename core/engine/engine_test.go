@@ -3,10 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -366,76 +364,4 @@ func TestPickDevice(t *testing.T) {
 	if d, err := pickDevice("cpu"); err != nil || d.String() != "cpu" {
 		t.Errorf("cpu: %v, %v", d, err)
 	}
-}
-
-// The score of a candidate is the same whoever was scored before it, and scoring
-// leaves the supernet as it was.
-func TestScoresDoNotDependOnOrder(t *testing.T) {
-	for _, kind := range kinds() {
-		t.Run(kind, func(t *testing.T) { scoresDoNotDependOnOrder(t, "detector.kind="+kind) })
-	}
-}
-
-func scoresDoNotDependOnOrder(t *testing.T, kind string) {
-	t.Helper()
-	runtime.LockOSThread() // the grad mode belongs to the thread
-	defer runtime.UnlockOSThread()
-	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
-	cfg := tiny(t, images, kind, "detector.test.score_thr=0") // RetinaNet is sure of nothing yet
-	if _, err := do(t, ctx, cfg, runs, "supernet", Options{From: 1, To: 2}); err != nil {
-		t.Fatal(err)
-	}
-	f := folder(t, runs, "supernet")
-	defer f.Unlock() //nolint:errcheck // the test ends here
-	e := &engine{cfg: cfg, folder: f, device: -1}
-	e.threads, e.workers = plan(cfg)
-	e.data = newData(cfg, f.Data(), func(run.Event) {})
-	if err := e.data.detection(ctx); err != nil {
-		t.Fatal(err)
-	}
-	d, err := e.newDetector(config.StepSearch, len(e.data.supernetPart.Categories), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.store.Free()
-	if err := e.loadSupernet(d, config.StepSearch); err != nil {
-		t.Fatal(err)
-	}
-	before := exported(t, d)
-	scores := map[string]float64{}
-	for _, order := range [][]string{{"0-0-00-0", "1-2-30-3", "3-3-33-3"}, {"3-3-33-3", "0-0-00-0", "1-2-30-3"}} {
-		for _, text := range order {
-			sub, err := nas.ParseSubnet(text, d.space)
-			if err != nil {
-				t.Fatal(err)
-			}
-			score, _, err := e.score(ctx, d, sub, e.guide())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if score == 0 {
-				t.Errorf("%s scores nothing, as any would", text)
-			}
-			if known, ok := scores[text]; ok && known != score {
-				t.Errorf("%s scores %v, and %v after others", text, known, score)
-			}
-			scores[text] = score
-		}
-	}
-	if d := cmp.Diff(before, exported(t, d)); d != "" {
-		t.Error("scoring changed the supernet")
-	}
-}
-
-func exported(t *testing.T, d *detectorNet) string {
-	t.Helper()
-	arrays, err := d.store.Export()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b strings.Builder
-	for _, a := range arrays {
-		fmt.Fprintf(&b, "%s %x\n", a.Name, a.Data)
-	}
-	return b.String()
 }

@@ -20,10 +20,9 @@ import (
 
 // evaluateDetector measures a subnet of d on set, and returns what it found too.
 // The figures are COCO's twelve, and VOC's two beside them where the data is in
-// VOC's form. stats, when not nil, take the place of the network's own BN
-// statistics.
-func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) (run.Values, []cocoeval.Detection, error) {
-	found, read, err := e.find(ctx, d, sub, stats, set, batch)
+// VOC's form.
+func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) (run.Values, []cocoeval.Detection, error) {
+	found, read, err := e.find(ctx, d, sub, by, set, batch)
 	if err != nil {
 		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 	}
@@ -46,7 +45,7 @@ func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.S
 // find detects with a subnet of d on the images of set. It also returns those
 // images that could be read, where data.on_bad lets others be skipped: nothing can
 // be found on the others, and that is no fault of the subnet.
-func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats *nn.Stats, set *dataset.Detection, batch int) ([]cocoeval.Detection, *dataset.Detection, error) {
+func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) ([]cocoeval.Detection, *dataset.Detection, error) {
 	source, err := dataset.NewDetEval(set, dataset.DetEvalOptions{SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo})
 	if err != nil {
 		return nil, nil, err
@@ -62,7 +61,7 @@ func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, stats
 			}
 			return tensor.Run("detect", func(s *tensor.Scope) error {
 				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
-				perImage, err := d.net.Detect(&nn.Pass{Scope: s, Mode: nn.Eval, Stats: stats}, train.DetectorBatch(x, b), sub)
+				perImage, err := d.net.Detect(&nn.Pass{Scope: s, Mode: by.mode, Stats: by.stats}, train.DetectorBatch(x, b), sub)
 				if err != nil {
 					return err
 				}

@@ -23,6 +23,13 @@ const (
 	classValKey   = "data.classification.val"
 )
 
+// Keys of the config that say how many images candidates are measured on and
+// calibrated by.
+const (
+	guideKey       = "search.images"
+	calibrationKey = "search.bn_images"
+)
+
 func detectionKey(split string) string { return "data.detection." + split }
 
 // known is a set that was opened, as far as a step's start tells of it.
@@ -66,6 +73,9 @@ func (d *data) keys(step int) []string {
 	keys := []string{detectionKey("train")}
 	if !c.GuideHeldOut() {
 		keys = append(keys, detectionKey("val"))
+	}
+	if step == config.StepSearch {
+		keys = append(keys, guideKey, calibrationKey)
 	}
 	return keys
 }

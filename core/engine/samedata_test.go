@@ -131,7 +131,7 @@ func TestKeysOfAStepsData(t *testing.T) {
 	}{
 		{"data.detection.guide=held-out", config.StepSupernetPretrain, "data.classification.train data.classification.val"},
 		{"data.detection.guide=held-out", config.StepSupernetFinetune, "data.detection.train"},
-		{"data.detection.guide=val", config.StepSearch, "data.detection.train data.detection.val"},
+		{"data.detection.guide=val", config.StepSearch, "data.detection.train data.detection.val search.images search.bn_images"},
 		{"data.detection.guide=val", config.StepSubnetRetrain, "data.classification.train data.classification.val"},
 		{"data.detection.guide=val", config.StepSubnetFinetune, "data.detection.train data.detection.test"},
 	} {

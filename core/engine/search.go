@@ -29,6 +29,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.data.detection(ctx); err != nil {
 		return nil, err
 	}
+	e.knowScoring()
 	if err := e.sameData(step, config.StepSupernetFinetune); err != nil { // or the guide may have been trained on
 		return nil, err
 	}

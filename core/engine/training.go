@@ -107,15 +107,15 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 		Step: config.StepName(step), Device: e.device,
 	}
 	t := training{step: step, store: d.store, evaluate: func(ctx context.Context) (run.Values, error) {
-		measured, stats, on := sub, (*nn.Stats)(nil), e.data.final
+		measured, by, on := sub, normalising{}, e.data.final
 		if sub == nil {
 			measured, on = e.measuredPath(step, d.space), e.guide()
-			if stats, err = e.calibrate(ctx, d, measured); err != nil {
+			if by, err = e.normalise(ctx, d, measured); err != nil {
 				return nil, err
 			}
-			defer stats.Free()
+			defer by.free()
 		}
-		figures, _, err := e.evaluateDetector(ctx, d, measured, stats, on, e.cfg.Search.Batch)
+		figures, _, err := e.evaluateDetector(ctx, d, measured, by, on, e.cfg.Search.Batch)
 		return figures, err
 	}}
 	metrics, err := trainStep(ctx, e, t, task, settings.Length(set.Len()))
