@@ -9,16 +9,17 @@ import "fmt"
 type Constraint struct {
 	Scope Scope
 	Count Count
-	Max   int64 // inclusive; 0 allows every subnet
+	Min   int64 // inclusive; 0 is no bound
+	Max   int64 // inclusive; 0 is no bound
 	Input Size  // of the image that is counted
 }
 
 // Check says what is wrong with the constraint, or returns nil.
 func (c Constraint) Check() error {
-	if c.Max < 0 {
-		return fmt.Errorf("constraint: the limit is %d; use a positive count, or 0 for none", c.Max)
+	if c.Min < 0 || c.Max < 0 {
+		return fmt.Errorf("constraint: the limits are %d and %d; use positive counts, or 0 for none", c.Min, c.Max)
 	}
-	if c.Max == 0 {
+	if !c.Bounds() {
 		return nil
 	}
 	if _, err := ParseScope(string(c.Scope)); err != nil {
@@ -33,11 +34,11 @@ func (c Constraint) Check() error {
 	return nil
 }
 
+// Bounds reports whether there is a limit.
+func (c Constraint) Bounds() bool { return c.Min > 0 || c.Max > 0 }
+
 // Value returns what the constraint counts in a subnet.
 func (c Constraint) Value(space Space, sub Subnet) (int64, error) {
-	if err := c.Check(); err != nil {
-		return 0, err
-	}
 	cost, err := space.SubnetCost(sub, c.Scope, c.Input)
 	if err != nil {
 		return 0, err
@@ -52,18 +53,24 @@ func (c Constraint) Allowed(space Space) (func(Subnet) bool, error) {
 		return nil, err
 	}
 	return func(sub Subnet) bool {
-		if c.Max == 0 {
+		if !c.Bounds() {
 			return sub.Check(space) == nil
 		}
 		v, err := c.Value(space, sub)
-		return err == nil && v <= c.Max
+		return err == nil && v >= c.Min && (c.Max == 0 || v <= c.Max)
 	}, nil
 }
 
 // String says the constraint in words, for messages.
 func (c Constraint) String() string {
-	if c.Max == 0 {
+	what := fmt.Sprintf("%s of the %s at %s", c.Count, c.Scope, c.Input)
+	switch {
+	case !c.Bounds():
 		return "no constraint"
+	case c.Min == 0:
+		return fmt.Sprintf("%s at most %d", what, c.Max)
+	case c.Max == 0:
+		return fmt.Sprintf("%s at least %d", what, c.Min)
 	}
-	return fmt.Sprintf("%s of the %s at %s at most %d", c.Count, c.Scope, c.Input, c.Max)
+	return fmt.Sprintf("%s from %d to %d", what, c.Min, c.Max)
 }

@@ -108,7 +108,7 @@ type Position struct {
 // liveTraining and liveSearch are the keys that act in a step that is under way.
 var (
 	liveTraining = []string{"lr", "momentum", "weight_decay", "clip_grad", "on_nan", "nan_lr_factor", "log_every", "checkpoint_every", "eval_every", "keep_checkpoints"}
-	liveSearch   = []string{"generations", "population", "parents", "mutations", "crossovers", "mutate_prob"}
+	liveSearch   = []string{"generations", "population", "parents", "mutations", "crossovers", "mutate_prob", "tournament"}
 )
 
 // EffectOf says when a change of a key acts on a run that stands at a position.

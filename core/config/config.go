@@ -267,14 +267,26 @@ type Train struct {
 	LoadFrom string `toml:"load_from"`
 }
 
-// Search is the evolutionary search, step 3.
+// Search is step 3.
 type Search struct {
 	// Subnet, in short form, as the choice that all blocks have, or a YAML file, is
 	// taken as the result and nothing is searched.
 	Subnet string `toml:"subnet"`
+	// Method is "evolution" (of DetNAS), "regularized" (evolution in which the oldest
+	// dies; Real et al. 2019), "random" (uniform, without repeats) or "nsga2" (score
+	// against Cost; Deb et al. 2002). All of them evaluate Population x Generations
+	// candidates.
+	Method string `toml:"method"`
+	// Tournament is how many of the population a parent is the best of, with
+	// "regularized"; 0 is a quarter of Population, as in the paper.
+	Tournament int `toml:"tournament"`
+	// Cost is what "nsga2" weighs scores against: one of the counts of the constraint;
+	// empty is the constraint's own.
+	Cost string `toml:"cost"`
 	// Population is the candidates of each of the Generations, Parents the best
 	// that breed, Mutations and Crossovers their children; the rest is drawn at
-	// random.
+	// random. With "nsga2" the parents are the survivors, of which there are
+	// Population; "regularized" and "random" have no such children.
 	Population  int `toml:"population"`
 	Parents     int `toml:"parents"`
 	Mutations   int `toml:"mutations"`
@@ -327,6 +339,11 @@ const (
 	OnNaNStop = "stop"
 	OnNaNSkip = "skip"
 	OnNaNBack = "back"
+
+	MethodEvolution   = "evolution"
+	MethodRegularized = "regularized"
+	MethodRandom      = "random"
+	MethodNSGA2       = "nsga2"
 
 	FormatFolder = "folder"
 	FormatCOCO   = "coco"

@@ -84,7 +84,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"name": true, "epochs": true, "power": true, "last": true, "stem": true, "widths": true, "depths": true,
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
-		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true,
+		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true, "tournament": true, "cost": true,
 	}
 	for _, name := range Presets() {
 		cfg, err := Load(name, nil)
@@ -263,6 +263,10 @@ func TestProblems(t *testing.T) {
 		"hold out nothing":  {"[data.detection]\nhold_out = 0.0\n", "f.toml:2: data.detection.hold_out: is 0"},
 		"name":              {"name = \"a/b\"\n", "f.toml:1: name: \"a/b\" cannot be a run's name: it holds a slash"},
 		"population":        {"[search]\npopulation = 3\n", "f.toml:2: search.population: 3 is less than mutations 20 + crossovers 20"},
+		"method":            {"[search]\nmethod = \"evolutoin\"\n", "f.toml:2: search.method: \"evolutoin\" is not one of evolution, regularized, random, nsga2; did you mean \"evolution\"?"},
+		"no tournament":     {"[search]\nmethod = \"random\"\ntournament = 3\n", "f.toml:3: search.tournament: has no meaning with the method random; leave it out, or set search.method = \"regularized\""},
+		"no cost":           {"[search]\ncost = \"params\"\n", "f.toml:2: search.cost: has no meaning with the method evolution; leave it out, or set search.method = \"nsga2\""},
+		"cost":              {"[search]\nmethod = \"nsga2\"\ncost = \"flops\"\n", "f.toml:3: search.cost: \"flops\" is not one of conv_macs, "},
 		"constraint":        {"[search]\nconstraint = { count = \"flops\" }\n", "f.toml:2: search.constraint.count: \"flops\" is not one of conv_macs, conv_relu, conv_relu_bn, params, mmcv_flops"},
 		"multi-line":        {"[space]\nwidths = [ # [\n  1, # ]\n]\nbad = 1\n", "f.toml:5: space.bad: unknown key"},
 		"not utf-8":         {"name = \"\xff\"", "not UTF-8"},

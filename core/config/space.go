@@ -43,33 +43,6 @@ func (s *Space) NAS(classes int) (nas.Space, error) {
 	return space, nil
 }
 
-// Allowed returns the test that the constraint makes on a subnet of the space.
-func (s *Search) Allowed(space nas.Space) (func(nas.Subnet) bool, error) {
-	limit := nas.Constraint{
-		Scope: nas.ScopeBody,
-		Count: nas.Count(s.Constraint.Count),
-		Max:   s.Constraint.Max,
-		Input: nas.Size{H: s.InputSize, W: s.InputSize},
-	}
-	if limit.Count == nas.CountMMCV { // of ImageNet's classifier, as published
-		limit.Scope, space.Classes = nas.ScopeClassifier, 1000
-	}
-	if s.Constraint.Min == 0 {
-		allowed, err := limit.Allowed(space)
-		if err != nil {
-			return nil, fmt.Errorf("search.constraint: %w", err)
-		}
-		return allowed, nil
-	}
-	if err := limit.Check(); err != nil {
-		return nil, fmt.Errorf("search.constraint: %w", err)
-	}
-	return func(sub nas.Subnet) bool {
-		n, err := limit.Value(space, sub)
-		return err == nil && n >= s.Constraint.Min && (s.Constraint.Max == 0 || n <= s.Constraint.Max)
-	}, nil
-}
-
 func (v *validator) space(s *Space) {
 	before := len(v.problems)
 	v.oneOf("space.preset", s.Preset, append(nas.PresetNames(), PresetCustom)...)

@@ -67,40 +67,6 @@ func (v *validator) schedule(t trainingStep, key func(string) string) {
 	within(v, key("warmup_ratio"), t.WarmupRatio, 0, 1)
 }
 
-func (v *validator) search(s *Search, space *Space, format string) {
-	within(v, "search.population", s.Population, 1, 1<<16)
-	within(v, "search.parents", s.Parents, 1, 1<<16)
-	within(v, "search.mutations", s.Mutations, 0, 1<<16)
-	within(v, "search.crossovers", s.Crossovers, 0, 1<<16)
-	within(v, "search.generations", s.Generations, 1, 1<<16)
-	if s.Mutations+s.Crossovers > s.Population {
-		v.add("search.population", "%d is less than mutations %d + crossovers %d; the rest is drawn at random",
-			s.Population, s.Mutations, s.Crossovers)
-	}
-	within(v, "search.mutate_prob", s.MutateProb, 0, 1)
-	v.oneOf("search.constraint.count", s.Constraint.Count,
-		string(nas.CountConv), string(nas.CountConvReLU), string(nas.CountConvReLUBN),
-		string(nas.CountParams), string(nas.CountMMCV))
-	within(v, "search.constraint.min", s.Constraint.Min, 0, 1<<62)
-	within(v, "search.constraint.max", s.Constraint.Max, 0, 1<<62)
-	if s.Constraint.Max > 0 && s.Constraint.Min > s.Constraint.Max {
-		v.add("search.constraint.min", "%d is above max %d", s.Constraint.Min, s.Constraint.Max)
-	}
-	within(v, "search.input_size", s.InputSize, 16, 1<<14)
-	v.oneOf("search.bn", s.BN, BNRecalibrate, BNBatch, BNKeep)
-	within(v, "search.bn_images", s.BNImages, 1, maxCount)
-	within(v, "search.bn_batch", s.BNBatch, 1, 1<<20)
-	v.oneOf("search.bn_average", s.BNAverage, BNCumulative, BNEMA)
-	within(v, "search.bn_momentum", s.BNMomentum, 1e-6, 1)
-	within(v, "search.images", s.Images, 0, maxCount)
-	within(v, "search.batch", s.Batch, 1, 1<<20)
-	v.oneOf("search.score", s.Score, "AP", "AP50", "mAP07", "mAP")
-	if (s.Score == "mAP07" || s.Score == "mAP") && format != FormatVOC {
-		v.add("search.score", `%s is VOC's; write "AP" or "AP50", or set data.detection.format = "voc"`, s.Score)
-	}
-	v.subnet(s.Subnet, space)
-}
-
 // subnet checks a short form against the space; a file is read when it is
 // needed.
 func (v *validator) subnet(text string, s *Space) {

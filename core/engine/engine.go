@@ -4,13 +4,10 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -205,13 +202,7 @@ func (e *engine) recall(ctx context.Context) error {
 	if _, err := e.chosen(ctx); err != nil {
 		return err
 	}
-	best := slices.DeleteFunc(slices.Clone(e.before.Candidates), func(c run.Candidate) bool { return math.IsNaN(c.Score) })
-	slices.SortStableFunc(best, func(a, b run.Candidate) int { return cmp.Compare(b.Score, a.Score) })
-	e.result.Search.Evaluated = len(e.before.Candidates)
-	for _, c := range best[:min(bestKept, len(best))] {
-		e.result.Search.Best = append(e.result.Search.Best, run.Scored{Subnet: c.Subnet, Score: c.Score, Params: c.Params, MACs: c.MACs})
-	}
-	return nil
+	return e.foundBefore()
 }
 
 // steps does what is asked, leaving out steps that an earlier process finished.

@@ -13,9 +13,6 @@ import (
 	"detnas/nas/search"
 )
 
-// bestKept is how many of the best subnets stand in the result.
-const bestKept = 10
-
 // search is step 3. It returns the best score, and beside it the best of the
 // candidates that were drawn at random: what the search has to beat.
 func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
@@ -65,6 +62,11 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.evaluateCandidates(ctx, d, ev); err != nil {
 		return nil, err
 	}
+	if last := e.lastGeneration(); last == nil || last.Evaluated < len(ev.Evaluated()) {
+		if err := e.generation(ctx, ev, space); err != nil { // cut short, as no subnet was left
+			return nil, err
+		}
+	}
 	return e.choose(ctx, ev, space)
 }
 
@@ -93,8 +95,10 @@ func searchConfig(cfg *config.Config, space nas.Space) (search.Config, error) {
 	c := cfg.Search
 	allowed, err := c.Allowed(space)
 	return search.Config{
-		Space: space, Seed: seed.Derive(cfg.Seed, "search"), Population: c.Population, Generations: c.Generations,
-		Parents: c.Parents, Mutations: c.Mutations, Crossovers: c.Crossovers, Mutation: c.MutateProb, Allowed: allowed,
+		Space: space, Seed: seed.Derive(cfg.Seed, "search"), Method: search.Method(c.Method),
+		Population: c.Population, Generations: c.Generations,
+		Parents: c.Parents, Mutations: c.Mutations, Crossovers: c.Crossovers, Mutation: c.MutateProb,
+		Tournament: c.TournamentSize(), Cost: c.CostOf(space), Allowed: allowed,
 	}, err
 }
 
@@ -110,7 +114,7 @@ func (e *engine) replay(ctx context.Context, ev *search.Search, space nas.Space,
 	for i, c := range e.before.Candidates {
 		sub, err := nas.ParseSubnet(c.Subnet, space)
 		if err != nil {
-			return 0, fmt.Errorf("candidate %d in the journal: %w", c.Index, err)
+			return 0, journalled(c, err)
 		}
 		results[i] = search.Result{Subnet: sub, Score: c.Score}
 		e.clock.carried += c.Seconds
@@ -124,6 +128,11 @@ func (e *engine) replay(ctx context.Context, ev *search.Search, space nas.Space,
 		return 0, fmt.Errorf("go on with the search in the journal: %w", err)
 	}
 	return len(results), nil
+}
+
+// journalled is the error of a candidate in the journal.
+func journalled(c run.Candidate, err error) error {
+	return fmt.Errorf("candidate %d in the journal: %w", c.Index, err)
 }
 
 // loadSupernet takes the fine-tuned supernet of step 2.
@@ -141,6 +150,13 @@ func (e *engine) loadSupernet(d *detectorNet, step int) error {
 		return fmt.Errorf("load the supernet from %s: it has no %s", path, match.Missing[0])
 	}
 	return match.Copy()
+}
+
+// lastGeneration is the last that has ended, or nil.
+func (e *engine) lastGeneration() *run.Generation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.live.Generation
 }
 
 // generation notes the end of a generation, if the last candidate was its last. A
@@ -169,22 +185,18 @@ func noScore(ev *search.Search) error {
 // choose takes the best candidate as the run's subnet, or the one that a person
 // has chosen. The figures are those of the search either way.
 func (e *engine) choose(ctx context.Context, ev *search.Search, space nas.Space) (run.Values, error) {
-	best := ev.Best(bestKept)
+	best := ev.Best(1)
 	switch {
 	case len(ev.Evaluated()) == 0:
 		return nil, fmt.Errorf("the search evaluated no candidate")
 	case len(best) == 0:
 		return nil, noScore(ev)
 	}
-	e.result.Search = run.SearchResult{Evaluated: len(ev.Evaluated())}
-	for _, c := range best {
-		cost, err := space.SubnetCost(c.Subnet, nas.ScopeBody, nas.Square(e.cfg.Search.InputSize))
-		if err != nil {
-			return nil, err
-		}
-		e.result.Search.Best = append(e.result.Search.Best, run.Scored{
-			Subnet: c.Subnet.Short(space), Score: c.Score, Params: cost.Params, MACs: cost.ConvMACs(),
-		})
+	if front := ev.Front(); len(front) > 0 { // of equal scores the one of the lowest cost
+		best = front
+	}
+	if err := e.found(ev.Evaluated(), space); err != nil {
+		return nil, err
 	}
 	sub, err := e.picked(space)
 	if err != nil {

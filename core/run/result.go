@@ -31,8 +31,11 @@ type StepResult struct {
 
 // SearchResult is what the search found, the best first.
 type SearchResult struct {
-	Evaluated int      `json:"evaluated"`
-	Best      []Scored `json:"best"`
+	Method    string       `json:"method,omitempty"`
+	Evaluated int          `json:"evaluated"`
+	Best      []Scored     `json:"best"`
+	Cost      string       `json:"cost,omitempty"`  // what the front weighs scores against
+	Front     []FrontPoint `json:"front,omitempty"` // of the method nsga2: those that no other one dominates
 }
 
 // Scored is a subnet with its score and cost.
@@ -41,6 +44,12 @@ type Scored struct {
 	Score  float64 `json:"score"`
 	Params int64   `json:"params"`
 	MACs   int64   `json:"macs"`
+}
+
+// FrontPoint is a subnet on the front of score against cost.
+type FrontPoint struct {
+	Scored
+	Cost float64 `json:"cost"`
 }
 
 // WriteResult writes result.json.

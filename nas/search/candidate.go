@@ -33,15 +33,15 @@ type Candidate struct {
 // Measured reports whether a candidate has a score.
 func (c Candidate) Measured() bool { return !math.IsNaN(c.Score) }
 
-// ranked returns the measured candidates by score, the highest first, and by index
+// Ranked returns the measured candidates by score, the highest first, and by index
 // where scores are equal.
-func ranked(all []Candidate) []Candidate {
+func Ranked(all []Candidate) []Candidate {
 	out := slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return !c.Measured() })
-	slices.SortFunc(out, func(a, b Candidate) int {
-		if c := cmp.Compare(b.Score, a.Score); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.Index, b.Index)
-	})
+	slices.SortFunc(out, before)
 	return out
+}
+
+// before orders candidates by score, the highest first, and by index.
+func before(a, b Candidate) int {
+	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Index, b.Index))
 }

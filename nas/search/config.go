@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -16,12 +15,18 @@ type Config struct {
 	Space nas.Space
 	Seed  uint64
 
-	Population  int     // candidates of a generation
-	Generations int     // the first, which is random, counts as one
-	Parents     int     // best candidates so far that mutations and crossovers draw from
-	Mutations   int     // candidates of a generation made by mutation
-	Crossovers  int     // candidates of a generation made by crossover
-	Mutation    float64 // probability that a mutation draws a block anew, from 0 to 1
+	Method      Method // empty is the evolution
+	Population  int    // candidates of a generation
+	Generations int    // the first, which is random, counts as one
+
+	// Of the evolution and NSGA-II, which has parents of its own.
+	Parents    int     // best candidates so far that mutations and crossovers draw from
+	Mutations  int     // candidates of a generation made by mutation
+	Crossovers int     // candidates of a generation made by crossover
+	Mutation   float64 // probability that a mutation draws a block anew, from 0 to 1
+
+	Tournament int                      // of the regularised evolution: candidates that a parent is the best of
+	Cost       func(nas.Subnet) float64 // of NSGA-II: what is to be low
 
 	Allowed func(nas.Subnet) bool // the constraint; nil allows every subnet
 	// Locks are the choices, by block from 1, that all subnets have but those
@@ -50,17 +55,12 @@ func (c Config) Check() error {
 		c.Space.Validate(),
 		inRange("population", c.Population, 1),
 		inRange("generations", c.Generations, 1),
-		inRange("parents", c.Parents, 1),
-		inRange("mutations", c.Mutations, 0),
-		inRange("crossovers", c.Crossovers, 0),
 		checkLocks(c.Space, c.Locks),
 	}
-	if c.Mutations+c.Crossovers > c.Population {
-		errs = append(errs, fmt.Errorf("%d mutations and %d crossovers do not fit a population of %d; raise the population or lower them",
-			c.Mutations, c.Crossovers, c.Population))
-	}
-	if math.IsNaN(c.Mutation) || c.Mutation < 0 || c.Mutation > 1 {
-		errs = append(errs, fmt.Errorf("the mutation probability is %v; it must be from 0 to 1", c.Mutation))
+	if m, err := methodOf(c.Method); err != nil {
+		errs = append(errs, err)
+	} else {
+		errs = append(errs, m.check(c)...)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("search: %w", err)

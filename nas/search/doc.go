@@ -1,11 +1,11 @@
-// Package search searches a space, by the evolution of DetNAS and Single Path
-// One-Shot. It proposes candidates and takes their scores; it evaluates nothing
-// itself.
+// Package search searches a space: it proposes candidates and takes their scores,
+// and evaluates nothing itself. How candidates come about is the method's: the
+// evolution of DetNAS and Single Path One-Shot, regularised evolution, random search,
+// or NSGA-II for score against cost.
 //
-// A generation holds mutations and crossovers of the best candidates so far and
-// is filled up with random subnets; the first holds random subnets only. No
-// subnet is proposed twice in a search. Candidates are ordered by their score,
-// the highest first, and equal scores by who was proposed earlier.
+// A search has generations of Population candidates; the first is random. No subnet
+// is proposed twice in a search. Candidates are ordered by their score, the highest
+// first, and equal scores by who was proposed earlier.
 //
 // A person steers a search by pinning subnets, which are then evaluated next and
 // bred from, and by locking the choice of a block for all that is bred after it.

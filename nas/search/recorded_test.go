@@ -24,8 +24,8 @@ func digest(all []Candidate) string {
 func TestEvolutionAsRecorded(t *testing.T) {
 	whole := newSearch(t, limited(t))
 	runWith(t, whole, math.MaxInt, fineScore)
-	acted := newSearch(t, steered())
-	for from := acts(t, steered()); ; {
+	acted := newSearch(t, steered(Evolution))
+	for from := acts(t, steered(Evolution)); ; {
 		for len(from) > 0 && from[0].At <= len(acted.Evaluated()) {
 			if err := from[0].Do(acted); err != nil {
 				t.Fatal(err)
@@ -40,7 +40,7 @@ func TestEvolutionAsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	holed := newSearch(t, steered())
+	holed := newSearch(t, steered(Evolution))
 	runWith(t, holed, math.MaxInt, func(s nas.Subnet) float64 {
 		if s[2] == nas.Shuffle5x5 {
 			return math.NaN()

@@ -8,14 +8,17 @@ import (
 )
 
 // Search is a search under way: its config, the candidates evaluated so far,
-// and the rest of the generation that stands before evaluation. It is not safe
-// for concurrent use.
+// and what stands before evaluation. It is not safe for concurrent use.
 type Search struct {
 	cfg       Config
+	method    method
 	evaluated []Candidate
 	pending   []Candidate     // of the present generation, in order; the index is given by Next
 	seen      map[string]bool // keys of all subnets proposed
-	next      int             // generation to be bred when pending is empty
+	next      int             // generation after the present one
+	slot      int             // of the present generation, the next to be proposed
+	size      int             // slots of the present generation
+	sizes     []int           // slots of each generation, as they began
 	exhausted bool
 	steering
 }
@@ -25,8 +28,12 @@ func New(cfg Config) (*Search, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
+	m, err := methodOf(cfg.Method)
+	if err != nil {
+		return nil, err
+	}
 	cfg.Locks = maps.Clone(cfg.Locks)
-	return &Search{cfg: cfg, seen: map[string]bool{}}, nil
+	return &Search{cfg: cfg, method: m, seen: map[string]bool{}}, nil
 }
 
 // Next returns the candidate to evaluate now, and false when the search is
@@ -36,8 +43,8 @@ func (s *Search) Next() (Candidate, bool) {
 	if c, ok := s.nextPinned(); ok {
 		return c, true
 	}
-	if len(s.pending) == 0 && !s.exhausted && s.next < s.cfg.Generations {
-		s.breed()
+	if len(s.pending) == 0 && !s.exhausted {
+		s.propose()
 	}
 	if len(s.pending) == 0 {
 		return Candidate{}, false
@@ -78,7 +85,7 @@ func (s *Search) Report(index int, score float64) error {
 func (s *Search) Planned() int {
 	n := len(s.evaluated) + len(s.waiting) + len(s.pending)
 	if !s.exhausted {
-		n += max(0, s.cfg.Generations-s.next) * s.cfg.Population
+		n += s.size - s.slot + max(0, s.cfg.Generations-s.next)*s.cfg.Population
 	}
 	return n
 }
@@ -87,12 +94,16 @@ func (s *Search) Planned() int {
 // end, and false where it did not, or where none was reported. A candidate
 // pinned after the last generation ends that one again.
 func (s *Search) Ended() (int, bool) {
-	if len(s.evaluated) == 0 || len(s.pending) > 0 || len(s.waiting) > 0 {
+	if len(s.evaluated) == 0 || s.within() || len(s.waiting) > 0 {
 		return 0, false
 	}
 	g := s.evaluated[len(s.evaluated)-1].Generation
 	return g, g == s.next-1
 }
+
+// within reports whether the present generation has candidates that are still to be
+// evaluated.
+func (s *Search) within() bool { return len(s.pending) > 0 || s.slot < s.size }
 
 // Evaluated returns the candidates with scores, in the order of evaluation.
 func (s *Search) Evaluated() []Candidate { return slices.Clone(s.evaluated) }
@@ -109,9 +120,18 @@ func (s *Search) Generation(g int) []Candidate {
 	return out
 }
 
+// Front returns the candidates that NSGA-II has found so far, as Front does; with
+// another method nil.
+func (s *Search) Front() []Candidate {
+	if s.cfg.Method != NSGA2 {
+		return nil
+	}
+	return Front(s.evaluated, s.cfg.Cost)
+}
+
 // Best returns the n best candidates so far, fewer where not as many have a score.
 func (s *Search) Best(n int) []Candidate {
-	out := ranked(s.evaluated)
+	out := Ranked(s.evaluated)
 	return out[:min(max(n, 0), len(out))]
 }
 
@@ -119,7 +139,7 @@ func (s *Search) Best(n int) []Candidate {
 // whichever generation: the baseline that the search has to beat. It returns
 // false before the first score.
 func (s *Search) BestRandom() (Candidate, bool) {
-	for _, c := range ranked(s.evaluated) {
+	for _, c := range Ranked(s.evaluated) {
 		if c.Origin == Random {
 			return c, true
 		}

@@ -2,6 +2,7 @@ package search
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -115,8 +116,8 @@ func TestPublishedSearch(t *testing.T) {
 		}
 	}
 	best, random := s.Best(1)[0], s.Generation(0)
-	if len(random) != cfg.Population || best.Score <= ranked(random)[0].Score {
-		t.Errorf("the search's best %v does not beat %d random ones' %v", best.Score, len(random), ranked(random)[0].Score)
+	if len(random) != cfg.Population || best.Score <= Ranked(random)[0].Score {
+		t.Errorf("the search's best %v does not beat %d random ones' %v", best.Score, len(random), Ranked(random)[0].Score)
 	}
 }
 
@@ -142,7 +143,7 @@ func checkOrigin(t *testing.T, cfg Config, all []Candidate, c Candidate) {
 	if c.Origin != want || len(c.Parents) != parents {
 		t.Fatalf("candidate %d: %s with parents %v; want %s with %d", c.Index, c.Origin, c.Parents, want, parents)
 	}
-	best := ranked(all[:c.Generation*cfg.Population])
+	best := Ranked(all[:c.Generation*cfg.Population])
 	for _, p := range c.Parents {
 		found := false
 		for _, b := range best[:cfg.Parents] {
@@ -163,14 +164,14 @@ func checkOrigin(t *testing.T, cfg Config, all []Candidate, c Candidate) {
 
 func TestMutationRate(t *testing.T) {
 	cfg := published(t)
-	s := newSearch(t, cfg)
-	parent := []Candidate{{Subnet: nas.Random(cfg.Space, seed.Rand(1))}}
+	parent := Candidate{Subnet: nas.Random(cfg.Space, seed.Rand(1))}
+	only := func(*rand.Rand) Candidate { return parent }
 	changed, total := 0, 0
 	for i := range 2000 {
-		c := s.mutate(parent, seed.Rand(2, i))
+		c := cfg.mutate(only, seed.Rand(2, i))
 		for j, x := range c.Subnet {
 			total++
-			if x != parent[0].Subnet[j] {
+			if x != parent.Subnet[j] {
 				changed++
 			}
 		}
@@ -183,25 +184,27 @@ func TestMutationRate(t *testing.T) {
 }
 
 func TestReplayContinuesExactly(t *testing.T) {
-	cfg := limited(t)
-	cfg.Population, cfg.Mutations, cfg.Crossovers, cfg.Parents, cfg.Generations = 9, 3, 4, 3, 5
-	whole := newSearch(t, cfg)
-	runTo(t, whole, math.MaxInt)
-	want := whole.Evaluated()
-	for cut := range len(want) + 1 {
-		s := newSearch(t, cfg)
-		journal := make([]Result, cut)
-		for i, c := range want[:cut] {
-			journal[i] = Result{Subnet: c.Subnet, Score: c.Score}
+	over(t, func(t *testing.T, m Method) {
+		cfg := by(m, limited(t))
+		cfg.Population, cfg.Mutations, cfg.Crossovers, cfg.Parents, cfg.Generations = 9, 3, 4, 3, 5
+		whole := newSearch(t, cfg)
+		runTo(t, whole, math.MaxInt)
+		want := whole.Evaluated()
+		for cut := range len(want) + 1 {
+			s := newSearch(t, cfg)
+			journal := make([]Result, cut)
+			for i, c := range want[:cut] {
+				journal[i] = Result{Subnet: c.Subnet, Score: c.Score}
+			}
+			if err := s.Replay(journal); err != nil {
+				t.Fatalf("cut at %d: %v", cut, err)
+			}
+			runTo(t, s, math.MaxInt)
+			if diff := cmp.Diff(want, s.Evaluated()); diff != "" {
+				t.Fatalf("cut at %d: the search went on otherwise (-undisturbed +resumed):\n%s", cut, diff)
+			}
 		}
-		if err := s.Replay(journal); err != nil {
-			t.Fatalf("cut at %d: %v", cut, err)
-		}
-		runTo(t, s, math.MaxInt)
-		if diff := cmp.Diff(want, s.Evaluated()); diff != "" {
-			t.Fatalf("cut at %d: the search went on otherwise (-undisturbed +resumed):\n%s", cut, diff)
-		}
-	}
+	})
 }
 
 func TestReplayRefusesAnotherConfig(t *testing.T) {
@@ -237,8 +240,8 @@ func TestSmallSpaceIsExhausted(t *testing.T) {
 		"one":         {func(s nas.Subnet) bool { return s.Key() == "213" }, 1},
 		"none":        {func(nas.Subnet) bool { return false }, 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			cfg := Published(small(3), 3)
+		over(t, func(t *testing.T, m Method) {
+			cfg := by(m, Published(small(3), 3))
 			cfg.Population, cfg.Mutations, cfg.Crossovers, cfg.Allowed = 10, 4, 4, tc.allowed
 			s := newSearch(t, cfg)
 			runTo(t, s, math.MaxInt)
@@ -247,7 +250,7 @@ func TestSmallSpaceIsExhausted(t *testing.T) {
 				seen[c.Subnet.Key()] = true
 			}
 			if len(s.Evaluated()) != tc.want || len(seen) != tc.want || !s.Exhausted() {
-				t.Errorf("%d candidates, %d distinct, exhausted %v; want all %d", len(s.Evaluated()), len(seen), s.Exhausted(), tc.want)
+				t.Errorf("%s: %d candidates, %d distinct, exhausted %v; want all %d", name, len(s.Evaluated()), len(seen), s.Exhausted(), tc.want)
 			}
 			if _, ok := s.Next(); ok {
 				t.Error("Next proposes something after the end")
@@ -405,6 +408,9 @@ func TestConfigCheck(t *testing.T) {
 		"no generations":      {func(c *Config) { c.Generations = 0 }, "generations is 0"},
 		"probability":         {func(c *Config) { c.Mutation = 1.5 }, "probability is 1.5"},
 		"not a number":        {func(c *Config) { c.Mutation = math.NaN() }, "probability is NaN"},
+		"another method":      {func(c *Config) { c.Method = "annealing" }, "annealing"},
+		"no tournament":       {func(c *Config) { c.Method = Regularized }, "tournament is 0"},
+		"no cost":             {func(c *Config) { c.Method = NSGA2 }, "say which"},
 		"odd width":           {func(c *Config) { c.Space.Widths = []int{64, 160, 320, 641} }, "must be even"},
 	} {
 		t.Run(name, func(t *testing.T) {

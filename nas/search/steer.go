@@ -76,31 +76,15 @@ func (s *Search) nextPinned() (Candidate, bool) {
 		return Candidate{}, false
 	}
 	g := s.next
-	if len(s.pending) > 0 || s.next >= s.cfg.Generations || s.exhausted {
+	if s.within() || s.next >= s.cfg.Generations || s.exhausted {
 		g = max(0, s.next-1)
 	}
 	return Candidate{Index: len(s.evaluated), Generation: g, Origin: Pinned, Subnet: s.waiting[0]}, true
 }
 
-// parents are the best candidates so far, and those pinned that are not among
-// them.
-func (s *Search) parents() []Candidate {
-	best := s.Best(s.cfg.Parents)
-	for _, p := range s.pinned {
-		same := func(c Candidate) bool { return c.Subnet.Key() == p.Key() }
-		if slices.ContainsFunc(best, same) {
-			continue
-		}
-		if i := slices.IndexFunc(s.evaluated, same); i >= 0 {
-			best = append(best, s.evaluated[i])
-		}
-	}
-	return best
-}
-
 // Lock has every subnet that is bred or drawn from now on take a choice in a
-// block, which counts from 1. Those that stand before evaluation already stay as
-// they are.
+// block, which counts from 1. Those that stand before evaluation already, which are
+// the rest of a generation but with the regularised evolution, stay as they are.
 func (s *Search) Lock(block int, choice nas.Choice) error {
 	locks := s.cfg.Locked(block, choice)
 	if err := checkLocks(s.cfg.Space, locks); err != nil {
@@ -122,12 +106,13 @@ func (s *Search) Unlock(block int) {
 func (s *Search) Locked() bool { return len(s.cfg.Locks) > 0 }
 
 // Resize takes the population, the generations, the numbers of parents,
-// mutations and crossovers, and the mutation probability of another config, from
-// the next generation on. Generations that were bred are not taken back.
+// mutations and crossovers, the mutation probability and the tournament of another
+// config, from the next generation on. Generations that were begun keep their size.
 func (s *Search) Resize(cfg Config) error {
 	to := s.cfg
 	to.Population, to.Generations, to.Parents = cfg.Population, cfg.Generations, cfg.Parents
 	to.Mutations, to.Crossovers, to.Mutation = cfg.Mutations, cfg.Crossovers, cfg.Mutation
+	to.Tournament = cfg.Tournament
 	if err := to.Check(); err != nil {
 		return err
 	}
@@ -138,4 +123,8 @@ func (s *Search) Resize(cfg Config) error {
 
 func indexOf(subs []nas.Subnet, key string) int {
 	return slices.IndexFunc(subs, func(s nas.Subnet) bool { return s.Key() == key })
+}
+
+func indexOfCandidate(all []Candidate, key string) int {
+	return slices.IndexFunc(all, func(c Candidate) bool { return c.Subnet.Key() == key })
 }

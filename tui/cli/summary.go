@@ -27,6 +27,9 @@ func (a *App) summary(j *job, r run.Result) error {
 	return nil
 }
 
+// frontShown is how many subnets of a front are printed.
+const frontShown = 10
+
 func summaryRows(j *job, r run.Result) ([]progress.Row, error) {
 	var rows []progress.Row
 	add := func(label, format string, args ...any) {
@@ -47,6 +50,17 @@ func summaryRows(j *job, r run.Result) ([]progress.Row, error) {
 	if m := metricsOf(r, config.StepSearch); len(m) > 0 {
 		add("search score", "%s %.4f, the best of %.0f candidates", j.cfg.Search.Score, m["best"], m["evaluated"])
 		add("best random subnet", "%s %.4f, of %.0f random ones (mean %.4f)", j.cfg.Search.Score, m["best_random"], m["random"], m["mean_random"])
+	}
+	for i, point := range r.Search.Front {
+		label := ""
+		if i == 0 {
+			label = "front"
+		}
+		if i == frontShown {
+			add("", "and %d more in result.json", len(r.Search.Front)-i)
+			break
+		}
+		add(label, "%s %.4f, %s %s: %s", j.cfg.Search.Score, point.Score, r.Search.Cost, thousands(int64(point.Cost)), point.Subnet)
 	}
 	if len(r.Final) > 0 {
 		add("final", "%s", figures(r.Final, "AP", "AP50", "AP75"))

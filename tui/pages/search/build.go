@@ -3,7 +3,6 @@ package search
 import (
 	"fmt"
 
-	"detnas/core/config"
 	"detnas/nas"
 	"detnas/tui/components/text"
 	"detnas/tui/ranking"
@@ -131,7 +130,7 @@ func (p *Page) costWords(sub nas.Subnet) string {
 		return ""
 	}
 	c := p.config.Search.Constraint
-	n, err := constrained(&p.config.Search, p.space, sub)
+	n, err := p.config.Search.Counted(p.space, sub)
 	if err != nil {
 		return ""
 	}
@@ -145,14 +144,4 @@ func (p *Page) costWords(sub nas.Subnet) string {
 		words += " (at least " + ranking.Count(c.Min) + ")"
 	}
 	return words
-}
-
-// constrained is what the search's constraint counts in a subnet, as
-// config.Search.Allowed does.
-func constrained(s *config.Search, space nas.Space, sub nas.Subnet) (int64, error) {
-	limit := nas.Constraint{Scope: nas.ScopeBody, Count: nas.Count(s.Constraint.Count), Max: 1, Input: nas.Square(s.InputSize)}
-	if limit.Count == nas.CountMMCV { // of ImageNet's classifier, as published
-		limit.Scope, space.Classes = nas.ScopeClassifier, 1000
-	}
-	return limit.Value(space, sub)
 }

@@ -58,6 +58,9 @@ type Page struct {
 	typing  *input.Line // the filter as it is typed
 	byParam bool        // the cost is parameters, not multiply-adds
 
+	weighed map[string]float64 // by subnet, the cost of NSGA-II; nil with another method
+	front   map[string]bool    // the subnets that it has on its front
+
 	measure    Measure
 	generation int // that the map shows; AllSoFar for all
 	row, block int // of the map's cursor
@@ -126,6 +129,9 @@ func (p *Page) take() {
 		p.ranking = ranking.Of(all)
 		p.stats, p.bestRand = summarise(all)
 		p.keepGeneration()
+	}
+	if changed {
+		p.weigh()
 	}
 	if s := p.steered(); s != p.steering {
 		p.steering, changed = s, true

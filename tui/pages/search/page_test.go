@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"detnas/core/config"
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/nas"
@@ -347,6 +348,31 @@ func TestParetoWalksByCost(t *testing.T) {
 		t.Errorf("went to %s", e.Subnet)
 	}
 	s.press("x").see("score against parameters")
+}
+
+// What NSGA-II has on its front is marked, by the cost that it weighs.
+func TestFrontIsMarked(t *testing.T) {
+	s := open(t, uitest.Finished, false, styles.Braille)
+	if strings.Contains(s.text(), " front") {
+		t.Error("the evolution has no front")
+	}
+	cfg, err := config.Load("tiny", []string{"search.method=nsga2", "search.cost=conv_relu_bn"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run.Config = cfg
+	s.Update(follow.Updated{})
+	s.see("score against conv_relu_bn", "front", "found")
+	for _, c := range s.ranking.Candidates {
+		dominated := false
+		for _, o := range s.ranking.Candidates {
+			no := o.Score < c.Score || s.costOf(o) > s.costOf(c)
+			dominated = dominated || !no && (o.Score > c.Score || s.costOf(o) < s.costOf(c))
+		}
+		if dominated == s.front[c.Subnet] {
+			t.Errorf("%s of score %v at %v is on the front: %v", c.Subnet, c.Score, s.costOf(c), s.front[c.Subnet])
+		}
+	}
 }
 
 func TestMouse(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"slices"
 
+	"detnas/core/config"
 	"detnas/core/run"
+	"detnas/nas"
 	"detnas/tui/charts"
 	"detnas/tui/ranking"
 )
@@ -13,17 +15,42 @@ import (
 var origins = []string{"random", "mutation", "crossover", "pinned"}
 
 func (p *Page) costName() string {
-	if p.byParam {
+	switch {
+	case p.byParam:
 		return "parameters"
+	case p.weighed != nil:
+		return p.config.Search.CostName()
 	}
 	return "multiply-adds"
 }
 
 func (p *Page) costOf(c run.Candidate) float64 {
-	if p.byParam {
+	switch {
+	case p.byParam:
 		return float64(c.Params)
+	case p.weighed != nil:
+		return p.weighed[c.Subnet]
 	}
 	return float64(c.MACs)
+}
+
+// weigh works out what NSGA-II weighs the scores of candidates against, and who is
+// on its front. With another method there is no such thing.
+func (p *Page) weigh() {
+	p.weighed, p.front = nil, nil
+	if p.config == nil || p.config.Search.Method != config.MethodNSGA2 || len(p.run.Space.Depths) == 0 {
+		return
+	}
+	cost := p.config.Search.CostOf(p.space)
+	p.weighed, p.front = map[string]float64{}, map[string]bool{}
+	for _, c := range p.ranking.Candidates {
+		if sub, err := nas.ParseSubnet(c.Subnet, p.space); err == nil {
+			p.weighed[c.Subnet] = cost(sub)
+		}
+	}
+	for _, place := range p.ranking.Front(func(c run.Candidate) float64 { return p.weighed[c.Subnet] }) {
+		p.front[p.ranking.Candidates[place].Subnet] = true
+	}
 }
 
 // scatter is the chart of score against cost, its points in the order of

@@ -152,6 +152,9 @@ func (p *Page) note(e entry) string {
 	if note == "" && p.run.History.State.Steering.Chosen == "" && p.found() == e.Subnet {
 		return "found"
 	}
+	if note == "" && p.front[e.Subnet] {
+		return "front"
+	}
 	return note
 }
 
@@ -162,5 +165,10 @@ func (p *Page) found() string {
 		return ""
 	}
 	best, _ := p.ranking.Best()
+	for subnet := range p.front { // of equal scores the one of the lowest cost
+		if at, ok := p.ranking.Find(subnet); ok && p.ranking.Rank(at) == 1 {
+			return subnet
+		}
+	}
 	return best.Subnet
 }

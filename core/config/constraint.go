@@ -1,0 +1,84 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+
+	"detnas/nas"
+)
+
+// counted is a count over what it is counted in, without limits.
+func (s *Search) counted(count string) nas.Constraint {
+	c := nas.Constraint{Scope: nas.ScopeBody, Count: nas.Count(count), Input: nas.Square(s.InputSize)}
+	if c.Count == nas.CountMMCV { // of ImageNet's classifier, as published
+		c.Scope = nas.ScopeClassifier
+	}
+	return c
+}
+
+// over is the space that a count is taken over.
+func over(c nas.Constraint, space nas.Space) nas.Space {
+	if c.Scope == nas.ScopeClassifier {
+		space.Classes = 1000
+	}
+	return space
+}
+
+// Counted is what the constraint counts in a subnet of the space, bounded or not.
+func (s *Search) Counted(space nas.Space, sub nas.Subnet) (int64, error) {
+	c := s.counted(s.Constraint.Count)
+	n, err := c.Value(over(c, space), sub)
+	if err != nil {
+		return 0, fmt.Errorf("counting a subnet: %w", err)
+	}
+	return n, nil
+}
+
+// Limits are the constraints on a candidate's counts: those that bound something.
+func (s *Search) Limits() []nas.Constraint {
+	c := s.counted(s.Constraint.Count)
+	c.Min, c.Max = s.Constraint.Min, s.Constraint.Max
+	var out []nas.Constraint
+	if c.Bounds() {
+		out = append(out, c)
+	}
+	return out
+}
+
+// Allowed returns the test that the constraint makes on a subnet of the space.
+func (s *Search) Allowed(space nas.Space) (func(nas.Subnet) bool, error) {
+	tests := []func(nas.Subnet) bool{func(sub nas.Subnet) bool { return sub.Check(space) == nil }}
+	for _, c := range s.Limits() {
+		test, err := c.Allowed(over(c, space))
+		if err != nil {
+			return nil, fmt.Errorf("search.constraint: %w", err)
+		}
+		tests = append(tests, test)
+	}
+	return func(sub nas.Subnet) bool {
+		for _, test := range tests {
+			if !test(sub) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+// CostName is the count that the method "nsga2" weighs scores against.
+func (s *Search) CostName() string { return cmp.Or(s.Cost, s.Constraint.Count) }
+
+// CostOf returns that count of a subnet of the space.
+func (s *Search) CostOf(space nas.Space) func(nas.Subnet) float64 {
+	c := s.counted(s.CostName())
+	return func(sub nas.Subnet) float64 {
+		n, err := c.Value(over(c, space), sub)
+		if err != nil {
+			return 0 // of a subnet that is not of the space
+		}
+		return float64(n)
+	}
+}
+
+// TournamentSize is Tournament, or what stands for 0.
+func (s *Search) TournamentSize() int { return cmp.Or(s.Tournament, max(1, s.Population/4)) }

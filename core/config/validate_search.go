@@ -1,0 +1,62 @@
+package config
+
+import "detnas/nas"
+
+func (v *validator) search(s *Search, space *Space, format string) {
+	v.method(s)
+	v.constraint(&s.Constraint)
+	within(v, "search.input_size", s.InputSize, 16, 1<<14)
+	v.oneOf("search.bn", s.BN, BNRecalibrate, BNBatch, BNKeep)
+	within(v, "search.bn_images", s.BNImages, 1, maxCount)
+	within(v, "search.bn_batch", s.BNBatch, 1, 1<<20)
+	v.oneOf("search.bn_average", s.BNAverage, BNCumulative, BNEMA)
+	within(v, "search.bn_momentum", s.BNMomentum, 1e-6, 1)
+	within(v, "search.images", s.Images, 0, maxCount)
+	within(v, "search.batch", s.Batch, 1, 1<<20)
+	v.oneOf("search.score", s.Score, "AP", "AP50", "mAP07", "mAP")
+	if (s.Score == "mAP07" || s.Score == "mAP") && format != FormatVOC {
+		v.add("search.score", `%s is VOC's; write "AP" or "AP50", or set data.detection.format = "voc"`, s.Score)
+	}
+	v.subnet(s.Subnet, space)
+}
+
+// method checks who proposes candidates, and how many. Settings that a method would
+// not look at are refused where there is a value that says that they are not set.
+func (v *validator) method(s *Search) {
+	v.oneOf("search.method", s.Method, MethodEvolution, MethodRegularized, MethodRandom, MethodNSGA2)
+	within(v, "search.population", s.Population, 1, 1<<16)
+	within(v, "search.parents", s.Parents, 1, 1<<16)
+	within(v, "search.mutations", s.Mutations, 0, 1<<16)
+	within(v, "search.crossovers", s.Crossovers, 0, 1<<16)
+	within(v, "search.generations", s.Generations, 1, 1<<16)
+	breeds := s.Method == MethodEvolution || s.Method == MethodNSGA2
+	if breeds && s.Mutations+s.Crossovers > s.Population {
+		v.add("search.population", "%d is less than mutations %d + crossovers %d; the rest is drawn at random",
+			s.Population, s.Mutations, s.Crossovers)
+	}
+	within(v, "search.mutate_prob", s.MutateProb, 0, 1)
+	if within(v, "search.tournament", s.Tournament, 0, 1<<16) && s.Tournament > 0 && s.Method != MethodRegularized {
+		v.add("search.tournament", `has no meaning with the method %s; leave it out, or set search.method = "regularized"`, clip(s.Method))
+	}
+	if s.Cost == "" {
+		return
+	}
+	v.oneOf("search.cost", s.Cost, counts()...)
+	if s.Method != MethodNSGA2 {
+		v.add("search.cost", `has no meaning with the method %s; leave it out, or set search.method = "nsga2"`, clip(s.Method))
+	}
+}
+
+func counts() []string {
+	return []string{string(nas.CountConv), string(nas.CountConvReLU), string(nas.CountConvReLUBN), string(nas.CountParams), string(nas.CountMMCV)}
+}
+
+// constraint checks the bounds of a candidate's cost.
+func (v *validator) constraint(c *Constraint) {
+	v.oneOf("search.constraint.count", c.Count, counts()...)
+	within(v, "search.constraint.min", c.Min, 0, 1<<62)
+	within(v, "search.constraint.max", c.Max, 0, 1<<62)
+	if c.Max > 0 && c.Min > c.Max {
+		v.add("search.constraint.min", "%d is above max %d", c.Min, c.Max)
+	}
+}
