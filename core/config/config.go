@@ -283,6 +283,10 @@ type Search struct {
 	// Cost is what "nsga2" weighs scores against: one of the counts of the constraint;
 	// empty is the constraint's own.
 	Cost string `toml:"cost"`
+	// LoadFrom is a checkpoint of step 2 of another run, whose supernet is searched;
+	// steps 1 and 2 are then left out. It has to be of the same data, held-out part
+	// and classes.
+	LoadFrom string `toml:"load_from"`
 	// Population is the candidates of each of the Generations, Parents the best
 	// that breed, Mutations and Crossovers their children; the rest is drawn at
 	// random. With "nsga2" the parents are the survivors, of which there are

@@ -84,7 +84,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"name": true, "epochs": true, "power": true, "last": true, "stem": true, "widths": true, "depths": true,
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
-		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true, "tournament": true, "cost": true,
+		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true, "tournament": true, "cost": true, "search.load_from": true,
 	}
 	for _, name := range Presets() {
 		cfg, err := Load(name, nil)
@@ -98,7 +98,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		for key, typ := range newSchema() {
 			_, last := cutLast(key)
 			table, _ := cutLast(key)
-			if typ == nil || given[key] || optional[last] || !cfg.Detector.takes(table) || shapesOnly(key) && cfg.Data.Detection.Format != FormatShapes {
+			if typ == nil || given[key] || optional[last] || optional[key] || !cfg.Detector.takes(table) || shapesOnly(key) && cfg.Data.Detection.Format != FormatShapes {
 				continue
 			}
 			t.Errorf("preset %s leaves out %s", name, key)
@@ -265,6 +265,7 @@ func TestProblems(t *testing.T) {
 		"population":        {"[search]\npopulation = 3\n", "f.toml:2: search.population: 3 is less than mutations 20 + crossovers 20"},
 		"method":            {"[search]\nmethod = \"evolutoin\"\n", "f.toml:2: search.method: \"evolutoin\" is not one of evolution, regularized, random, nsga2; did you mean \"evolution\"?"},
 		"no tournament":     {"[search]\nmethod = \"random\"\ntournament = 3\n", "f.toml:3: search.tournament: has no meaning with the method random; leave it out, or set search.method = \"regularized\""},
+		"two supernets":     {"[search]\nsubnet = \"3x3\"\nload_from = \"a\"\n", "f.toml:3: search.load_from: has no meaning with search.subnet"},
 		"no cost":           {"[search]\ncost = \"params\"\n", "f.toml:2: search.cost: has no meaning with the method evolution; leave it out, or set search.method = \"nsga2\""},
 		"cost":              {"[search]\nmethod = \"nsga2\"\ncost = \"flops\"\n", "f.toml:3: search.cost: \"flops\" is not one of conv_macs, "},
 		"constraint":        {"[search]\nconstraint = { count = \"flops\" }\n", "f.toml:2: search.constraint.count: \"flops\" is not one of conv_macs, conv_relu, conv_relu_bn, params, mmcv_flops"},

@@ -52,8 +52,8 @@ func (c *Config) CheckPaths(from, to int) error {
 	}
 	var classifies, detects, guided, final bool
 	for step := from; step <= to; step++ {
-		if !searched && step <= StepSearch {
-			continue // a subnet given by hand needs no supernet
+		if c.Skips(step) || !searched && step == StepSearch {
+			continue
 		}
 		switch step {
 		case StepSupernetPretrain, StepSubnetRetrain:
@@ -62,6 +62,9 @@ func (c *Config) CheckPaths(from, to int) error {
 			detects = true
 			guided = guided || step != StepSubnetFinetune
 			final = final || step == StepSubnetFinetune
+		}
+		if step == StepSearch && c.Search.LoadFrom != "" {
+			m.file("search.load_from", c.Search.LoadFrom, "a checkpoint of step 2, such as step-2-last.safetensors of a run")
 		}
 		if t := c.Step(step); t != nil && t.LoadFrom != "" {
 			m.file(StepName(step)+".load_from", t.LoadFrom, "a checkpoint to start from")

@@ -78,7 +78,7 @@ func incidental(key string) bool {
 // added reports whether a key came into the schema after runs were made.
 func added(key string) bool {
 	switch key {
-	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost":
+	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from":
 		return true
 	}
 	_, name := cutLast(key)
@@ -128,6 +128,7 @@ func (c *Config) paths() map[string]*string {
 	for _, step := range c.training() {
 		paths[step.key+".load_from"] = &step.LoadFrom
 	}
+	paths["search.load_from"] = &c.Search.LoadFrom
 	if c.Search.Subnet != "" && !nas.IsShort(c.Search.Subnet) {
 		paths["search.subnet"] = &c.Search.Subnet
 	}

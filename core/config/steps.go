@@ -39,6 +39,12 @@ func ParseStep(s string) (int, error) {
 	return 0, fmt.Errorf("no step is called %q; the steps are 1 to 5, or %s", s, strings.Join(StepNames(), ", "))
 }
 
+// Skips reports whether a step is left out, as nothing would rest on it: a subnet
+// given by hand needs no supernet, and one that is loaded is there already.
+func (c *Config) Skips(step int) bool {
+	return step < StepSearch && (c.Search.Subnet != "" || c.Search.LoadFrom != "")
+}
+
 // Step returns the settings of training step 1, 2, 4 or 5; nil for the search.
 func (c *Config) Step(step int) *Train {
 	for _, t := range c.training() {

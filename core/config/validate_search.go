@@ -3,6 +3,9 @@ package config
 import "detnas/nas"
 
 func (v *validator) search(s *Search, space *Space, format string) {
+	if s.Subnet != "" && s.LoadFrom != "" {
+		v.add("search.load_from", "has no meaning with search.subnet, which is taken without a search; leave one of them out")
+	}
 	v.method(s)
 	v.constraint(&s.Constraint)
 	within(v, "search.input_size", s.InputSize, 16, 1<<14)

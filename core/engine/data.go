@@ -162,6 +162,7 @@ func (d *data) detection(ctx context.Context) error {
 		}
 	}
 	d.detTrain, d.supernetPart, d.guide = train.FilterEmpty(), rest.FilterEmpty(), guide
+	d.know(partKey, d.supernetPart)
 	return d.check()
 }
 

@@ -220,8 +220,12 @@ func (e *engine) steps(ctx context.Context) error {
 			e.addStep(step, done.Seconds, done.Metrics)
 			continue
 		}
-		if !asked || e.given() && step < config.StepSearch {
-			continue // a subnet given by hand needs no supernet
+		if !asked {
+			continue
+		}
+		if e.cfg.Skips(step) {
+			e.leftOut(step)
+			continue
 		}
 		if err := e.openData(ctx, step); err != nil {
 			return err
@@ -244,6 +248,13 @@ func (e *engine) steps(ctx context.Context) error {
 		}
 	}
 	return e.keepResult(ctx) // whole, too, after a crash between a step's end and its result
+}
+
+// leftOut notes once that a step that was asked for is not done.
+func (e *engine) leftOut(step int) {
+	if e.before.Started == nil && !e.given() {
+		e.note(run.Warning{What: fmt.Sprintf("step %d (%s) is left out: the supernet that is searched is loaded from %s", step, config.StepName(step), e.cfg.Search.LoadFrom)})
+	}
 }
 
 // keepResult writes down what the run has come to.
@@ -273,6 +284,9 @@ func (e *engine) forget(step int) error {
 // so that what is wrong with it shows before anything is trained.
 func (e *engine) openData(ctx context.Context, first int) error {
 	for step := first; step <= e.opts.To; step++ {
+		if e.cfg.Skips(step) {
+			continue
+		}
 		var err error
 		switch step {
 		case config.StepSupernetPretrain, config.StepSubnetRetrain:
@@ -305,7 +319,10 @@ func (e *engine) openSearch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.newSearch(e.cfg, space)
+	if _, err = e.newSearch(e.cfg, space); err != nil || e.cfg.Search.LoadFrom == "" {
+		return err
+	}
+	_, err = e.elsewhere()
 	return err
 }
 

@@ -36,7 +36,7 @@ func detectionKey(split string) string { return "data.detection." + split }
 type known struct {
 	print  run.DataPrint
 	source string
-	names  func() []string
+	names  func() []string // nil for what is no set of images
 }
 
 // listed is a set that has a fingerprint.
@@ -76,6 +76,9 @@ func (d *data) keys(step int) []string {
 	}
 	if step == config.StepSearch {
 		keys = append(keys, guideKey, calibrationKey)
+		if d.cfg.Search.LoadFrom != "" {
+			keys = append(keys, loadFromKey)
+		}
 	}
 	return keys
 }
@@ -92,6 +95,9 @@ func (e *engine) begun(step, iteration, iterations int) run.StepStarted {
 			continue
 		}
 		ev.Data[key] = k.print
+		if k.names == nil {
+			continue // no images
+		}
 		if l := (run.Listing{Digest: k.print.Digest}); !e.listed(key, l.Digest) {
 			l.Names = k.names()
 			if err := e.folder.WriteListing(key, l); err != nil {
@@ -131,10 +137,12 @@ func (e *engine) sameData(step, of int) error {
 			return input.CommandLine("run", "--resume", e.folder.Handle(), "--from", config.StepName(step))
 		}
 		cure := fmt.Sprintf("to train with the data as it is, start a new run, or do step %d anew: %s", of, anew(of))
-		switch of {
-		case config.StepSearch:
+		switch {
+		case key == loadFromKey:
+			cure = "to search this one, search anew: " + anew(config.StepSearch)
+		case of == config.StepSearch:
 			cure = "to search with the data as it is, do step 2 anew: " + anew(config.StepSupernetFinetune)
-		case step:
+		case of == step:
 			cure = "to train with the data as it is, start a new run"
 		}
 		return fmt.Errorf("%s (%s) is not what step %d (%s) was trained with: %s; put back what was there and resume the run; %s",
@@ -148,6 +156,9 @@ const mostNamed = 3
 
 // changed says what is different in a set.
 func (e *engine) changed(key string, had run.DataPrint, k known) string {
+	if k.names == nil {
+		return "the checkpoint was replaced by another"
+	}
 	what := "the order, the sizes or the boxes of the images are not what they were"
 	switch {
 	case k.print.Images != had.Images:

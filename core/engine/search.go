@@ -27,7 +27,8 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 		return nil, err
 	}
 	e.knowScoring()
-	if err := e.sameData(step, config.StepSupernetFinetune); err != nil { // or the guide may have been trained on
+	weights, from, err := e.supernet(step)
+	if err != nil {
 		return nil, err
 	}
 	base, acts, err := e.searchActs(space)
@@ -47,7 +48,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 		return nil, err
 	}
 	defer d.store.Free()
-	if err := e.loadSupernet(d, step); err != nil {
+	if err := fillWhole(d.store, weights, from); err != nil {
 		return nil, err
 	}
 	if err := e.record(ctx, place{step: step, iteration: done}, e.begun(step, done, ev.Planned())); err != nil {
@@ -135,19 +136,42 @@ func journalled(c run.Candidate, err error) error {
 	return fmt.Errorf("candidate %d in the journal: %w", c.Index, err)
 }
 
-// loadSupernet takes the fine-tuned supernet of step 2.
+// supernet reads the weights of the supernet that is searched, and says where they
+// are from. Nothing that guides the search has been trained on.
+func (e *engine) supernet(step int) (weights []nn.Array, from string, err error) {
+	if from = e.cfg.Search.LoadFrom; from != "" {
+		c, err := e.elsewhere()
+		if err != nil {
+			return nil, from, err
+		}
+		weights, err = arraysOf(c)
+		return weights, from, err
+	}
+	before := predecessor(step)
+	if err := e.sameData(step, before); err != nil {
+		return nil, "", err
+	}
+	weights, err = e.lastWeights(before)
+	return weights, e.folder.LastPath(before), err
+}
+
+// loadSupernet fills a network with the supernet that is searched.
 func (e *engine) loadSupernet(d *detectorNet, step int) error {
-	path := e.folder.LastPath(predecessor(step))
-	arrays, err := e.lastWeights(predecessor(step))
+	weights, from, err := e.supernet(step)
 	if err != nil {
 		return err
 	}
-	match, err := d.store.Match(arrays, nil)
+	return fillWhole(d.store, weights, from)
+}
+
+// fillWhole fills a network with weights, of which none may be missing.
+func fillWhole(st *nn.Store, weights []nn.Array, from string) error {
+	match, err := st.Match(weights, nil)
 	if err != nil {
-		return fmt.Errorf("load the supernet from %s: %w", path, err)
+		return fmt.Errorf("load the supernet from %s: %w", from, err)
 	}
 	if len(match.Missing) > 0 {
-		return fmt.Errorf("load the supernet from %s: it has no %s", path, match.Missing[0])
+		return fmt.Errorf("load the supernet from %s: it has no %s", from, match.Missing[0])
 	}
 	return match.Copy()
 }

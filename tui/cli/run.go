@@ -349,11 +349,7 @@ func (j *job) nothingLeft() bool {
 	if j.fresh || j.opts.Redo || j.before.State == run.StateRunning { // the last: killed, perhaps before its result was whole
 		return false
 	}
-	first := j.opts.From
-	if j.cfg.Search.Subnet != "" {
-		first = max(first, config.StepSearch)
-	}
-	for step := first; step <= j.opts.To; step++ {
+	for step := begins(j.cfg, j.opts.From); step <= j.opts.To; step++ {
 		if _, done := j.before.Finished[step]; !done {
 			return false
 		}

@@ -23,12 +23,23 @@ func startable(cfg *config.Config, first, last int) error {
 		if _, err := nas.LoadSubnet(cfg.Search.Subnet, space); err != nil {
 			return fmt.Errorf("search.subnet: %w", err)
 		}
-		first = max(first, config.StepSearch)
+	}
+	first = begins(cfg, first)
+	if first > last {
+		return usage("the supernet is loaded (search.load_from) and needs no training: steps up to %d leave nothing to do", last)
 	}
 	if err := cfg.CheckPaths(first, last); err != nil {
 		return err
 	}
 	return reachable(cfg, first, given)
+}
+
+// begins is the first step from first on that is not left out.
+func begins(cfg *config.Config, first int) int {
+	for first < config.StepSubnetFinetune && cfg.Skips(first) {
+		first++
+	}
+	return first
 }
 
 // reachable says what a new run that begins with a later step lacks.
@@ -43,8 +54,8 @@ func reachable(cfg *config.Config, first int, given bool) error {
 	}
 	switch t := cfg.Step(first); first {
 	case config.StepSearch:
-		if !given {
-			return lacks("the supernet of step 2", "begin with an earlier step, give a subnet with --subnet")
+		if !given && cfg.Search.LoadFrom == "" {
+			return lacks("the supernet of step 2", "begin with an earlier step, set search.load_from to a checkpoint of step 2, give a subnet with --subnet")
 		}
 	case config.StepSupernetFinetune, config.StepSubnetFinetune:
 		if t.LoadFrom == "" && t.Init != config.InitScratch {
