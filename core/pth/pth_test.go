@@ -138,7 +138,7 @@ func TestWritesWhatItReads(t *testing.T) {
 // inPython has PyTorch compare a file with the one that it wrote itself.
 func inPython(t *testing.T, path string, meta bool) {
 	t.Helper()
-	const python = "/usr/bin/python3" // Debian's, where apt puts python3-torch
+	const python = "/usr/bin/python3"                            // Debian's, where apt puts python3-torch
 	if exec.Command(python, "-c", "import torch").Run() != nil { //nolint:gosec // fixed
 		t.Skip("python3-torch is not installed")
 	}
