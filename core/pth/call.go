@@ -56,6 +56,9 @@ func (m *machine) call(op byte) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", n, err)
 	}
+	if d, ok := v.(*dict); ok { // the same list may be made into many
+		m.made += len(d.keys)
+	}
 	m.push(v)
 	return nil
 }
@@ -76,6 +79,12 @@ func made(n name, args tuple) (any, error) {
 			}
 		}
 		return nil, fmt.Errorf("a parameter of no tensor")
+	}
+	if n.isGetattr() {
+		// MMEngine's logs keep their methods so; what it would give is not looked at.
+		if of, ok := args.first().(name); !ok || !of.inert() {
+			return nil, fmt.Errorf("it is asked for a part of %s, which Python would look up", kindOf(args.first()))
+		}
 	}
 	if n.inert() {
 		return opaque{n}, nil
@@ -128,7 +137,7 @@ func rebuilt(args tuple) (any, error) {
 // integers reads a shape.
 func integers(v any) ([]int64, bool) {
 	items, ok := v.(tuple)
-	if !ok {
+	if !ok || len(items) > maxRank {
 		return nil, false
 	}
 	out := make([]int64, len(items))

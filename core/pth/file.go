@@ -23,8 +23,11 @@ type File struct {
 	// Others say what else is in the file and was not read, such as
 	// "optimizer: a dictionary".
 	Others []string
-	// Texts are the strings beside the state_dict and in its neighbour meta, by key.
+	// Texts are the strings beside the state_dict, in its neighbour meta and in that
+	// one's dataset_meta, by key.
 	Texts map[string]string
+	// Lists are the lists and tuples of strings there, such as mmdet's CLASSES.
+	Lists map[string][]string
 }
 
 // The bounds of what is in a file.
@@ -32,16 +35,25 @@ const (
 	maxTensors = 1 << 17
 	maxDepth   = 32
 	maxText64  = 1 << 20 // bytes of a string in Texts
+	maxBeside  = 1000    // Texts, and Lists
+	maxList    = 65536   // strings in one of Lists
+	// Bytes that are read or made for one of the file's: a storage is read again
+	// where tensors of others lie between two of its own.
+	maxTaken, maxRead = 4, 16
 )
 
 // Read reads the weights of a checkpoint. The error names the path, and the tensor
-// where there is one. Reading takes up to three times the memory of the file.
+// where there is one. Reading takes up to six times the memory of the file, which may
+// have as many bytes as the machine has memory, and 800 MiB for its pickle.
 func Read(path string) (*File, error) {
 	in, info, err := input.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", input.Line(path), err)
 	}
 	defer in.Close()
+	if most := run.MachineMemory(); info.Size() > most {
+		return nil, fmt.Errorf("reading %s: %w: %d MiB, and this machine has %d of memory", input.Line(path), input.ErrTooLarge, info.Size()>>20, most>>20)
+	}
 	f, err := read(in, info)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", input.Line(path), err)
@@ -86,7 +98,7 @@ func collect(s source, size int64) (*File, error) {
 	if !ok {
 		return nil, fmt.Errorf("it holds %s and no dictionary of weights", kindOf(s.root()))
 	}
-	f := &File{Texts: map[string]string{}}
+	f := &File{Texts: map[string]string{}, Lists: map[string][]string{}}
 	weights := top
 	for _, key := range []string{"state_dict", "model", "model_state_dict"} {
 		if v, ok := top.get(key); ok {
@@ -99,25 +111,17 @@ func collect(s source, size int64) (*File, error) {
 	if weights != top {
 		f.beside(top)
 	}
-	c := &collector{source: s, file: f, seen: map[string]bool{}, left: 4*size + 1<<20}
+	c := &collector{source: s, file: f, seen: map[string]bool{}, left: maxTaken*size + 1<<20, unread: maxRead*size + 1<<20}
 	return f, c.dict("", weights, 0)
 }
 
 // beside notes what lies beside the weights.
 func (f *File) beside(top *dict) {
-	texts := func(d *dict) {
-		for i, k := range d.keys {
-			key, okK := k.(string)
-			text, okV := d.values[i].(string)
-			if okK && okV && len(text) <= maxText64 && len(f.Texts) < 1000 {
-				f.Texts[key] = text
-			}
-		}
-	}
-	texts(top)
-	if meta, ok := top.get("meta"); ok {
-		if d, ok := meta.(*dict); ok {
-			texts(d)
+	f.words(top)
+	if meta, ok := top.dict("meta"); ok {
+		f.words(meta)
+		if about, ok := meta.dict("dataset_meta"); ok {
+			f.words(about)
 		}
 	}
 	for i, k := range top.keys {
@@ -126,6 +130,41 @@ func (f *File) beside(top *dict) {
 		}
 	}
 	slices.Sort(f.Others)
+}
+
+// words takes the strings and the lists of strings of a dictionary.
+func (f *File) words(d *dict) {
+	for i, k := range d.keys {
+		key, ok := k.(string)
+		if !ok {
+			continue
+		}
+		if text, ok := d.values[i].(string); ok && len(text) <= maxText64 && len(f.Texts) < maxBeside {
+			f.Texts[key] = text
+		}
+		if list, ok := strs(d.values[i]); ok && len(f.Lists) < maxBeside {
+			f.Lists[key] = list
+		}
+	}
+}
+
+// strs reads a list or a tuple of strings that is not empty.
+func strs(v any) ([]string, bool) {
+	items, _ := v.(tuple)
+	if l, ok := v.(*list); ok {
+		items = l.items
+	}
+	if len(items) == 0 || len(items) > maxList {
+		return nil, false
+	}
+	out := make([]string, len(items))
+	for i, x := range items {
+		var ok bool
+		if out[i], ok = x.(string); !ok {
+			return nil, false
+		}
+	}
+	return out, true
 }
 
 // keyText is a dictionary's key as a part of a name.
@@ -145,6 +184,7 @@ type collector struct {
 	file   *File
 	seen   map[string]bool
 	left   int64 // bytes that tensors may still take
+	unread int64 // bytes of storages that may still be read
 	visits int
 	last   *storage // whose bytes are kept, as neighbours share one
 	bytes  []byte
@@ -193,6 +233,9 @@ func (c *collector) tensor(at string, v *view) error {
 		return fmt.Errorf("%w: its tensors take over four times its own size", input.ErrTooLarge)
 	}
 	if c.last != v.of {
+		if c.unread -= v.of.count * v.of.kind.size(); c.unread < 0 {
+			return fmt.Errorf("%w: its tensors take turns in its storages, so that over %d times its own size would be read", input.ErrTooLarge, maxRead)
+		}
 		bytes, err := c.source.bytes(v.of)
 		if err != nil {
 			return fmt.Errorf("tensor %s: %w", input.Line(at), err)

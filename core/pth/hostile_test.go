@@ -46,6 +46,62 @@ func pickleOf(count, offset, shape, strides string) string {
 		count + "tQ" + offset + "(" + shape + "t(" + strides + "t\x89ccollections\nOrderedDict\n)RtRs."
 }
 
+// deflated is an archive whose pickle is compressed.
+func deflated(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	f, err := w.Create("a/data.pkl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// lying has the archive's directory say that its first entry has 2 GiB.
+func lying(t testing.TB, archive []byte) []byte {
+	t.Helper()
+	at := bytes.Index(archive, []byte("PK\x01\x02"))
+	if at < 0 {
+		t.Fatal("no directory")
+	}
+	archive = bytes.Clone(archive)
+	for _, size := range []int{20, 24} { // compressed and not
+		binary.LittleEndian.PutUint32(archive[at+size:], 2<<30)
+	}
+	return archive
+}
+
+// turns has two storages of 1 MiB take turns in a thousand tensors.
+func turns(t testing.TB) []byte {
+	t.Helper()
+	var pickle strings.Builder
+	pickle.WriteString("\x80\x02}(")
+	for i := range 1000 {
+		of := string(rune('0' + i%2))
+		pickle.WriteString(u(strings.Repeat("w", i+1)) + "ctorch._utils\n_rebuild_tensor_v2\n((" + u("storage") + "ctorch\nFloatStorage\n" + u(of) + u("cpu") +
+			"J\x00\x00\x04\x00tQK\x00(K\x01t(K\x01t\x89ccollections\nOrderedDict\n)RtR")
+	}
+	storage := string(make([]byte, 1<<20))
+	return zipOf(t, pickle.String()+"u.", map[string]string{"0": storage, "1": storage})
+}
+
+// grownVersion is a legacy file whose version is a tuple of two tuples of two, and so
+// on, which is small as a pickle and endless as a text.
+func grownVersion() []byte {
+	pickle := "\x80\x02N\x85q\x00"
+	for range 60 {
+		pickle += "h\x00\x86q\x00"
+	}
+	return []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." + pickle + ".")
+}
+
 // TestRefuses wants one clear error for each file that is not what it should be.
 func TestRefuses(t *testing.T) {
 	two := map[string]string{"0": "12345678"}
@@ -92,6 +148,14 @@ func TestRefuses(t *testing.T) {
 		"a long string":      {zipOf(t, "\x80\x02\x8d\xff\xff\xff\xff\xff\xff\xff\x7f.", nil), "too large"},
 		"an empty stack":     {zipOf(t, "\x80\x020.", nil), "more than there is"},
 		"no mark":            {zipOf(t, "\x80\x02t.", nil), "a mark that is not there"},
+		"a part of os":       {zipOf(t, "\x80\x02cbuiltins\ngetattr\n("+u("os")+u("system")+"tR.", nil), "asked for a part of a string"},
+		"a compressed entry": {deflated(t), "compressed"},
+		"a lying entry":      {lying(t, good), "is damaged"},
+		"taking turns":       {turns(t), "take turns"},
+		"many values":        {zipOf(t, "\x80\x02"+strings.Repeat("N0", maxValues+2)+".", nil), "values"},
+		"a list many times":  {zipOf(t, "\x80\x02]q\x00("+strings.Repeat("NN\x86", 1000)+"e0"+strings.Repeat("ccollections\nOrderedDict\nh\x00\x85R0", 9000)+".", nil), "values"},
+		"a long shape":       {zipOf(t, pickleOf("K\x02", "K\x00", strings.Repeat("K\x01", 65), strings.Repeat("K\x01", 65)), two), "a tuple"},
+		"a grown version":    {grownVersion(), "version a tuple"},
 		"an odd dictionary":  {zipOf(t, "\x80\x02}(K\x01u.", nil), "1 keys and values"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"detnas/core/input"
 )
@@ -37,7 +38,11 @@ func openLegacy(in *os.File, size int64) (*legacy, error) {
 	}
 	version, err := r.unpickle(none)
 	if err == nil && version != legacyVersion {
-		err = fmt.Errorf("its format has the version %v; %d is read", version, legacyVersion)
+		said := kindOf(version) // never a container's content, which may be of any size
+		if n, ok := version.(int64); ok {
+			said = strconv.FormatInt(n, 10)
+		}
+		err = fmt.Errorf("its format has the version %s; %d is read", said, legacyVersion)
 	}
 	var machine, keys any
 	if err == nil {

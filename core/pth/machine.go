@@ -14,12 +14,12 @@ import (
 	"detnas/core/input"
 )
 
-// The bounds of a pickle. Each instruction takes a byte at least and makes one value
-// at most, so that its bytes bound its memory.
+// The bounds of a pickle. A value takes up to 100 bytes of memory beside its text.
 const (
 	maxPickle = 32 << 20 // bytes; a supernet of 1.3g has 2 MiB
 	maxText   = 16 << 20 // of one string
 	maxStack  = 1 << 20
+	maxValues = 8 << 20 // made or put somewhere; a supernet of 1.3g has half a million
 )
 
 // mark parts what is on the stack.
@@ -31,6 +31,7 @@ type machine struct {
 	in    *counted
 	stack []any
 	memo  map[int64]any
+	made  int // values, those taken up from the memo again included
 	// persistent makes a storage of what a pickle says of one.
 	persistent func(id any) (any, error)
 }
@@ -110,8 +111,12 @@ func unpickleCounted(r *bufio.Reader, persistent func(any) (any, error)) (any, i
 		if err == nil {
 			err = m.do(op)
 		}
-		if err == nil && len(m.stack) > maxStack {
+		switch {
+		case err != nil:
+		case len(m.stack) > maxStack:
 			err = fmt.Errorf("%w: over %d values side by side", input.ErrTooLarge, maxStack)
+		case m.made > maxValues:
+			err = fmt.Errorf("%w: over %d values", input.ErrTooLarge, maxValues)
 		}
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -164,7 +169,10 @@ func (m *machine) do(op byte) error {
 	return nil
 }
 
-func (m *machine) push(v any) { m.stack = append(m.stack, v) }
+func (m *machine) push(v any) {
+	m.made++
+	m.stack = append(m.stack, v)
+}
 
 func (m *machine) pop() (any, error) {
 	if len(m.stack) == 0 {

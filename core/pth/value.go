@@ -38,6 +38,19 @@ type (
 
 func (n name) String() string { return n.module + "." + n.name }
 
+// isGetattr reports whether a name is Python's getattr.
+func (n name) isGetattr() bool {
+	return (n.module == "builtins" || n.module == "__builtin__") && n.name == "getattr"
+}
+
+// first is a tuple's first item, or nil.
+func (t tuple) first() any {
+	if len(t) == 0 {
+		return nil
+	}
+	return t[0]
+}
+
 // put sets a key. Keys are few or come once, so that no index is kept.
 func (d *dict) put(key, value any) {
 	d.keys, d.values = append(d.keys, key), append(d.values, value)
@@ -51,6 +64,13 @@ func (d *dict) get(key string) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// dict is the value of a key that is a dictionary.
+func (d *dict) dict(key string) (*dict, bool) {
+	v, _ := d.get(key)
+	below, ok := v.(*dict)
+	return below, ok
 }
 
 // kindOf says a value's type in words for errors.
@@ -99,6 +119,8 @@ func (n name) inert() bool {
 		return n.name == "encode"
 	case "argparse":
 		return n.name == "Namespace"
+	case "builtins", "__builtin__":
+		return n.isGetattr()
 	case "mmengine.logging.history_buffer":
 		return n.name == "HistoryBuffer"
 	case "mmengine.config.config", "mmcv.utils.config":

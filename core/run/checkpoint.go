@@ -46,7 +46,7 @@ func ReadCheckpoint(path string) (c *Checkpoint, err error) {
 		return nil, fmt.Errorf("reading checkpoint: %w", allow(err, "read", path))
 	}
 	defer func() { err = errors.Join(err, closing(file)) }()
-	if most := machineMemory(); info.Size() > most {
+	if most := MachineMemory(); info.Size() > most {
 		return nil, fmt.Errorf("reading checkpoint %s: %w: %s, and this machine has %s of memory",
 			input.Line(path), input.ErrTooLarge, bytesText(info.Size()), bytesText(most))
 	}
@@ -56,8 +56,8 @@ func ReadCheckpoint(path string) (c *Checkpoint, err error) {
 	return c, nil
 }
 
-// machineMemory is the bytes of memory that there are, swap included.
-func machineMemory() int64 {
+// MachineMemory is the bytes of memory that there are, swap included.
+func MachineMemory() int64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return math.MaxInt64
