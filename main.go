@@ -8,6 +8,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/engine"
+	"detnas/core/interop"
 	"detnas/core/run"
 	"detnas/core/tensor"
 	"detnas/tui/cli"
@@ -22,6 +23,9 @@ func main() {
 	}
 	app.Predict = func(ctx context.Context, checkpoint string, images []string, o cli.PredictOptions) error {
 		return engine.Predict(ctx, checkpoint, images, engine.PredictOptions(o))
+	}
+	app.Import = func(path string, o cli.ImportOptions) (*interop.Report, error) {
+		return engine.Import(path, engine.ImportOptions(o))
 	}
 	os.Exit(app.Execute(context.Background(), os.Args[1:]))
 }

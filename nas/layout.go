@@ -1,6 +1,9 @@
 package nas
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Layout says whose wiring of the blocks is used. The two implementations of
 // DetNAS agree on the choices but not on how a block with stride 2 divides its
@@ -14,13 +17,23 @@ const (
 	// LayoutOfficial lets the projection keep the input's channels, gives the
 	// main branch the rest, and shuffles at the input of blocks with stride 1.
 	LayoutOfficial Layout = "official"
+	// LayoutOfficial2 is LayoutOfficial with the other shuffle that its code has
+	// (CHANNEL_SHUFFLE_METHOD 2, which its final networks were trained with): at the
+	// input of a block with stride 1 the even channels pass and the odd ones go
+	// through the main branch. Its weights have the same shapes.
+	LayoutOfficial2 Layout = "official-2"
 )
+
+// Layouts are all there are.
+func Layouts() []Layout { return []Layout{LayoutMMRazor, LayoutOfficial, LayoutOfficial2} }
+
+// Official reports whether a layout is one of the official code's.
+func (l Layout) Official() bool { return l == LayoutOfficial || l == LayoutOfficial2 }
 
 // ParseLayout reads the name of a layout.
 func ParseLayout(text string) (Layout, error) {
-	switch l := Layout(text); l {
-	case LayoutMMRazor, LayoutOfficial:
+	if l := Layout(text); slices.Contains(Layouts(), l) {
 		return l, nil
 	}
-	return "", fmt.Errorf("%q is no layout; use mmrazor or official", text)
+	return "", fmt.Errorf("%q is no layout; use mmrazor, official or official-2", text)
 }

@@ -123,7 +123,7 @@ func (s Space) checkStages() []error {
 		if w%2 != 0 {
 			errs = append(errs, fmt.Errorf("%s is %d; it must be even, as a block splits its channels into halves: use %d", stage, w, w+1))
 		}
-		if s.Layout == LayoutOfficial && w <= in {
+		if s.Layout.Official() && w <= in {
 			errs = append(errs, fmt.Errorf("%s is %d and its input %d; the official layout keeps the input's channels beside the main branch, so each stage must be wider than the one before", stage, w, in))
 		}
 		errs = append(errs, checkRange(fmt.Sprintf("depths: stage %d", i), s.Depths[i], maxBlocks))
@@ -177,7 +177,7 @@ func (s Space) Branches(b BlockSpec) Branches {
 	switch {
 	case b.Stride == 1:
 		return Branches{In: b.In / 2, Mid: mid, Main: mid, Projection: b.In / 2}
-	case s.Layout == LayoutOfficial:
+	case s.Layout.Official():
 		return Branches{In: b.In, Mid: mid, Main: b.Out - b.In, Projection: b.In}
 	default:
 		return Branches{In: b.In, Mid: mid, Main: mid, Projection: b.Out - mid}

@@ -42,7 +42,8 @@ type Space struct {
 	// Preset is "300m", "1.3g", "3.8g" or "custom". The named three fix Stem,
 	// Widths and Depths, which are then left out.
 	Preset string `toml:"preset"`
-	// Layout is "mmrazor" or "official" (spec part 1.3).
+	// Layout is "mmrazor", "official" or, with the other of its two channel shuffles,
+	// "official-2" (spec part 1.3).
 	Layout string `toml:"layout"`
 	// Stem is the channels of the first 3x3 stride-2 convolution.
 	Stem int `toml:"stem"`

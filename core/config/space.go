@@ -46,7 +46,7 @@ func (s *Space) NAS(classes int) (nas.Space, error) {
 func (v *validator) space(s *Space) {
 	before := len(v.problems)
 	v.oneOf("space.preset", s.Preset, append(nas.PresetNames(), PresetCustom)...)
-	v.oneOf("space.layout", s.Layout, string(nas.LayoutMMRazor), string(nas.LayoutOfficial))
+	v.oneOf("space.layout", s.Layout, string(nas.LayoutMMRazor), string(nas.LayoutOfficial), string(nas.LayoutOfficial2))
 	v.choices(s.Choices)
 	within(v, "space.last", s.Last, 0, maxChannels)
 	if s.Preset == PresetCustom {

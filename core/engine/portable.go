@@ -47,12 +47,30 @@ func (e *engine) portable(meta map[string]string, step int) error {
 	for _, c := range e.data.detTrain.Categories {
 		classes = append(classes, category(c))
 	}
+	text, err := encodeClasses(classes)
+	meta[classesKey] = text
+	return err
+}
+
+// encodeClasses writes classes as the metadata has them.
+func encodeClasses(classes []category) (string, error) {
 	text, err := json.Marshal(classes)
 	if err != nil {
-		return fmt.Errorf("encode the classes: %w", err)
+		return "", fmt.Errorf("encode the classes: %w", err)
 	}
-	meta[classesKey] = string(text)
-	return nil
+	return string(text), nil
+}
+
+// decodeClasses reads them: 1 to maxClasses.
+func decodeClasses(text string) ([]category, error) {
+	var classes []category
+	if err := json.Unmarshal([]byte(text), &classes); err != nil {
+		return nil, fmt.Errorf("its classes cannot be read: %w", input.Plain(err))
+	}
+	if len(classes) == 0 || len(classes) > maxClasses {
+		return nil, fmt.Errorf("it has %d classes; a detector has from 1 to %d", len(classes), maxClasses)
+	}
+	return classes, nil
 }
 
 // detectorIn is what the metadata of a checkpoint says of its detector.
@@ -69,6 +87,8 @@ const maxClasses = 65536
 func detectorOf(c *run.Checkpoint) (d detectorIn, err error) {
 	const retrain = "run step 5 with this version: detnas run --resume RUN --from 5"
 	switch step := c.Meta["step"]; {
+	case step == "" && c.Meta["imported"] != "":
+		return d, errors.New("it was imported without a detector; import one with --config, or name it in load_from of a step")
 	case step == "":
 		return d, errors.New("it says of no step, so it is no checkpoint of detnas")
 	case step != fmt.Sprint(config.StepSubnetFinetune):
@@ -80,12 +100,9 @@ func detectorOf(c *run.Checkpoint) (d detectorIn, err error) {
 	if d.cfg, err = config.Parse("the checkpoint's config", []byte(c.Meta[run.MetaConfig]), nil); err != nil {
 		return d, err
 	}
-	var classes []category
-	if err := json.Unmarshal([]byte(c.Meta[classesKey]), &classes); err != nil {
-		return d, fmt.Errorf("its classes cannot be read: %w", input.Plain(err))
-	}
-	if len(classes) == 0 || len(classes) > maxClasses {
-		return d, fmt.Errorf("it has %d classes; a detector has from 1 to %d", len(classes), maxClasses)
+	classes, err := decodeClasses(c.Meta[classesKey])
+	if err != nil {
+		return d, err
 	}
 	if d.categories, err = categoriesOf(classes); err != nil {
 		return d, err

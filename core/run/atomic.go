@@ -22,6 +22,11 @@ func WriteFile(path string, data []byte) error {
 	})
 }
 
+// WriteStream puts at path what write writes, about so many bytes, as WriteFile does.
+func WriteStream(path string, size int64, write func(io.Writer) error) error {
+	return replace(path, size, write)
+}
+
 // writeSoft puts data at path whole or not at all, but does not wait for the
 // disk: after the machine has died there may be nothing of it.
 func writeSoft(path string, data []byte) error {

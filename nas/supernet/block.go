@@ -80,13 +80,16 @@ func (b *block) run(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	if b.stride == 2 {
 		left, right = chain(p, b.projection, x), chain(p, b.main, x)
 	} else {
-		if b.layout == nas.LayoutOfficial {
+		switch b.layout {
+		case nas.LayoutOfficial:
 			x = p.ChannelShuffle(x, 2)
+		case nas.LayoutOfficial2:
+			x = p.ChannelShuffle(x, b.half) // in groups of two: the even channels, then the odd
 		}
 		left = p.Narrow(x, 1, 0, b.half)
 		right = chain(p, b.main, p.Narrow(x, 1, b.half, b.half))
 	}
-	if b.layout == nas.LayoutOfficial {
+	if b.layout.Official() {
 		return p.Cat([]*tensor.Tensor{left, right}, 1)
 	}
 	return interleave(p, left, right)

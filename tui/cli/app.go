@@ -14,6 +14,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/input"
+	"detnas/core/interop"
 	"detnas/core/run"
 	"detnas/core/steer"
 )
@@ -36,6 +37,8 @@ type App struct {
 	Run func(context.Context, *config.Config, *run.Folder, RunOptions) (run.Result, error)
 	// Predict finds objects on images with the detector of a checkpoint.
 	Predict func(ctx context.Context, checkpoint string, images []string, opts PredictOptions) error
+	// Import writes a checkpoint of another program as one of detnas.
+	Import func(path string, opts ImportOptions) (*interop.Report, error)
 
 	noColour      bool
 	theme, glyphs string  // of the screen; empty leaves it to the settings
@@ -166,7 +169,7 @@ func (a *App) bare() *cobra.Command {
 	root.SetErr(a.Err)
 	root.AddCommand(
 		a.runCommand(), a.runsCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
-		a.dataCommand(), a.evalCommand(), a.predictCommand(), a.versionCommand(), a.attachCommand(), a.serveCommand(), a.worker(),
+		a.dataCommand(), a.evalCommand(), a.predictCommand(), a.importCommand(), a.exportCommand(), a.versionCommand(), a.attachCommand(), a.serveCommand(), a.worker(),
 	)
 	root.AddCommand(a.steerCommands()...)
 	return root

@@ -26,7 +26,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"subnet", "show"}, []string{"wants a subnet"}},
 		{[]string{"subnet", "show", "1", "2"}, []string{`"2"`}},
 		{[]string{"subnet", "show", "1", "--space", "9g"}, []string{"300m, 1.3g, 3.8g"}},
-		{[]string{"subnet", "show", "1", "--layout", "new"}, []string{"mmrazor or official"}},
+		{[]string{"subnet", "show", "1", "--layout", "new"}, []string{"mmrazor, official or official-2"}},
 		{[]string{"subnet", "show", "1", "--input-size", "0"}, []string{"--input-size 0"}},
 		{[]string{"subnet", "show", "1", "--input-size", "big"}, []string{"--input-size"}},
 		{[]string{"subnet", "convert", "1"}, []string{`"to"`}},

@@ -51,7 +51,7 @@ func (a *App) subnetShow() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&spaceName, "space", "300m", "search space: "+strings.Join(nas.PresetNames(), ", "))
-	cmd.Flags().StringVar(&layout, "layout", string(nas.LayoutMMRazor), "whose blocks: mmrazor, official")
+	cmd.Flags().StringVar(&layout, "layout", string(nas.LayoutMMRazor), "whose blocks: mmrazor, official, official-2")
 	cmd.Flags().IntVar(&size, "input-size", 224, "side of the square input, in pixels")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
