@@ -381,6 +381,9 @@ func (in *importing) meta(r *interop.Report) (map[string]string, error) {
 	}
 	meta["step"], meta["step_name"] = strconv.Itoa(step), config.StepName(step)
 	meta[run.MetaConfig] = in.opts.Config.Resolved()
+	if trained := in.file.meta[trainedKey]; trained != "" {
+		meta[trainedKey] = trained
+	}
 	var err error
 	meta[classesKey], err = encodeClasses(in.classes)
 	return meta, err
