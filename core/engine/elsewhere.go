@@ -109,7 +109,7 @@ func (e *engine) unseen(trained string, step int) error {
 	var what, cure string
 	switch had, err := printIn(trained); {
 	case trained == "":
-		what, cure = "it does not say which images it was trained on, as an earlier version or another program wrote it", "train it anew with this version"
+		what, cure = "it does not say which images it was trained on, as another program or an earlier version wrote it", "train it anew with this version"
 	case err != nil:
 		return err
 	case had != ours:
