@@ -13,7 +13,7 @@ eval "$env"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 go test -v -count=1 -run 'Torch|Reference|Pycocotools|BothFormsAreTheSame|Pillow' \
-	./core/dataset ./core/native/turbojpeg ./nas/supernet ./detector/... >"$log" 2>&1 || { grep -v ' differs by ' "$log"; exit 1; }
+	./core/dataset ./core/native/turbojpeg ./core/train ./nas/supernet ./detector/... >"$log" 2>&1 || { grep -v ' differs by ' "$log"; exit 1; }
 awk '
 	function kind(line) {
 		if (line ~ /[Gg]radient/) return "gradients"

@@ -3,6 +3,8 @@ package detector
 import (
 	"errors"
 	"fmt"
+
+	"detnas/core/nn"
 )
 
 // FasterRCNNConfig holds every size and threshold of a Faster R-CNN.
@@ -32,8 +34,10 @@ type NeckConfig struct {
 	// len(Levels) are made.
 	NumOuts int
 	Extra   Extra
-	// Norm puts batch normalisation in place of the convolutions' biases.
+	// Norm puts batch normalisation in place of the convolutions' biases; BN is what
+	// training does with it.
 	Norm bool
+	BN   nn.NormMode
 }
 
 // Extra is how a pyramid's levels above those of the backbone are made. Each has
@@ -79,8 +83,10 @@ type RoIConfig struct {
 	// widths, all with ReLU.
 	Convs, ConvChannels int
 	FC                  []int
-	// Norm puts batch normalisation in place of the convolutions' biases.
+	// Norm puts batch normalisation in place of the convolutions' biases; BN is what
+	// training does with it.
 	Norm   bool
+	BN     nn.NormMode
 	Assign AssignConfig
 	Sample SampleConfig
 	// Stds scale the targets dx, dy, dw, dh.

@@ -82,7 +82,7 @@ func (tr *trainer) step(s *tensor.Scope, loss *tensor.Tensor, lr float64) error 
 	if _, err := tensor.ClipGrads(tr.params, 10); err != nil {
 		return err
 	}
-	_, err := tensor.SGD(tr.params, tr.momenta, tr.decay, lr, 0.9)
+	err := tensor.SGD(tr.params, tr.momenta, tr.decay, lr, 0.9, make([]bool, len(tr.params)))
 	return err
 }
 

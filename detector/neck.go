@@ -15,13 +15,19 @@ type convNorm struct {
 	norm *nn.BatchNorm
 }
 
-// newConvNorm makes a convolution, with BN where momentum is positive.
-func newConvNorm(p nn.Path, spec nn.ConvSpec, momentum float64) *convNorm {
-	spec.Bias = momentum <= 0
+// normOf is the BN of a part: none where its momentum is 0.
+type normOf struct {
+	momentum float64
+	mode     nn.NormMode
+}
+
+// newConvNorm makes a convolution, with BN where there is one.
+func newConvNorm(p nn.Path, spec nn.ConvSpec, bn normOf) *convNorm {
+	spec.Bias = bn.momentum <= 0
 	c := &convNorm{conv: nn.NewConv2d(p.At("conv"), spec)}
-	if momentum > 0 {
+	if bn.momentum > 0 {
 		c.norm = nn.NewBatchNorm(p.At("bn"), spec.Out, 0)
-		c.norm.Momentum = momentum
+		c.norm.Momentum, c.norm.Mode = bn.momentum, bn.mode
 	}
 	return c
 }
@@ -48,16 +54,17 @@ type neck struct {
 
 func newNeck(p nn.Path, c NeckConfig, channels []int, bnMomentum float64) *neck {
 	n := &neck{levels: c.Levels, numOuts: c.NumOuts, fromP5: c.Extra == ExtraOnOutput}
+	bn := normOf{momentum: bnMomentum, mode: c.BN}
 	if !c.Norm {
-		bnMomentum = 0
+		bn = normOf{}
 	}
 	for i, l := range c.Levels {
 		n.lateral = append(n.lateral, newConvNorm(p.At("lateral_convs.%d", i), nn.ConvSpec{
 			In: channels[l], Out: c.Channels, Kernel: 1, Init: nn.XavierUniform(channels[l], c.Channels),
-		}, bnMomentum))
+		}, bn))
 		n.output = append(n.output, newConvNorm(p.At("fpn_convs.%d", i), nn.ConvSpec{
 			In: c.Channels, Out: c.Channels, Kernel: 3, Init: nn.XavierUniform(9*c.Channels, 9*c.Channels),
-		}, bnMomentum))
+		}, bn))
 	}
 	if c.Extra == ExtraPool {
 		return n
@@ -69,7 +76,7 @@ func newNeck(p nn.Path, c NeckConfig, channels []int, bnMomentum float64) *neck 
 	for i := len(c.Levels); i < c.NumOuts; i++ {
 		n.extra = append(n.extra, newConvNorm(p.At("fpn_convs.%d", i), nn.ConvSpec{
 			In: in, Out: c.Channels, Kernel: 3, Stride: 2, Init: nn.XavierUniform(9*in, 9*c.Channels),
-		}, bnMomentum))
+		}, bn))
 		in = c.Channels
 	}
 	return n
@@ -147,7 +154,9 @@ func kaimingFanOut(out, kernel int) nn.Init {
 // freed at its end. What autograd needs of it, autograd keeps.
 func inner(p *nn.Pass, f func(p *nn.Pass) []*tensor.Tensor) []*tensor.Tensor {
 	return p.Within(func(s *tensor.Scope) []*tensor.Tensor {
-		return f(&nn.Pass{Scope: s, Mode: p.Mode, Stats: p.Stats})
+		in := *p
+		in.Scope = s
+		return f(&in)
 	})
 }
 

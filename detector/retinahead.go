@@ -43,8 +43,8 @@ func newRetinaHead(p nn.Path, c RetinaHeadConfig, classes, in int, strides []int
 		return nn.ConvSpec{In: in, Out: out, Kernel: 3, Bias: true, Init: nn.Normal(retinaStd)}
 	}
 	for i := range c.Convs {
-		h.classConvs = append(h.classConvs, newConvNorm(p.At("cls_convs.%d", i), spec(in, c.Channels), 0))
-		h.boxConvs = append(h.boxConvs, newConvNorm(p.At("reg_convs.%d", i), spec(in, c.Channels), 0))
+		h.classConvs = append(h.classConvs, newConvNorm(p.At("cls_convs.%d", i), spec(in, c.Channels), normOf{}))
+		h.boxConvs = append(h.boxConvs, newConvNorm(p.At("reg_convs.%d", i), spec(in, c.Channels), normOf{}))
 		in = c.Channels
 	}
 	a := anchors.generator.PerPlace()

@@ -36,13 +36,14 @@ func newRoIHead(p nn.Path, c RoIConfig, classes, in int, strides []int, bnMoment
 	for i, std := range c.Stds {
 		h.coder.Stds[i] = float32(std)
 	}
+	bn := normOf{momentum: bnMomentum, mode: c.BN}
 	if !c.Norm {
-		bnMomentum = 0
+		bn = normOf{}
 	}
 	for i := range c.Convs {
 		h.convs = append(h.convs, newConvNorm(p.At("shared_convs.%d", i), nn.ConvSpec{
 			In: in, Out: c.ConvChannels, Kernel: 3, Init: kaimingFanOut(c.ConvChannels, 3),
-		}, bnMomentum))
+		}, bn))
 		in = c.ConvChannels
 	}
 	in *= c.Pool * c.Pool

@@ -3,7 +3,7 @@
 // its input asks for. bench/peer/peer.py is the same on PyTorch.
 //
 //	step -write FILE WORK   writes the weights and the batch of WORK to FILE
-//	step -load FILE WORK    serves WORK from there
+//	step -load FILE WORK    serves WORK from there, with -bf16 in bfloat16
 //	step op | op-gotch      serves the cost of an operator's call
 package main
 
@@ -43,6 +43,7 @@ func serveArgs(args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("step", flag.ContinueOnError)
 	write := flags.String("write", "", "write the work's weights and batch to this `file` and end")
 	load := flags.String("load", "", "take the weights and the batch from this `file`")
+	bf16 := flags.Bool("bf16", false, "compute the convolutions and linear layers of a training in bfloat16")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read the flags: %w", err)
 	}
@@ -54,6 +55,13 @@ func serveArgs(args []string, in io.Reader, out io.Writer) error {
 		w, err := newWork(name, *load)
 		if err != nil {
 			return err
+		}
+		if *bf16 {
+			n, ok := w.(interface{ lower() })
+			if !ok {
+				return fmt.Errorf("%s trains nothing, so that -bf16 is not for it", name)
+			}
+			n.lower()
 		}
 		return serve(w, in, out)
 	})

@@ -31,7 +31,11 @@ const subnet = "0000-0000-00000000-0000"
 type network struct {
 	store *nn.Store
 	optim *train.SGD
+	bf16  bool
 }
+
+// lower has it train in bfloat16.
+func (n *network) lower() { n.bf16 = true }
 
 // newNetwork makes a network with build and an optimiser for it.
 func newNetwork(build func(root nn.Path, space nas.Space, sub nas.Subnet) error) (network, error) {
@@ -57,8 +61,11 @@ func newNetwork(build func(root nn.Path, space nas.Space, sub nas.Subnet) error)
 
 // train makes one step from the loss that f computes, and returns that loss.
 func (n network) train(f func(p *nn.Pass) (train.Losses, error)) (loss float64, err error) {
+	if n.bf16 {
+		defer tensor.ForgetCasts()
+	}
 	err = tensor.Run("step", func(s *tensor.Scope) error {
-		l, err := f(&nn.Pass{Scope: s, Mode: nn.Train})
+		l, err := f(&nn.Pass{Scope: s, Mode: nn.Train, BF16: n.bf16})
 		if err != nil || s.Err() != nil {
 			return err
 		}

@@ -237,9 +237,17 @@ type Train struct {
 	Milestones []float64 `toml:"milestones"`
 	// Gamma is what each of Milestones multiplies the rate by.
 	Gamma float64 `toml:"gamma"`
-	// WarmupIterations rise linearly from WarmupRatio x the rate.
+	// Warmup is how the rate comes to be in the first WarmupIterations: "linear"
+	// from WarmupRatio x the rate up, "exp" from there by the same factor in each, or
+	// "constant" at it throughout (mmcv's three).
+	Warmup string `toml:"warmup"`
+	// WarmupIterations begin at WarmupRatio x the rate.
 	WarmupIterations int     `toml:"warmup_iterations"`
 	WarmupRatio      float64 `toml:"warmup_ratio"`
+	// Precision is "fp32", or "bf16": convolutions and linear layers of the training
+	// compute in bfloat16, forward and backward, by libtorch's autocast. Weights, BN,
+	// losses and boxes stay in float, and so does all that is evaluated.
+	Precision string `toml:"precision"`
 	// LabelSmoothing is for the classification steps.
 	LabelSmoothing float64 `toml:"label_smoothing"`
 	// ClipGrad is the greatest norm of all gradients; 0 does not clip.
@@ -252,8 +260,28 @@ type Train struct {
 	OnNaN string `toml:"on_nan"`
 	// NaNLRFactor is what the rate is multiplied by each time that OnNaN goes back.
 	NaNLRFactor float64 `toml:"nan_lr_factor"`
+	// EMA is the share that each iteration leaves of a moving average of the weights,
+	// and of BN's statistics; 0 makes none. What is measured, and what later steps
+	// start from, is then the average. What an iteration does not move, the blocks of
+	// a supernet beside its path, it leaves as it is in the average.
+	EMA float64 `toml:"ema"`
+	// EMAWarmup is the iterations in which the share rises towards EMA: that of
+	// iteration i is EMA x (1 - exp(-(1+i)/EMAWarmup)), mmdet's ExpMomentumEMAHook; 0
+	// has it constant.
+	EMAWarmup int `toml:"ema_warmup"`
 	// BNMomentum is the weight of the newest batch in the running statistics.
 	BNMomentum float64 `toml:"bn_momentum"`
+	// BNBackbone, BNNeck and BNHead are what a detection step does with the BN of each
+	// part: "train" normalises by the batch, whose statistics move the layer's, and
+	// trains weight and bias; "eval" normalises by the layer's statistics, which stay,
+	// and trains weight and bias (mmdet's norm_eval); "frozen" leaves those as they
+	// are, too. With "eval" or "frozen" in step 2, the search does not take the
+	// statistics of these layers anew for a candidate either. A batch is in one
+	// process, so that its statistics are those of all of it, as SyncBN's would be, or
+	// with Accumulate of one part.
+	BNBackbone string `toml:"bn_backbone"`
+	BNNeck     string `toml:"bn_neck"`
+	BNHead     string `toml:"bn_head"`
 	// LogEvery, CheckpointEvery and EvalEvery are in iterations; 0 is only at
 	// the end of the step.
 	LogEvery        int `toml:"log_every"`
@@ -366,6 +394,17 @@ const (
 	SchedulePoly     = "poly"
 	ScheduleStep     = "step"
 	ScheduleCosine   = "cosine"
+
+	PrecisionFP32 = "fp32"
+	PrecisionBF16 = "bf16"
+
+	BNTrain  = "train"
+	BNEval   = "eval"
+	BNFrozen = "frozen"
+
+	WarmupLinear   = "linear"
+	WarmupConstant = "constant"
+	WarmupExp      = "exp"
 
 	InitPredecessor = "predecessor"
 	InitScratch     = "scratch"

@@ -87,8 +87,8 @@ func defaultBoxLoss() BoxLoss {
 func defaultClassify() Train {
 	return Train{
 		Batch: 1024, Accumulate: 1, LR: 0.5, Momentum: 0.9, WeightDecay: 4e-5, NoDecayNormBias: true,
-		Schedule: SchedulePoly, Power: 1, Gamma: 0.1, WarmupRatio: 0.001,
-		LabelSmoothing: 0.1, OnNaN: OnNaNStop, NaNLRFactor: 0.5, BNMomentum: 0.1, LogEvery: 100, KeepCheckpoints: 2, Init: InitScratch,
+		Schedule: SchedulePoly, Power: 1, Gamma: 0.1, Warmup: WarmupLinear, WarmupRatio: 0.001, EMAWarmup: 2000,
+		LabelSmoothing: 0.1, OnNaN: OnNaNStop, NaNLRFactor: 0.5, BNMomentum: 0.1, Precision: PrecisionFP32, BNBackbone: BNTrain, BNNeck: BNTrain, BNHead: BNTrain, LogEvery: 100, KeepCheckpoints: 2, Init: InitScratch,
 	}
 }
 
@@ -97,7 +97,7 @@ func defaultDetect() Train {
 	return Train{
 		Batch: 16, Accumulate: 1, LR: 0.02, Momentum: 0.9, WeightDecay: 1e-4,
 		Schedule: ScheduleStep, Power: 1, Milestones: []float64{0.6667, 0.9167}, Gamma: 0.1,
-		WarmupIterations: 500, WarmupRatio: 0.001,
-		OnNaN: OnNaNStop, NaNLRFactor: 0.5, BNMomentum: 0.1, LogEvery: 50, KeepCheckpoints: 2, Init: InitPredecessor,
+		Warmup: WarmupLinear, WarmupIterations: 500, WarmupRatio: 0.001, EMAWarmup: 2000,
+		OnNaN: OnNaNStop, NaNLRFactor: 0.5, BNMomentum: 0.1, Precision: PrecisionFP32, BNBackbone: BNTrain, BNNeck: BNTrain, BNHead: BNTrain, LogEvery: 50, KeepCheckpoints: 2, Init: InitPredecessor,
 	}
 }

@@ -85,6 +85,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
 		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true, "tournament": true, "cost": true, "search.load_from": true,
+		"bn_backbone": true, "bn_neck": true, "bn_head": true,
 	}
 	for _, name := range Presets() {
 		cfg, err := Load(name, nil)
@@ -228,6 +229,13 @@ func TestProblems(t *testing.T) {
 		"uneven parts":      {"[subnet-retrain]\nbatch = 6\naccumulate = 4\n", "f.toml:3: subnet-retrain.accumulate: 4 parts of a batch of 6 would differ in size; make subnet-retrain.batch a multiple of it"},
 		"frozen classifier": {"[subnet-retrain]\nfrozen_stages = 1\n", "f.toml:2: subnet-retrain.frozen_stages: is for the detection steps; leave it out here"},
 		"frozen too many":   {"[subnet-finetune]\nfrozen_stages = 5\n", "f.toml:2: subnet-finetune.frozen_stages: 5 is out of range; write a value from 0 to 4"},
+		"whole average":     {"[subnet-retrain]\nema = 1.0\n", "f.toml:2: subnet-retrain.ema: 1 is out of range; write a value from 0 to 0.999999"},
+		"warm-up unknown":   {"[subnet-retrain]\nwarmup = \"step\"\n", `f.toml:2: subnet-retrain.warmup: "step" is not one of linear, constant, exp`},
+		"warm-up from 0":    {"[subnet-retrain]\nwarmup = \"exp\"\nwarmup_ratio = 0\n", "f.toml:3: subnet-retrain.warmup_ratio: has to be above 0 for subnet-retrain.warmup = \"exp\", which multiplies; write 0.001"},
+		"classifier's BN":   {"[subnet-retrain]\nbn_backbone = \"frozen\"\n", "f.toml:2: subnet-retrain.bn_backbone: is for the detection steps; leave it out here"},
+		"SyncBN":            {"[subnet-finetune]\nbn_head = \"sync\"\n", `f.toml:2: subnet-finetune.bn_head: "sync" is not one of train, eval, frozen`},
+		"no BN in the neck": {"[detector.neck]\nnorm = \"none\"\n[subnet-finetune]\nbn_neck = \"eval\"\n", "f.toml:4: subnet-finetune.bn_neck: there is no BN: detector.neck.norm is none; leave it out"},
+		"no BN in the head": {"[detector]\nkind = \"retinanet\"\n[subnet-finetune]\nbn_head = \"eval\"\n", "f.toml:4: subnet-finetune.bn_head: there is no BN: RetinaNet's head has none; leave it out"},
 		"nan factor":        {"[subnet-retrain]\nnan_lr_factor = 1.0\n", "f.toml:2: subnet-retrain.nan_lr_factor: 1 is out of range; write a value from 0.001 to 0.99"},
 		"no length":         {"seed = 1\n[subnet-retrain]\nbatch = 2\n", "f.toml:2: subnet-retrain: has no length; write iterations or epochs"},
 		"two lengths":       {"[subnet-retrain]\nepochs = 2\niterations = 3\n", "f.toml:2: subnet-retrain.epochs: subnet-retrain.iterations is given too"},

@@ -82,7 +82,11 @@ func added(key string) bool {
 		return true
 	}
 	_, name := cutLast(key)
-	return slices.Contains([]string{"on_nan", "nan_lr_factor", "accumulate", "frozen_stages"}, name)
+	return slices.Contains([]string{
+		"on_nan", "nan_lr_factor", "accumulate", "frozen_stages", "warmup", "ema", "ema_warmup",
+		"bn_backbone", "bn_neck", "bn_head",
+		"precision",
+	}, name)
 }
 
 // leaves maps every dotted key to its value.

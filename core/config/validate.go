@@ -29,6 +29,7 @@ func (v *validator) all(c *Config) {
 	v.detector(&c.Detector, c.Space.Stages())
 	for _, t := range c.training() {
 		v.train(t, c.Space.Stages())
+		v.norms(t, &c.Detector)
 	}
 	v.search(&c.Search, &c.Space, c.Data.Detection.Format)
 }

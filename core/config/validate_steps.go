@@ -25,6 +25,7 @@ func (v *validator) train(t trainingStep, stages int) {
 	within(v, key("momentum"), t.Momentum, 0, 0.9999)
 	within(v, key("weight_decay"), t.WeightDecay, 0, 1)
 	v.schedule(t, key)
+	v.oneOf(key("precision"), t.Precision, PrecisionFP32, PrecisionBF16)
 	within(v, key("label_smoothing"), t.LabelSmoothing, 0, 0.9)
 	if detects(t.step) && t.LabelSmoothing != 0 {
 		v.add(key("label_smoothing"), "is for the classification steps; leave it out here")
@@ -32,7 +33,9 @@ func (v *validator) train(t trainingStep, stages int) {
 	within(v, key("clip_grad"), t.ClipGrad, 0, 1e6)
 	v.oneOf(key("on_nan"), t.OnNaN, OnNaNStop, OnNaNSkip, OnNaNBack)
 	within(v, key("nan_lr_factor"), t.NaNLRFactor, 1e-3, 0.99) // with 1 the same would happen again
-	within(v, key("bn_momentum"), t.BNMomentum, 1e-6, 1)       // 0 would never leave the initial statistics
+	within(v, key("ema"), t.EMA, 0, 0.999999)
+	within(v, key("ema_warmup"), t.EMAWarmup, 0, maxCount)
+	within(v, key("bn_momentum"), t.BNMomentum, 1e-6, 1) // 0 would never leave the initial statistics
 	within(v, key("log_every"), t.LogEvery, 0, maxCount)
 	within(v, key("checkpoint_every"), t.CheckpointEvery, 0, maxCount)
 	within(v, key("eval_every"), t.EvalEvery, 0, maxCount)
@@ -41,6 +44,37 @@ func (v *validator) train(t trainingStep, stages int) {
 	if !detects(t.step) && t.Init == InitPredecessor {
 		v.add(key("init"), `has no predecessor; write "scratch", or name a checkpoint in %s`, key("load_from"))
 	}
+}
+
+// norms checks what a step does with BN: it has to be there.
+func (v *validator) norms(t trainingStep, d *Detector) {
+	head := "detector.roi.norm is"
+	if d.Kind == KindRetinaNet {
+		head = "RetinaNet's head has"
+	}
+	for _, part := range []struct{ name, mode, without string }{
+		{"bn_backbone", t.BNBackbone, ""},
+		{"bn_neck", t.BNNeck, without(d.Neck.Norm == NormNone, "detector.neck.norm is")},
+		{"bn_head", t.BNHead, without(d.Kind == KindRetinaNet || d.RoI.Norm == NormNone, head)},
+	} {
+		key := t.key + "." + part.name
+		v.oneOf(key, part.mode, BNTrain, BNEval, BNFrozen)
+		switch {
+		case part.mode == BNTrain:
+		case !detects(t.step):
+			v.add(key, "is for the detection steps; leave it out here")
+		case part.without != "":
+			v.add(key, "there is no BN: %s none; leave it out", part.without)
+		}
+	}
+}
+
+// without is why a part has no BN, where it has none.
+func without(none bool, why string) string {
+	if none {
+		return why
+	}
+	return ""
 }
 
 // detects reports whether a step trains a detector.
@@ -64,7 +98,11 @@ func (v *validator) schedule(t trainingStep, key func(string) string) {
 		}
 	}
 	within(v, key("warmup_iterations"), t.WarmupIterations, 0, maxCount)
+	v.oneOf(key("warmup"), t.Warmup, WarmupLinear, WarmupConstant, WarmupExp)
 	within(v, key("warmup_ratio"), t.WarmupRatio, 0, 1)
+	if t.Warmup == WarmupExp && t.WarmupRatio == 0 {
+		v.add(key("warmup_ratio"), `has to be above 0 for %s = "exp", which multiplies; write 0.001`, key("warmup"))
+	}
 }
 
 // subnet checks a short form against the space; a file is read when it is

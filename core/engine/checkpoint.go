@@ -20,29 +20,25 @@ import (
 
 // save writes a checkpoint: within a step with the optimiser's state, at its end
 // without. Weights that are not finite are refused: nothing good comes of them.
-func (e *engine) save(step int, st *nn.Store, opt *train.SGD, p progress, last bool) error {
+func (e *engine) save(t training, p progress, last bool) error {
+	step := t.step
 	if err := e.folder.Ours(); err != nil {
 		return err
 	}
-	bad, err := st.NotFinite()
+	bad, err := t.store.NotFinite()
 	if err != nil {
 		return err
 	}
 	if bad != "" {
 		return fmt.Errorf("iteration %d: %w: %s holds NaN or infinity", p.Iteration, train.ErrNotFinite, bad)
 	}
-	arrays, err := st.Export()
+	arrays, err := t.export(last)
 	if err != nil {
 		return err
 	}
 	path := e.folder.LastPath(step)
 	if !last {
 		path = e.folder.CheckpointPath(step, int(p.Iteration))
-		momenta, err := opt.Export()
-		if err != nil {
-			return err
-		}
-		arrays = append(arrays, momenta...)
 	}
 	p.Seconds = e.clock.seconds()
 	text, err := json.Marshal(p)
@@ -154,7 +150,7 @@ func (e *engine) lastWeights(step int) ([]nn.Array, error) {
 
 // resume puts a step's newest checkpoint into the network and the optimiser and
 // reports whether there was one.
-func (e *engine) resume(ctx context.Context, t training, opt *train.SGD, length int) (progress, bool, error) {
+func (e *engine) resume(ctx context.Context, t training, length int) (progress, bool, error) {
 	var p progress
 	c, at, damaged, err := e.folder.Newest(t.step)
 	if err != nil {
@@ -170,7 +166,7 @@ func (e *engine) resume(ctx context.Context, t training, opt *train.SGD, length 
 	if err := e.sameData(t.step, t.step); err != nil {
 		return p, false, err
 	}
-	p, err = e.load(c, at, t, opt, length)
+	p, err = e.load(c, at, t, length)
 	if err != nil {
 		return p, false, err
 	}
@@ -207,7 +203,7 @@ func (e *engine) passedOver(damaged []error, instead string) {
 
 // load puts a checkpoint into the network and the optimiser of a step of so many
 // iterations. One that is refused leaves both as they were.
-func (e *engine) load(c *run.Checkpoint, at run.Saved, t training, opt *train.SGD, length int) (progress, error) {
+func (e *engine) load(c *run.Checkpoint, at run.Saved, t training, length int) (progress, error) {
 	if have := c.Meta["config_hash"]; !slices.Contains(e.standing().steering.Hashes, have) {
 		return progress{}, fmt.Errorf("%s was written with other settings (config %s, now %s); resume with the run's own config, or start a new run",
 			at.Path, input.Line(have), e.cfg.Hash())
@@ -220,35 +216,48 @@ func (e *engine) load(c *run.Checkpoint, at run.Saved, t training, opt *train.SG
 	if err != nil {
 		return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 	}
-	if err := take(arrays, t.store, opt, at.Last); err != nil {
+	if err := t.take(arrays, at.Last); err != nil {
 		return p, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 	}
 	return p, nil
 }
 
-// take copies a checkpoint's arrays into the network and, but at the end of a
-// step, the optimiser. They have to be all that is there and no more.
-func take(arrays []nn.Array, st *nn.Store, opt *train.SGD, last bool) error {
-	weights, err := st.Match(arrays, nil)
+// take copies a checkpoint's arrays into the network, its average and, but at the
+// end of a step, the optimiser. They have to be all that is there and no more.
+func (t training) take(arrays []nn.Array, last bool) error {
+	matches, err := t.match(arrays)
 	if err != nil {
 		return err
 	}
-	if len(weights.Missing) > 0 {
-		return fmt.Errorf("%s is missing", weights.Missing[0])
-	}
-	var momenta nn.Match
 	if !last {
-		if momenta, err = opt.Match(arrays); err != nil {
+		momenta, err := t.opt.Match(arrays)
+		if err != nil {
 			return err
 		}
+		matches = append(matches, momenta)
 	}
-	for _, name := range weights.Unused {
-		if last || slices.Contains(momenta.Unused, name) {
+	for _, name := range matches[0].Unused {
+		if !slices.ContainsFunc(matches, func(m nn.Match) bool { return !slices.Contains(m.Unused, name) }) {
 			return fmt.Errorf("the network has no %s", input.Line(name))
 		}
 	}
-	if err := weights.Copy(); err != nil {
-		return err
+	for _, m := range matches {
+		if err := m.Copy(); err != nil {
+			return err
+		}
 	}
-	return momenta.Copy()
+	return nil
+}
+
+// match matches a checkpoint's arrays with the network, and with its average.
+func (t training) match(arrays []nn.Array) ([]nn.Match, error) {
+	if t.average != nil {
+		average, trained, err := t.average.Match(arrays)
+		return []nn.Match{average, trained}, err
+	}
+	weights, err := t.store.Match(arrays, nil)
+	if err == nil && len(weights.Missing) > 0 {
+		err = fmt.Errorf("%s is missing", weights.Missing[0])
+	}
+	return []nn.Match{weights}, err
 }

@@ -6,20 +6,32 @@ import (
 	"detnas/detector"
 )
 
-// aroundBackbone makes the detector that the config asks for.
-func aroundBackbone(path nn.Path, b detector.Backbone, cfg *config.Config, bnMomentum float64, classes int) (detector.Detector, error) {
+// aroundBackbone makes the detector that the config asks for, with the BN that the
+// settings of a training step ask for.
+func aroundBackbone(path nn.Path, b detector.Backbone, cfg *config.Config, t *config.Train, classes int) (detector.Detector, error) {
 	if cfg.Detector.Kind == config.KindRetinaNet {
-		return detector.NewRetinaNet(path, b, retinaNet(cfg, bnMomentum, classes))
+		return detector.NewRetinaNet(path, b, retinaNet(cfg, t, classes))
 	}
-	return detector.NewFasterRCNN(path, b, fasterRCNN(cfg, bnMomentum, classes))
+	return detector.NewFasterRCNN(path, b, fasterRCNN(cfg, t, classes))
+}
+
+// normMode translates what training does with BN.
+func normMode(word string) nn.NormMode {
+	switch word {
+	case config.BNEval:
+		return nn.NormEval
+	case config.BNFrozen:
+		return nn.NormFrozen
+	}
+	return nn.NormTrained
 }
 
 // fasterRCNN translates the config's Faster R-CNN for a number of classes.
-func fasterRCNN(cfg *config.Config, bnMomentum float64, classes int) detector.FasterRCNNConfig {
+func fasterRCNN(cfg *config.Config, t *config.Train, classes int) detector.FasterRCNNConfig {
 	c := &cfg.Detector
 	out := detector.DefaultFasterRCNN(classes)
-	out.PadTo, out.BNMomentum = cfg.Data.Detection.PadTo, bnMomentum
-	out.Neck, out.Test = neckConfig(c.Neck), testConfig(c.Test)
+	out.PadTo, out.BNMomentum = cfg.Data.Detection.PadTo, t.BNMomentum
+	out.Neck, out.Test = neckConfig(c.Neck, t), testConfig(c.Test)
 	out.RPN.Channels, out.RPN.Scales, out.RPN.Ratios = c.RPN.Channels, c.RPN.Scales, c.RPN.Ratios
 	out.RPN.Assign.PosIoU, out.RPN.Assign.NegIoU, out.RPN.Assign.MinPosIoU = c.RPN.PosIoU, c.RPN.NegIoU, c.RPN.MinPosIoU
 	out.RPN.Sample = detector.SampleConfig{Num: c.RPN.Samples, PosFraction: c.RPN.PosFraction}
@@ -28,7 +40,7 @@ func fasterRCNN(cfg *config.Config, bnMomentum float64, classes int) detector.Fa
 	out.RPN.Loss = lossConfig(c.RPN.BoxLoss)
 	out.RoI.Pool, out.RoI.SamplingRatio = c.RoI.Pool, c.RoI.SamplingRatio
 	out.RoI.Convs, out.RoI.ConvChannels, out.RoI.FC = c.RoI.Convs, c.RoI.ConvChannels, c.RoI.FC
-	out.RoI.Norm = c.RoI.Norm == config.NormBN
+	out.RoI.Norm, out.RoI.BN = c.RoI.Norm == config.NormBN, normMode(t.BNHead)
 	out.RoI.Assign.PosIoU, out.RoI.Assign.NegIoU = c.RoI.PosIoU, c.RoI.NegIoU
 	out.RoI.Sample = detector.SampleConfig{Num: c.RoI.Samples, PosFraction: c.RoI.PosFraction}
 	copy(out.RoI.Stds[:], c.RoI.Stds)
@@ -37,11 +49,11 @@ func fasterRCNN(cfg *config.Config, bnMomentum float64, classes int) detector.Fa
 }
 
 // retinaNet translates the config's RetinaNet for a number of classes.
-func retinaNet(cfg *config.Config, bnMomentum float64, classes int) detector.RetinaNetConfig {
+func retinaNet(cfg *config.Config, t *config.Train, classes int) detector.RetinaNetConfig {
 	c := &cfg.Detector
 	out := detector.DefaultRetinaNet(classes)
-	out.PadTo, out.BNMomentum = cfg.Data.Detection.PadTo, bnMomentum
-	out.Neck, out.Test = neckConfig(c.Neck), testConfig(c.Test)
+	out.PadTo, out.BNMomentum = cfg.Data.Detection.PadTo, t.BNMomentum
+	out.Neck, out.Test = neckConfig(c.Neck, t), testConfig(c.Test)
 	out.Neck.Extra = detector.ExtraOnInput
 	if c.Retina.Extra == config.ExtraOutput {
 		out.Neck.Extra = detector.ExtraOnOutput
@@ -55,8 +67,8 @@ func retinaNet(cfg *config.Config, bnMomentum float64, classes int) detector.Ret
 	return out
 }
 
-func neckConfig(c config.Neck) detector.NeckConfig {
-	out := detector.NeckConfig{Channels: c.Channels, NumOuts: c.NumOuts, Norm: c.Norm == config.NormBN}
+func neckConfig(c config.Neck, t *config.Train) detector.NeckConfig {
+	out := detector.NeckConfig{Channels: c.Channels, NumOuts: c.NumOuts, Norm: c.Norm == config.NormBN, BN: normMode(t.BNNeck)}
 	for _, level := range c.Levels {
 		out.Levels = append(out.Levels, config.Stage(level))
 	}

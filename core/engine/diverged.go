@@ -47,7 +47,7 @@ func (e *engine) leaveOut(ctx context.Context, step int, p *progress, it train.I
 
 // anchor makes sure that a step that may have to go back has a checkpoint to go
 // back to.
-func (e *engine) anchor(ctx context.Context, t training, opt *train.SGD, p progress) error {
+func (e *engine) anchor(ctx context.Context, t training, p progress) error {
 	if e.cfg.Step(t.step).OnNaN != config.OnNaNBack {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (e *engine) anchor(ctx context.Context, t training, opt *train.SGD, p progr
 	if err != nil || len(saved) > 0 {
 		return err
 	}
-	return e.saveWithin(ctx, t, opt, p)
+	return e.saveWithin(ctx, t, p)
 }
 
 // goBack takes a step that has diverged, as why says, back to a checkpoint: the
@@ -63,11 +63,11 @@ func (e *engine) anchor(ctx context.Context, t training, opt *train.SGD, p progr
 // one before it, and so on to its beginning. From there on the rate is lower. That
 // is written into the checkpoint before later ones are removed: whenever the process
 // dies, the resumed run goes the same way with the same rate.
-func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at progress, length int, why error) (progress, error) {
+func (e *engine) goBack(ctx context.Context, t training, at progress, length int, why error) (progress, error) {
 	if at.Backs >= mostBacks {
 		return at, fmt.Errorf("%w; the step has gone back %d times, and does no more", why, mostBacks)
 	}
-	p, err := e.earlier(t, opt, at, length)
+	p, err := e.earlier(t, at, length)
 	if err != nil {
 		return p, fmt.Errorf("%w; and it cannot go back: %w", why, err)
 	}
@@ -84,18 +84,18 @@ func (e *engine) goBack(ctx context.Context, t training, opt *train.SGD, at prog
 			return p, err
 		}
 	}
-	return p, e.saveWithin(ctx, t, opt, p)
+	return p, e.saveWithin(ctx, t, p)
 }
 
 // saveWithin writes a checkpoint that the step does not go on without.
-func (e *engine) saveWithin(ctx context.Context, t training, opt *train.SGD, p progress) error {
+func (e *engine) saveWithin(ctx context.Context, t training, p progress) error {
 	return e.keep(ctx, place{step: t.step, iteration: int(p.Iteration)}, func() error {
-		return e.save(t.step, t.store, opt, p, false)
+		return e.save(t, p, false)
 	})
 }
 
 // earlier puts the checkpoint to go back to into the network and the optimiser.
-func (e *engine) earlier(t training, opt *train.SGD, at progress, length int) (progress, error) {
+func (e *engine) earlier(t training, at progress, length int) (progress, error) {
 	c, from, damaged, err := e.folder.Newest(t.step)
 	if err != nil {
 		return at, err
@@ -117,5 +117,5 @@ func (e *engine) earlier(t training, opt *train.SGD, at progress, length int) (p
 		return at, err
 	}
 	e.passedOver(damaged, from.Path)
-	return e.load(c, from, t, opt, length)
+	return e.load(c, from, t, length)
 }

@@ -103,7 +103,7 @@ func TestGoingBack(t *testing.T) {
 	base := []string{diverging1, "supernet-pretrain.on_nan=back", "supernet-pretrain.nan_lr_factor=0.01"}
 	for name, sets := range map[string][]string{
 		"to the start":      nil,
-		"to the checkpoint": {"supernet-pretrain.checkpoint_every=3"},
+		"to the checkpoint": {"supernet-pretrain.checkpoint_every=3", "supernet-pretrain.ema=0.9"}, // with the average, too
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := u
@@ -169,7 +169,7 @@ func TestGoingBackEnds(t *testing.T) {
 // are left out by a resumed run as well.
 func TestSkipping(t *testing.T) {
 	u := unstable{t: t, images: filepath.Join(t.TempDir(), "images"), runs: t.TempDir(), from: 1, to: 1, sets: []string{
-		diverging1, "supernet-pretrain.on_nan=skip", "supernet-pretrain.iterations=12", "supernet-pretrain.checkpoint_every=5",
+		diverging1, "supernet-pretrain.on_nan=skip", "supernet-pretrain.iterations=12", "supernet-pretrain.checkpoint_every=5", "supernet-pretrain.ema=0.9",
 	}}
 	failed, events := u.killed()
 	trained := 0

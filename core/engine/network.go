@@ -69,13 +69,14 @@ func (e *engine) newDetector(step, classes int, sub nas.Subnet) (*detectorNet, e
 	if err != nil {
 		return fail(err)
 	}
-	momentum := 0.1 // of no use to the search, which never trains
-	if t := e.cfg.Step(step); t != nil {
-		momentum = t.BNMomentum
-		backbone.Freeze(t.FrozenStages)
+	t := e.cfg.Step(step)
+	if step == config.StepSearch { // has the supernet's BN as it was trained
+		t = e.cfg.Step(config.StepSupernetFinetune)
 	}
-	backbone.SetBNMomentum(momentum)
-	net, err := aroundBackbone(st.Root(), backbone, e.cfg, momentum, classes)
+	backbone.Freeze(t.FrozenStages)
+	backbone.SetBNMomentum(t.BNMomentum)
+	backbone.SetBNMode(normMode(t.BNBackbone))
+	net, err := aroundBackbone(st.Root(), backbone, e.cfg, t, classes)
 	if err != nil {
 		return fail(err)
 	}

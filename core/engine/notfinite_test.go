@@ -120,7 +120,7 @@ func TestNaNIsNotSaved(t *testing.T) {
 			if err := st.Get(name).Fill(math.Inf(1)); err != nil {
 				return err
 			}
-			err := e.save(1, st, nil, progress{Iteration: 4}, true)
+			err := e.save(training{step: 1, store: st}, progress{Iteration: 4}, true)
 			if !errors.Is(err, train.ErrNotFinite) || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s: %v", name, err)
 			}

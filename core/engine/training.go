@@ -11,6 +11,7 @@ import (
 	"detnas/core/nn"
 	"detnas/core/run"
 	"detnas/core/seed"
+	"detnas/core/tensor"
 	"detnas/core/train"
 	"detnas/nas"
 	"detnas/nas/supernet"
@@ -22,6 +23,37 @@ type training struct {
 	store *nn.Store
 	// evaluate measures the network as it is.
 	evaluate func(context.Context) (run.Values, error)
+
+	opt     *train.SGD
+	average *train.Average // nil where the step has none
+}
+
+// measure evaluates what the step is to give: the averaged weights, where there are
+// any.
+func (t training) measure(ctx context.Context) (metrics run.Values, err error) {
+	err = t.average.Within(func() error {
+		metrics, err = t.evaluate(ctx)
+		return err
+	})
+	return metrics, err
+}
+
+// export copies out the network, and what its training goes on with besides.
+func (t training) export(last bool) ([]nn.Array, error) {
+	var (
+		arrays []nn.Array
+		err    error
+	)
+	if t.average != nil {
+		arrays, err = t.average.Export()
+	} else {
+		arrays, err = t.store.Export()
+	}
+	if err != nil || last {
+		return arrays, err
+	}
+	momenta, err := t.opt.Export()
+	return append(arrays, momenta...), err
 }
 
 // classify is step 1, the supernet's, or step 4, the subnet's classifier.
@@ -161,12 +193,19 @@ func (e *engine) sampling(step int) dataset.Sampling {
 // from, to its end, and returns the averages of its losses and its evaluation.
 func trainStep[B any](ctx context.Context, e *engine, t training, task train.Task[B], length int) (run.Values, error) {
 	settings := e.cfg.Step(t.step)
-	opt, err := train.NewSGD(t.store, settings)
-	if err != nil {
+	if err := e.precise(t.step); err != nil {
 		return nil, err
 	}
-	defer opt.Free()
-	p, err := e.start(ctx, t, opt, length)
+	var err error
+	if t.opt, err = train.NewSGD(t.store, settings); err != nil {
+		return nil, err
+	}
+	defer t.opt.Free()
+	if t.average, err = train.NewAverage(t.store, settings); err != nil {
+		return nil, err
+	}
+	defer t.average.Free()
+	p, err := e.start(ctx, t, length)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +213,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	if err := e.record(ctx, here(), e.begun(t.step, int(p.Iteration), length)); err != nil {
 		return nil, err
 	}
-	if err := e.anchor(ctx, t, opt, p); err != nil {
+	if err := e.anchor(ctx, t, p); err != nil {
 		return nil, err
 	}
 	schedule, saved := train.NewSchedule(settings, length), p.Iteration
@@ -182,7 +221,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		if p.Iteration == saved {
 			return nil // its checkpoint is there, or nothing was trained yet
 		}
-		err := e.save(t.step, t.store, opt, p, false)
+		err := e.save(t, p, false)
 		if err == nil {
 			saved = p.Iteration
 		}
@@ -210,13 +249,13 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		at.save, at.retune = save, func() error {
 			settings = e.cfg.Step(t.step)
 			schedule = train.NewSchedule(settings, length) // by the edited rate, whatever the checkpoint was trained with
-			opt.Set(t.store, settings)
+			t.opt.Set(t.store, settings)
 			return nil
 		}
 		if err := e.attend(ctx, at); err != nil {
 			return err
 		}
-		return e.anchor(ctx, t, opt, p)
+		return e.anchor(ctx, t, p)
 	}
 	switch last := e.before.Eval; {
 	case e.owesEval(t.step, p.Iteration, length):
@@ -232,7 +271,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	}
 	log := &window{}
 	loop := train.Loop{
-		Store: t.store, Optimizer: opt, LR: func(i int64) float64 { return p.scaled(schedule.At(i)) },
+		Store: t.store, Optimizer: t.opt, Average: t.average, BF16: settings.Precision == config.PrecisionBF16, LR: func(i int64) float64 { return p.scaled(schedule.At(i)) },
 		From: p.Iteration, To: int64(length), Workers: e.workers, Accumulate: settings.Accumulate,
 		Skip: func() bool { return settings.OnNaN == config.OnNaNSkip },
 		After: func(it train.Iteration) error {
@@ -263,7 +302,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		},
 	}
 	end := func() error {
-		err := e.keep(ctx, here(), func() error { return e.save(t.step, t.store, opt, p, true) })
+		err := e.keep(ctx, here(), func() error { return e.save(t, p, true) })
 		if err != nil && ctx.Err() != nil {
 			err = fmt.Errorf("%w: %w", errNotSaved, err)
 		}
@@ -279,7 +318,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 			break
 		}
 		if errors.Is(err, train.ErrNotFinite) && settings.OnNaN == config.OnNaNBack {
-			if p, err = e.goBack(ctx, t, opt, p, length, err); err != nil {
+			if p, err = e.goBack(ctx, t, p, length, err); err != nil {
 				return nil, err
 			}
 			loop.From, saved, log = p.Iteration, p.Iteration, &window{}
@@ -292,12 +331,17 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 		return nil, err
 	}
-	metrics, err := t.evaluate(ctx)
+	metrics, err := t.measure(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if p.judge(t.step, metrics) {
 		if err := end(); err != nil {
+			return nil, err
+		}
+	}
+	if t.average != nil { // what comes after the step takes them
+		if err := t.average.Swap(); err != nil {
 			return nil, err
 		}
 	}
@@ -310,6 +354,23 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 	}
 	return metrics, nil
+}
+
+// precise refuses a precision that the device does not have, and warns of one that
+// it is slow in.
+func (e *engine) precise(step int) error {
+	if e.cfg.Step(step).Precision != config.PrecisionBF16 {
+		return nil
+	}
+	key := config.StepName(step) + ".precision"
+	if err := tensor.TryBF16(e.device); err != nil {
+		return fmt.Errorf("%s = %q: %w; write %q", key, config.PrecisionBF16, err, config.PrecisionFP32)
+	}
+	if e.device == tensor.CPU && !tensor.FastBF16() {
+		e.note(run.Warning{What: fmt.Sprintf("%s = %q: this processor has no instructions for bfloat16, so that training is slower than with %q",
+			key, config.PrecisionBF16, config.PrecisionFP32)})
+	}
+	return nil
 }
 
 // worthKeeping reports whether a training that has ended with err left the network
@@ -331,7 +392,7 @@ func only(values run.Values, names ...string) run.Values {
 }
 
 // start makes the network ready for its first iteration.
-func (e *engine) start(ctx context.Context, t training, opt *train.SGD, length int) (progress, error) {
+func (e *engine) start(ctx context.Context, t training, length int) (progress, error) {
 	forget := func() error {
 		return e.keep(ctx, e.here(), func() error { return e.forget(t.step) })
 	}
@@ -340,14 +401,17 @@ func (e *engine) start(ctx context.Context, t training, opt *train.SGD, length i
 			return progress{}, err
 		}
 	}
-	p, resumed, err := e.resume(ctx, t, opt, length)
+	p, resumed, err := e.resume(ctx, t, length)
 	if err != nil || resumed {
 		return p, err
 	}
 	if err := forget(); err != nil {
 		return p, err
 	}
-	return p, e.initialise(t.store, t.step)
+	if err := e.initialise(t.store, t.step); err != nil || t.average == nil {
+		return p, err
+	}
+	return p, t.average.Begin()
 }
 
 // redo reports whether a step is done anew: one that was finished, or the one that
@@ -359,7 +423,7 @@ func (e *engine) redo(step int) bool {
 
 // evaluated evaluates within a step.
 func (e *engine) evaluated(ctx context.Context, t training, p progress) (run.Values, error) {
-	metrics, err := t.evaluate(ctx)
+	metrics, err := t.measure(ctx)
 	if errors.Is(err, nn.ErrNotFinite) {
 		return nil, fmt.Errorf("iteration %d: %w: %w", p.Iteration, train.ErrNotFinite, err)
 	}

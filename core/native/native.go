@@ -164,6 +164,13 @@ func Backward(loss Handle) error { return failure(C.dn_backward(loss)) }
 // GradMode switches autograd on or off for this OS thread and returns what it was.
 func GradMode(on bool) bool { return C.dn_grad_mode(boolean(on)) != 0 }
 
+// Autocast switches the casting to bfloat16 of what convolutions and matrix products
+// of a kind of device take in on or off for this OS thread, and returns what it was.
+func Autocast(on, cuda bool) bool { return C.dn_autocast(boolean(on), boolean(cuda)) != 0 }
+
+// ForgetCasts forgets the weights that Autocast has cast.
+func ForgetCasts() { C.dn_autocast_clear() }
+
 // DropGrads forgets the gradients of params.
 func DropGrads(params []Handle) {
 	if len(params) > 0 {
@@ -183,15 +190,37 @@ func ClipGrads(params []Handle, maxNorm float64) (float64, error) {
 }
 
 // SGD makes one step of SGD with momentum on those params that have a gradient
-// and returns how many had one. decay holds each one's weight decay.
-func SGD(params, momenta []Handle, decay []float64, lr, momentum float64) (int, error) {
+// and sets moved to which those are. decay holds each one's weight decay.
+func SGD(params, momenta []Handle, decay []float64, lr, momentum float64, moved []bool) error {
 	if len(params) == 0 {
-		return 0, nil
+		return nil
 	}
-	var stepped C.int
-	err := failure(C.dn_sgd(&params[0], &momenta[0], (*C.double)(&decay[0]), C.int(len(params)),
-		C.double(lr), C.double(momentum), &stepped))
-	return int(stepped), err
+	return failure(C.dn_sgd(&params[0], &momenta[0], (*C.double)(&decay[0]), C.int(len(params)),
+		C.double(lr), C.double(momentum), flags(moved)))
+}
+
+// Lerp moves each tensor of dst that which names by the share weight of the way to
+// the tensor at its place in src, outside of autograd.
+func Lerp(dst, src []Handle, which []bool, weight float64) error {
+	if len(dst) != len(src) || len(dst) != len(which) {
+		return fmt.Errorf("lerp: %d tensors to %d, %d flags", len(dst), len(src), len(which))
+	}
+	if len(dst) == 0 {
+		return nil
+	}
+	return failure(C.dn_lerp(&dst[0], &src[0], flags(which), C.int(len(dst)), C.double(weight)))
+}
+
+// Swap exchanges the contents of each of a with those of the tensor of the same
+// shape at its place in b, bit for bit, outside of autograd.
+func Swap(a, b []Handle) error {
+	if len(a) != len(b) {
+		return fmt.Errorf("swap: %d tensors with %d", len(a), len(b))
+	}
+	if len(a) == 0 {
+		return nil
+	}
+	return failure(C.dn_swap(&a[0], &b[0], C.int(len(a))))
 }
 
 // Align says how RoIAlign samples.
@@ -243,6 +272,9 @@ func ints(dims []int64) *C.int64_t {
 	}
 	return (*C.int64_t)(&dims[0])
 }
+
+// flags are at least one bool as C sees them: a byte of 0 or 1 each.
+func flags(b []bool) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&b[0])) }
 
 func boolean(b bool) C.int {
 	if b {

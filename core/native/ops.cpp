@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <algorithm>
 #include <atomic>
 #include <climits>
@@ -194,6 +195,50 @@ char *dn_copy(void **dst, void **src, int n) {
   })
 }
 
+char *dn_lerp(void **dst, void **src, const uint8_t *which, int n, double weight) {
+  GUARD({
+    at::NoGradGuard no_grad;
+    for (int i = 0; i < n; i++)
+      if (which[i])
+        T(dst[i]).lerp_(T(src[i]), weight);
+  })
+}
+
+// Bits are exchanged, so that what is exchanged twice is what it was.
+char *dn_swap(void **a, void **b, int n) {
+  GUARD({
+    at::NoGradGuard no_grad;
+    for (int i = 0; i < n; i++) {
+      Tensor &x = T(a[i]);
+      Tensor &y = T(b[i]);
+      TORCH_CHECK(x.sizes() == y.sizes(), "cannot swap shape ", x.sizes(), " with ", y.sizes());
+      if (plain(x) && plain(y)) {
+        std::swap_ranges(x.data_ptr<float>(), x.data_ptr<float>() + x.numel(), y.data_ptr<float>());
+        continue;
+      }
+      Tensor before = x.clone();
+      x.copy_(y);
+      y.copy_(before);
+    }
+  })
+}
+
+int dn_autocast(int on, int cuda) {
+  namespace ac = at::autocast;
+  if (cuda) {
+    int before = ac::is_enabled();
+    ac::set_autocast_gpu_dtype(at::kBFloat16);
+    ac::set_enabled(on != 0);
+    return before;
+  }
+  int before = ac::is_cpu_enabled();
+  ac::set_autocast_cpu_dtype(at::kBFloat16);
+  ac::set_cpu_enabled(on != 0);
+  return before;
+}
+
+void dn_autocast_clear(void) { at::autocast::clear_cache(); }
+
 char *dn_parameter(void *t, int requires_grad) {
   GUARD({ T(t).set_requires_grad(requires_grad != 0); })
 }
@@ -247,17 +292,16 @@ char *dn_clip_grads(void **params, int n, double max_norm, double *norm) {
 // those parameters that have a gradient. Momenta start at zero, which gives the
 // same first step.
 char *dn_sgd(void **params, void **momenta, const double *decay, int n,
-             double lr, double momentum, int *stepped) {
+             double lr, double momentum, uint8_t *moved) {
   GUARD({
     at::NoGradGuard no_grad;
-    *stepped = 0;
     for (int i = 0; i < n; i++) {
       Tensor &p = T(params[i]);
       Tensor &m = T(momenta[i]);
       const Tensor &g = p.grad();
+      moved[i] = g.defined();
       if (!g.defined())
         continue;
-      ++*stepped;
       if (plain(p) && plain(m) && plain(g)) {
         float *pp = p.data_ptr<float>();
         float *mp = m.data_ptr<float>();

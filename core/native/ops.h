@@ -32,15 +32,19 @@ char *dn_all_finite(void *t, int *yes);
 char *dn_not_finite(void **tensors, int n, int grads, int *place); // *place = -1 when all are
 char *dn_assign(void *dst, void *src);
 char *dn_copy(void **dst, void **src, int n);
+char *dn_lerp(void **dst, void **src, const uint8_t *which, int n, double weight);
+char *dn_swap(void **a, void **b, int n);
 char *dn_parameter(void *t, int requires_grad);
 char *dn_grad(void **out, void *t); // *out = NULL when there is none
 char *dn_backward(void *loss);
 int dn_grad_mode(int on); // returns the mode before
+int dn_autocast(int on, int cuda); // to bfloat16, on this thread; returns what it was
+void dn_autocast_clear(void);      // forgets the weights that were cast
 
 void dn_drop_grads(void **params, int n);
 char *dn_clip_grads(void **params, int n, double max_norm, double *norm);
 char *dn_sgd(void **params, void **momenta, const double *decay, int n,
-             double lr, double momentum, int *stepped);
+             double lr, double momentum, uint8_t *moved); // moved[i]: had a gradient
 
 char *dn_roi_align(void **out, void **features, const double *scales, int levels,
                    const float *rois, const int32_t *roi_level, int64_t n,

@@ -13,7 +13,23 @@ type BatchNorm struct {
 	Weight, Bias   *tensor.Tensor
 	Mean, Variance *tensor.Tensor
 	Momentum, Eps  float64
+	Mode           NormMode
 }
+
+// NormMode is what training does with a BatchNorm.
+type NormMode int
+
+const (
+	// NormTrained has it normalise by the batch's statistics, which move its own, and
+	// trains its weight and bias.
+	NormTrained NormMode = iota
+	// NormEval has it normalise by its own statistics, which stay as they are, and
+	// trains its weight and bias (mmdet's norm_eval).
+	NormEval
+	// NormFrozen is NormEval, with a weight and a bias that stay as they are, too
+	// (besides, mmdet's norm_cfg with requires_grad = False).
+	NormFrozen
+)
 
 // NewBatchNorm makes a layer for c channels. bias is the initial value of beta,
 // which DetNAS sets to 0.0001.
@@ -28,8 +44,17 @@ func NewBatchNorm(p Path, c int, bias float64) *BatchNorm {
 	}
 }
 
-// Forward normalises x [n, c, ...] as the pass's mode says.
+// Forward normalises x [n, c, ...] as the pass's mode says. A layer whose statistics
+// stay in training has them in every other pass as well: what comes after it was
+// trained with them, and they are not calibrated for a candidate.
 func (l *BatchNorm) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
+	if l.Mode != NormTrained {
+		weight, bias := l.Weight, l.Bias
+		if l.Mode == NormFrozen && p.Mode == Train {
+			weight, bias = p.Detach(weight), p.Detach(bias)
+		}
+		return p.BatchNorm(x, weight, bias, l.Mean, l.Variance, false, l.Momentum, l.Eps)
+	}
 	switch p.Mode {
 	case Train:
 		return p.BatchNorm(x, l.Weight, l.Bias, l.Mean, l.Variance, true, l.Momentum, l.Eps)

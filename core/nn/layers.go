@@ -30,6 +30,9 @@ type Pass struct {
 	*tensor.Scope
 	Mode  Mode
 	Stats *Stats
+	// BF16 has convolutions and linear layers compute in bfloat16. What they give is
+	// float, as are the weights and all other layers.
+	BF16 bool
 }
 
 // Conv2d is a convolution, with a bias if Bias is not nil.
@@ -63,6 +66,9 @@ func NewConv2d(p Path, c ConvSpec) *Conv2d {
 
 // Forward maps x [n, in, h, w] to [n, out, h', w'].
 func (l *Conv2d) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
+	if p.BF16 {
+		return p.Scope.BF16(l.Weight.Device(), func() *tensor.Tensor { return p.Conv2d(x, l.Weight, l.Bias, l.Geometry) })
+	}
 	return p.Conv2d(x, l.Weight, l.Bias, l.Geometry)
 }
 
@@ -81,5 +87,8 @@ func NewLinear(p Path, in, out int, init Init) *Linear {
 
 // Forward maps x [.., in] to [.., out].
 func (l *Linear) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
+	if p.BF16 {
+		return p.Scope.BF16(l.Weight.Device(), func() *tensor.Tensor { return p.Linear(x, l.Weight, l.Bias) })
+	}
 	return p.Linear(x, l.Weight, l.Bias)
 }

@@ -139,6 +139,53 @@ func TestBatchNormModes(t *testing.T) {
 	}
 }
 
+// A layer whose statistics stay normalises by them in every pass, and its weight and
+// bias have gradients unless they are frozen.
+func TestNormModes(t *testing.T) {
+	for _, mode := range []NormMode{NormEval, NormFrozen} {
+		st := NewStore(tensor.CPU, 1)
+		defer st.Free()
+		l := NewBatchNorm(st.Root(), 1, 0)
+		l.Mode = mode
+		stats := NewStats(0)
+		defer stats.Free()
+		for name, got := range map[string][]float32{
+			"training":    norm(t, l, Train, nil, []float32{1, 3}),
+			"calibrating": norm(t, l, Calibrate, stats, []float32{1, 3}),
+			"evaluating":  norm(t, l, Eval, stats, []float32{1, 3}),
+		} {
+			if math.Abs(float64(got[0])-1) > 1e-4 || math.Abs(float64(got[1])-3) > 1e-4 {
+				t.Errorf("mode %d, %s: %v, want what went in", mode, name, got)
+			}
+		}
+		if m, v := item(t, l.Mean), item(t, l.Variance); m != 0 || v != 1 || stats.Layers() != 0 {
+			t.Errorf("mode %d: the statistics moved to %v and %v, or were calibrated", mode, m, v)
+		}
+		err := tensor.OnThread(1, func() error {
+			return tensor.Run("norm", func(s *tensor.Scope) error {
+				x := s.FromFloats([]float32{1, 3}, tensor.CPU, 2, 1, 1, 1)
+				if err := x.RequireGrad(true); err != nil {
+					return err
+				}
+				y := l.Forward(&Pass{Scope: s, Mode: Train}, x)
+				s.Backward(s.Sum(s.Mul(y, y)))
+				trained := mode == NormEval
+				w, b := s.Grad(l.Weight), s.Grad(l.Bias)
+				if (w != nil) != trained || (b != nil) != trained || s.Grad(x) == nil {
+					t.Errorf("mode %d: gradients of weight %v, bias %v, input %v", mode, w, b, s.Grad(x))
+				}
+				if trained && math.Abs(item(t, w)-20) > 1e-2 { // 2y times x, of both
+					t.Errorf("the weight's gradient is %v, want 20", item(t, w))
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCalibratingNeedsStats(t *testing.T) {
 	st := NewStore(tensor.CPU, 1)
 	defer st.Free()

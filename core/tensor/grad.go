@@ -73,18 +73,17 @@ func ClipGrads(params []*Tensor, maxNorm float64) (float64, error) {
 }
 
 // SGD makes one step of SGD with momentum on the params that have a gradient and
-// returns how many those were. momenta has a tensor of the same shape for each,
+// sets moved to which those are. momenta has a tensor of the same shape for each,
 // decay its weight decay. A parameter without a gradient is not touched, and
 // neither is its momentum.
-func SGD(params, momenta []*Tensor, decay []float64, lr, momentum float64) (int, error) {
-	if len(momenta) != len(params) || len(decay) != len(params) {
-		return 0, fmt.Errorf("sgd: %d parameters, %d momenta, %d decays", len(params), len(momenta), len(decay))
+func SGD(params, momenta []*Tensor, decay []float64, lr, momentum float64, moved []bool) error {
+	if len(momenta) != len(params) || len(decay) != len(params) || len(moved) != len(params) {
+		return fmt.Errorf("sgd: %d parameters, %d momenta, %d decays, %d flags", len(params), len(momenta), len(decay), len(moved))
 	}
-	n, err := native.SGD(handles(params), handles(momenta), decay, lr, momentum)
-	if err != nil {
-		return 0, fmt.Errorf("sgd: %w", err)
+	if err := native.SGD(handles(params), handles(momenta), decay, lr, momentum, moved); err != nil {
+		return fmt.Errorf("sgd: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
 // lastError fetches and clears what libtch's last failing call left on this thread.

@@ -210,13 +210,29 @@ func (t *Tensor) Assign(src *Tensor) error {
 // Copy copies each of src into the tensor of the same shape at its place in dst,
 // outside of autograd and in one call.
 func Copy(dst, src []*Tensor) error {
-	for _, t := range append(dst[:len(dst):len(dst)], src...) {
+	return inPairs("copy", dst, src, native.Copy)
+}
+
+// Swap exchanges the contents of each of a with those of the tensor of the same
+// shape at its place in b, bit for bit, outside of autograd and in one call.
+func Swap(a, b []*Tensor) error {
+	return inPairs("swap", a, b, native.Swap)
+}
+
+// Lerp moves each tensor of dst that which names by the share weight of the way to
+// the tensor at its place in src, outside of autograd and in one call.
+func Lerp(dst, src []*Tensor, which []bool, weight float64) error {
+	return inPairs("lerp", dst, src, func(d, s []native.Handle) error { return native.Lerp(d, s, which, weight) })
+}
+
+func inPairs(what string, a, b []*Tensor, f func(a, b []native.Handle) error) error {
+	for _, t := range append(a[:len(a):len(a)], b...) {
 		if t.Empty() {
-			return fmt.Errorf("copy: a tensor is empty or was freed")
+			return fmt.Errorf("%s: a tensor is empty or was freed", what)
 		}
 	}
-	if err := native.Copy(handles(dst), handles(src)); err != nil {
-		return fmt.Errorf("copy: %w", err)
+	if err := f(handles(a), handles(b)); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

@@ -88,6 +88,13 @@ type Loop struct {
 	// sees one part at a time.
 	Accumulate int
 
+	// BF16 has convolutions and linear layers compute in bfloat16.
+	BF16 bool
+
+	// Average, when not nil, follows the weights after each iteration that moved
+	// them.
+	Average *Average
+
 	// Skip, when not nil, says before each iteration whether it is left out, and
 	// the network as before it, should it turn out not to be finite. Else that is
 	// an error.
@@ -164,17 +171,24 @@ func step[B any](l Loop, task Task[B], batch B, it *Iteration) error {
 			return err
 		}
 	}
-	return tensor.Run("training step", func(*tensor.Scope) (err error) {
-		it.Norm, _, err = l.Optimizer.Step(it.LR)
-		return err
+	return tensor.Run("training step", func(*tensor.Scope) error {
+		norm, moved, err := l.Optimizer.Step(it.LR)
+		it.Norm = norm
+		if err != nil || l.Average == nil {
+			return err
+		}
+		return l.Average.Follow(it.Index, moved)
 	})
 }
 
 // pass goes forward and backward with a part of a batch, whose share of the losses
 // and gradients is given.
 func pass[B any](l Loop, task Task[B], part B, share float64, it *Iteration) error {
+	if l.BF16 {
+		defer tensor.ForgetCasts() // of weights that are about to move
+	}
 	return tensor.Run("training step", func(s *tensor.Scope) error {
-		losses, err := task.Loss(&nn.Pass{Scope: s, Mode: nn.Train}, part, it.Index)
+		losses, err := task.Loss(&nn.Pass{Scope: s, Mode: nn.Train, BF16: l.BF16}, part, it.Index)
 		if err != nil {
 			return err
 		}

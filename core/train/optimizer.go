@@ -22,6 +22,7 @@ type SGD struct {
 	momentum float64
 	clip     float64
 	careful  bool // looks for NaN where the losses do not tell
+	moved    []bool
 }
 
 // NewSGD makes the optimiser of a step; Free frees its momenta.
@@ -38,6 +39,7 @@ func NewSGD(st *nn.Store, c *config.Train) (*SGD, error) {
 	if err := s.Err(); err != nil {
 		return nil, fmt.Errorf("optimiser: %w", err)
 	}
+	o.moved = make([]bool, len(o.params))
 	for _, m := range o.momenta {
 		s.Keep(m)
 	}
@@ -72,30 +74,29 @@ func (o *SGD) Forget() { tensor.DropGrads(o.params) }
 
 // Step moves the parameters by their gradients at the rate lr and forgets the
 // gradients. It returns the gradients' norm, before clipping, when the step
-// clips, and how many parameters moved. Gradients that are found not to be finite
-// move nothing; what tells is their norm, or, where the settings do not just stop
-// at NaN, a look at each.
-func (o *SGD) Step(lr float64) (norm float64, moved int, err error) {
+// clips, and which parameters moved, until the next step. Gradients that are found
+// not to be finite move nothing; what tells is their norm, or, where the settings do
+// not just stop at NaN, a look at each.
+func (o *SGD) Step(lr float64) (norm float64, moved []bool, err error) {
 	defer tensor.DropGrads(o.params)
 	switch {
 	case o.clip > 0:
 		if norm, err = tensor.ClipGrads(o.params, o.clip); err != nil {
-			return 0, 0, err
+			return 0, nil, err
 		}
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
-			return norm, 0, fmt.Errorf("%w: the gradients' norm is %v", ErrNotFinite, norm)
+			return norm, nil, fmt.Errorf("%w: the gradients' norm is %v", ErrNotFinite, norm)
 		}
 	case o.careful:
 		at, err := tensor.GradNotFinite(o.params)
 		if err != nil {
-			return 0, 0, err
+			return 0, nil, err
 		}
 		if at >= 0 {
-			return 0, 0, fmt.Errorf("%w: the gradient of %s holds NaN or infinity", ErrNotFinite, o.names[at])
+			return 0, nil, fmt.Errorf("%w: the gradient of %s holds NaN or infinity", ErrNotFinite, o.names[at])
 		}
 	}
-	moved, err = tensor.SGD(o.params, o.momenta, o.decay, lr, o.momentum)
-	return norm, moved, err
+	return norm, o.moved, tensor.SGD(o.params, o.momenta, o.decay, lr, o.momentum, o.moved)
 }
 
 // momentumPrefix marks momenta among a checkpoint's arrays.

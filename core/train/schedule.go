@@ -18,6 +18,7 @@ type Schedule struct {
 	milestones []int
 	length     int
 	warmup     int
+	form       string // of the warm-up
 	ratio      float64
 }
 
@@ -25,18 +26,31 @@ type Schedule struct {
 func NewSchedule(c *config.Train, length int) Schedule {
 	return Schedule{
 		lr: c.LR, kind: c.Schedule, power: c.Power, gamma: c.Gamma, milestones: c.MilestonesAt(length),
-		length: length, warmup: c.WarmupIterations, ratio: c.WarmupRatio,
+		length: length, warmup: c.WarmupIterations, form: c.Warmup, ratio: c.WarmupRatio,
 	}
 }
 
-// At is the rate of iteration i, from 0 on: the schedule's, times a factor that
-// rises linearly from the warm-up's ratio to 1 (mmcv's LrUpdaterHook).
+// At is the rate of iteration i, from 0 on: the schedule's, times the factor of the
+// warm-up as long as that lasts.
 func (s Schedule) At(i int64) float64 {
 	lr := s.lr * s.factor(i)
 	if i < int64(s.warmup) {
-		lr *= s.ratio + (1-s.ratio)*float64(i)/float64(s.warmup)
+		lr *= s.warm(float64(i) / float64(s.warmup))
 	}
 	return lr
+}
+
+// warm is the factor after a share done of the warm-up (mmcv's LrUpdaterHook): its
+// ratio throughout, or from the ratio to 1, in a line or by the same factor in each
+// iteration.
+func (s Schedule) warm(done float64) float64 {
+	switch s.form {
+	case config.WarmupConstant:
+		return s.ratio
+	case config.WarmupExp:
+		return math.Pow(s.ratio, 1-done)
+	}
+	return s.ratio + (1-s.ratio)*done
 }
 
 func (s Schedule) factor(i int64) float64 {

@@ -92,8 +92,9 @@ func (b *Backbone) Forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) []*t
 	if b.frozen > 0 && p.Mode == nn.Train {
 		frozen = b.blocksBefore(b.frozen)
 		err = tensor.NoGrad(func() error {
-			still := &nn.Pass{Scope: p.Scope, Mode: nn.Eval}
-			y = b.walk(still, b.start(still, x), path, 0, frozen, stages)
+			still := *p
+			still.Mode = nn.Eval
+			y = b.walk(&still, b.start(&still, x), path, 0, frozen, stages)
 			return nil
 		})
 		p.Fail(err)
@@ -213,5 +214,13 @@ func (b *Backbone) SetBNMomentum(momentum float64) { setMomentum(b.Norms(), mome
 func setMomentum(norms []*nn.BatchNorm, momentum float64) {
 	for _, n := range norms {
 		n.Momentum = momentum
+	}
+}
+
+// SetBNMode sets what training does with every BatchNorm. The stages of Freeze use
+// their statistics whatever it says.
+func (b *Backbone) SetBNMode(mode nn.NormMode) {
+	for _, n := range b.Norms() {
+		n.Mode = mode
 	}
 }
