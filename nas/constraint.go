@@ -16,8 +16,8 @@ type Constraint struct {
 
 // Check says what is wrong with the constraint, or returns nil.
 func (c Constraint) Check() error {
-	if c.Min < 0 || c.Max < 0 {
-		return fmt.Errorf("constraint: the limits are %d and %d; use positive counts, or 0 for none", c.Min, c.Max)
+	if least := min(c.Min, c.Max); least < 0 {
+		return fmt.Errorf("constraint: a limit is %d; use positive counts, or 0 for none", least)
 	}
 	if !c.Bounds() {
 		return nil
@@ -39,6 +39,9 @@ func (c Constraint) Bounds() bool { return c.Min > 0 || c.Max > 0 }
 
 // Value returns what the constraint counts in a subnet.
 func (c Constraint) Value(space Space, sub Subnet) (int64, error) {
+	if _, err := ParseCount(string(c.Count)); err != nil {
+		return 0, fmt.Errorf("constraint: %w", err)
+	}
 	cost, err := space.SubnetCost(sub, c.Scope, c.Input)
 	if err != nil {
 		return 0, err
