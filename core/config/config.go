@@ -306,15 +306,19 @@ type Search struct {
 	// against Cost; Deb et al. 2002). All of them evaluate Population x Generations
 	// candidates.
 	Method string `toml:"method"`
+	// Guide is what scores candidates: "detection", on images held out from step 2, or
+	// "classification", the accuracy of the pre-trained supernet of step 1 on
+	// data.classification.val, which leaves step 2 out (the paper's ClsNAS).
+	Guide string `toml:"guide"`
 	// Tournament is how many of the population a parent is the best of, with
 	// "regularized"; 0 is a quarter of Population, as in the paper.
 	Tournament int `toml:"tournament"`
 	// Cost is what "nsga2" weighs scores against: one of the counts of the constraint;
 	// empty is the constraint's own.
 	Cost string `toml:"cost"`
-	// LoadFrom is a checkpoint of step 2 of another run, whose supernet is searched;
-	// steps 1 and 2 are then left out. It has to be of the same data, held-out part
-	// and classes.
+	// LoadFrom is a checkpoint of step 2 of another run, or with the guide
+	// "classification" of step 1, whose supernet is searched; steps 1 and 2 are then
+	// left out. It has to be of the same data, held-out part and classes.
 	LoadFrom string `toml:"load_from"`
 	// Population is the candidates of each of the Generations, Parents the best
 	// that breed, Mutations and Crossovers their children; the rest is drawn at
@@ -343,12 +347,13 @@ type Search struct {
 	// official code has it with 0.1.
 	BNAverage  string  `toml:"bn_average"`
 	BNMomentum float64 `toml:"bn_momentum"`
-	// Images is how many images of the guiding split score a candidate; 0 is
+	// Images is how many images of the guide score a candidate; 0 is
 	// all.
 	Images int `toml:"images"`
 	// Batch is images a forward pass of the scoring.
 	Batch int `toml:"batch"`
-	// Score is "AP", "AP50", or with the format "voc" also "mAP07" or "mAP".
+	// Score is "AP", "AP50", or with the format "voc" also "mAP07" or "mAP"; with the
+	// guide "classification" it is "top1".
 	Score string `toml:"score"`
 }
 
@@ -372,6 +377,9 @@ const (
 	OnNaNStop = "stop"
 	OnNaNSkip = "skip"
 	OnNaNBack = "back"
+
+	GuideDetection      = "detection"
+	GuideClassification = "classification"
 
 	MethodEvolution   = "evolution"
 	MethodRegularized = "regularized"

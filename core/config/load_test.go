@@ -274,6 +274,8 @@ func TestProblems(t *testing.T) {
 		"method":            {"[search]\nmethod = \"evolutoin\"\n", "f.toml:2: search.method: \"evolutoin\" is not one of evolution, regularized, random, nsga2; did you mean \"evolution\"?"},
 		"no tournament":     {"[search]\nmethod = \"random\"\ntournament = 3\n", "f.toml:3: search.tournament: has no meaning with the method random; leave it out, or set search.method = \"regularized\""},
 		"two supernets":     {"[search]\nsubnet = \"3x3\"\nload_from = \"a\"\n", "f.toml:3: search.load_from: has no meaning with search.subnet"},
+		"score of guide":    {"[search]\nguide = \"classification\"\n", "search.score: AP is of detection, and search.guide is \"classification\"; write \"top1\""},
+		"guide of score":    {"[search]\nscore = \"top1\"\n", "f.toml:2: search.score: top1 is of classification"},
 		"no cost":           {"[search]\ncost = \"params\"\n", "f.toml:2: search.cost: has no meaning with the method evolution; leave it out, or set search.method = \"nsga2\""},
 		"cost":              {"[search]\nmethod = \"nsga2\"\ncost = \"flops\"\n", "f.toml:3: search.cost: \"flops\" is not one of conv_macs, "},
 		"constraint":        {"[search]\nconstraint = { count = \"flops\" }\n", "f.toml:2: search.constraint.count: \"flops\" is not one of conv_macs, conv_relu, conv_relu_bn, params, mmcv_flops"},

@@ -55,8 +55,8 @@ func (c *Config) CheckPaths(from, to int) error {
 		if c.Skips(step) || !searched && step == StepSearch {
 			continue
 		}
-		switch step {
-		case StepSupernetPretrain, StepSubnetRetrain:
+		switch {
+		case step == StepSupernetPretrain || step == StepSubnetRetrain || step == StepSearch && c.Search.Guide == GuideClassification:
 			classifies = true
 		default:
 			detects = true
@@ -64,7 +64,7 @@ func (c *Config) CheckPaths(from, to int) error {
 			final = final || step == StepSubnetFinetune
 		}
 		if step == StepSearch && c.Search.LoadFrom != "" {
-			m.file("search.load_from", c.Search.LoadFrom, "a checkpoint of step 2, such as step-2-last.safetensors of a run")
+			m.file("search.load_from", c.Search.LoadFrom, fmt.Sprintf("a checkpoint of step %d, such as step-%[1]d-last.safetensors of a run", c.Search.SupernetStep()))
 		}
 		if t := c.Step(step); t != nil && t.LoadFrom != "" {
 			m.file(StepName(step)+".load_from", t.LoadFrom, "a checkpoint to start from")

@@ -78,7 +78,7 @@ func incidental(key string) bool {
 // added reports whether a key came into the schema after runs were made.
 func added(key string) bool {
 	switch key {
-	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from":
+	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from", "search.guide":
 		return true
 	}
 	_, name := cutLast(key)

@@ -39,10 +39,30 @@ func ParseStep(s string) (int, error) {
 	return 0, fmt.Errorf("no step is called %q; the steps are 1 to 5, or %s", s, strings.Join(StepNames(), ", "))
 }
 
-// Skips reports whether a step is left out, as nothing would rest on it: a subnet
-// given by hand needs no supernet, and one that is loaded is there already.
-func (c *Config) Skips(step int) bool {
-	return step < StepSearch && (c.Search.Subnet != "" || c.Search.LoadFrom != "")
+// Skips reports whether a step is left out, as nothing would rest on it.
+func (c *Config) Skips(step int) bool { return c.Skipped(step) != "" }
+
+// Skipped is why a step is left out; empty where it is done.
+func (c *Config) Skipped(step int) string {
+	switch s := &c.Search; {
+	case step >= StepSearch:
+		return ""
+	case s.Subnet != "":
+		return "a subnet given by hand (search.subnet) needs no supernet"
+	case s.LoadFrom != "":
+		return "the supernet that is searched is loaded from elsewhere (search.load_from)"
+	case step == StepSupernetFinetune && s.Guide == GuideClassification:
+		return "a search guided by classification (search.guide) takes the supernet of step 1"
+	}
+	return ""
+}
+
+// SupernetStep is the step whose supernet is searched.
+func (s *Search) SupernetStep() int {
+	if s.Guide == GuideClassification {
+		return StepSupernetPretrain
+	}
+	return StepSupernetFinetune
 }
 
 // Step returns the settings of training step 1, 2, 4 or 5; nil for the search.

@@ -16,7 +16,14 @@ func (v *validator) search(s *Search, space *Space, format string) {
 	within(v, "search.bn_momentum", s.BNMomentum, 1e-6, 1)
 	within(v, "search.images", s.Images, 0, maxCount)
 	within(v, "search.batch", s.Batch, 1, 1<<20)
-	v.oneOf("search.score", s.Score, "AP", "AP50", "mAP07", "mAP")
+	v.oneOf("search.guide", s.Guide, GuideDetection, GuideClassification)
+	v.oneOf("search.score", s.Score, "AP", "AP50", "mAP07", "mAP", "top1")
+	switch byClasses := s.Guide == GuideClassification; {
+	case byClasses && s.Score != "top1":
+		v.add("search.score", `%s is of detection, and search.guide is "classification"; write "top1"`, clip(s.Score))
+	case !byClasses && s.Score == "top1":
+		v.add("search.score", `top1 is of classification, and search.guide is "detection"; write "AP", or set search.guide = "classification"`)
+	}
 	if (s.Score == "mAP07" || s.Score == "mAP") && format != FormatVOC {
 		v.add("search.score", `%s is VOC's; write "AP" or "AP50", or set data.detection.format = "voc"`, s.Score)
 	}

@@ -15,8 +15,7 @@ import (
 )
 
 // evaluateCandidates scores one candidate after another until the search ends.
-func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *search.Search) error {
-	guide := e.guide()
+func (e *engine) evaluateCandidates(ctx context.Context, j *judge, ev *search.Search) error {
 	e.remarkBN()
 	for {
 		if e.asked() { // before the next candidate is proposed, and so at the same place in every replay
@@ -35,21 +34,21 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *sea
 			return context.Cause(ctx)
 		}
 		began := time.Now()
-		score, found, err := e.score(ctx, d, c.Subnet, guide)
+		score, found, err := j.score(ctx, c.Subnet)
 		status := run.CandidateNew
 		if errors.Is(err, nn.ErrNotFinite) {
-			e.note(run.Warning{What: fmt.Sprintf("candidate %d (%s) has no score and ranks last: %v", c.Index, c.Subnet.Short(d.space), err)})
+			e.note(run.Warning{What: fmt.Sprintf("candidate %d (%s) has no score and ranks last: %v", c.Index, c.Subnet.Short(j.space), err)})
 			score, status, err = math.NaN(), run.CandidateDiverged, nil
 		}
 		if err != nil {
-			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(d.space), err)
+			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(j.space), err)
 		}
-		cost, err := d.space.SubnetCost(c.Subnet, nas.ScopeBody, nas.Square(e.cfg.Search.InputSize))
+		cost, err := j.space.SubnetCost(c.Subnet, nas.ScopeBody, nas.Square(e.cfg.Search.InputSize))
 		if err != nil {
 			return err
 		}
-		short := c.Subnet.Short(d.space)
-		if status == run.CandidateNew {
+		short := c.Subnet.Short(j.space)
+		if status == run.CandidateNew && j.detector != nil {
 			e.show(config.StepSearch, short, found) // before the event that it is looked for by
 		}
 		if err := e.record(ctx, e.here(), run.Candidate{
@@ -62,7 +61,7 @@ func (e *engine) evaluateCandidates(ctx context.Context, d *detectorNet, ev *sea
 		if err := ev.Report(c.Index, score); err != nil {
 			return err
 		}
-		if err := e.generation(ctx, ev, d.space); err != nil {
+		if err := e.generation(ctx, ev, j.space); err != nil {
 			return err
 		}
 	}
@@ -75,7 +74,7 @@ func (e *engine) remarkBN() {
 	if c.BN != config.BNRecalibrate || c.BNAverage != config.BNEMA {
 		return
 	}
-	images := min(c.BNImages, e.data.supernetPart.Len())
+	images := e.data.known[calibrationKey].print.Images
 	batches := (images + c.BNBatch - 1) / c.BNBatch
 	if left := math.Pow(1-c.BNMomentum, float64(batches)); left > 0.01 {
 		e.note(run.Warning{What: fmt.Sprintf(

@@ -192,16 +192,40 @@ func (d *data) check() error {
 	return nil
 }
 
+// apart refuses to have a search guided by classification images that are trained
+// on.
+func (d *data) apart() error {
+	if d.cfg.Data.Detection.AllowSharedSplit {
+		return nil
+	}
+	if n, first := sharedFiles(d.classVal.Files, d.classTrain.Files); n > 0 {
+		return fmt.Errorf("%d images of data.classification.val, which guides the search, are also trained on before it (first: %s); part the two, or set data.detection.allow_shared_split = true", n, first)
+	}
+	return nil
+}
+
 // shared counts the files that are in both sets, links followed, and names one.
 func shared(a, b *dataset.Detection) (n int, first string) {
-	files := make(map[string]bool, b.Len())
-	for _, image := range b.Images {
-		files[resolved(image.File)] = true
+	return sharedFiles(filesOf(a), filesOf(b))
+}
+
+func filesOf(set *dataset.Detection) []string {
+	files := make([]string, set.Len())
+	for i, image := range set.Images {
+		files[i] = image.File
 	}
-	for _, image := range a.Images {
-		if files[resolved(image.File)] {
+	return files
+}
+
+func sharedFiles(a, b []string) (n int, first string) {
+	files := make(map[string]bool, len(b))
+	for _, file := range b {
+		files[resolved(file)] = true
+	}
+	for _, file := range a {
+		if files[resolved(file)] {
 			if n == 0 {
-				first = image.File
+				first = file
 			}
 			n++
 		}

@@ -40,9 +40,6 @@ func trainedOn(step int) string {
 	return classTrainKey
 }
 
-// supernetStep is the step that trains the supernet that is searched.
-func (e *engine) supernetStep() int { return config.StepSupernetFinetune }
-
 // elsewhere reads the checkpoint of search.load_from and makes sure that its
 // network can be searched and that it has not seen what guides the search. The data
 // of the search is open.
@@ -67,7 +64,7 @@ func (e *engine) fits(c *run.Checkpoint) error {
 		if step != "" {
 			is = fmt.Sprintf("it is of step %s (%s)", input.Line(step), input.Line(c.Meta["step_name"]))
 		}
-		return fmt.Errorf("%s; a search guided by detection takes the supernet of step %d (%s)", is, want, config.StepName(want))
+		return fmt.Errorf("%s; a search guided by %s takes the supernet of step %d (%s)", is, e.cfg.Search.Guide, want, config.StepName(want))
 	}
 	if layout := c.Meta["layout"]; layout != e.cfg.Space.Layout {
 		return fmt.Errorf("it has the %s layout, and space.layout is %s", input.Line(layout), e.cfg.Space.Layout)

@@ -253,7 +253,7 @@ func (e *engine) steps(ctx context.Context) error {
 // leftOut notes once that a step that was asked for is not done.
 func (e *engine) leftOut(step int) {
 	if e.before.Started == nil && !e.given() {
-		e.note(run.Warning{What: fmt.Sprintf("step %d (%s) is left out: the supernet that is searched is loaded from %s", step, config.StepName(step), e.cfg.Search.LoadFrom)})
+		e.note(run.Warning{What: fmt.Sprintf("step %d (%s) is left out: %s", step, config.StepName(step), e.cfg.Skipped(step))})
 	}
 }
 
@@ -308,10 +308,14 @@ func (e *engine) openSearch(ctx context.Context) error {
 	if e.given() {
 		return nil
 	}
-	if err := e.data.detection(ctx); err != nil {
+	if err := e.openGuide(ctx); err != nil {
 		return err
 	}
-	if guide := e.guide(); !hasBoxes(guide) {
+	if e.byClasses() {
+		if err := e.data.apart(); err != nil {
+			return err
+		}
+	} else if guide := e.guide(); !hasBoxes(guide) {
 		return fmt.Errorf("the %d images of %s that guide the search have no boxes, so no candidate would have a score; raise data.detection.hold_out or search.images",
 			guide.Len(), guide.Source)
 	}

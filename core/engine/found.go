@@ -14,7 +14,7 @@ const bestKept = 10
 // the front.
 func (e *engine) found(all []search.Candidate, space nas.Space) error {
 	c := &e.cfg.Search
-	e.result.Search = run.SearchResult{Method: c.Method, Evaluated: len(all)}
+	e.result.Search = run.SearchResult{Method: c.Method, Guide: c.Guide, Evaluated: len(all)}
 	ranked := search.Ranked(all)
 	for _, x := range ranked[:min(bestKept, len(ranked))] {
 		scored, err := e.scored(x, space)

@@ -47,6 +47,8 @@ type detectorNet struct {
 	store *nn.Store
 	net   detector.Detector
 	space nas.Space
+
+	backbone *supernet.Backbone // of net
 }
 
 // newDetector makes the detector on the supernet, or, with sub, on the subnet alone.
@@ -83,7 +85,7 @@ func (e *engine) newDetector(step, classes int, sub nas.Subnet) (*detectorNet, e
 	if st.Err() != nil {
 		return fail(st.Err())
 	}
-	return &detectorNet{store: st, net: net, space: space}, nil
+	return &detectorNet{store: st, net: net, space: space, backbone: backbone}, nil
 }
 
 // predecessor is the step whose checkpoint a step starts from.
@@ -91,8 +93,6 @@ func predecessor(step int) int {
 	switch step {
 	case config.StepSupernetFinetune, config.StepSubnetFinetune:
 		return step - 1
-	case config.StepSearch:
-		return config.StepSupernetFinetune
 	}
 	return 0
 }

@@ -71,7 +71,10 @@ func (d *data) keys(step int) []string {
 		return []string{detectionKey("train"), detectionKey(final)}
 	}
 	keys := []string{detectionKey("train")}
-	if !c.GuideHeldOut() {
+	switch {
+	case step == config.StepSearch && d.cfg.Search.Guide == config.GuideClassification:
+		keys = []string{classTrainKey, classValKey}
+	case !c.GuideHeldOut():
 		keys = append(keys, detectionKey("val"))
 	}
 	if step == config.StepSearch {
@@ -88,6 +91,9 @@ func (d *data) keys(step int) []string {
 func (e *engine) begun(step, iteration, iterations int) run.StepStarted {
 	ev := run.StepStarted{
 		Step: step, Name: config.StepName(step), Iteration: iteration, Iterations: iterations, Data: map[string]run.DataPrint{},
+	}
+	if step == config.StepSearch {
+		ev.Guide = e.cfg.Search.Guide
 	}
 	for _, key := range e.data.keys(step) {
 		k, ok := e.data.known[key]

@@ -29,6 +29,13 @@ func (e *engine) guide() *dataset.Detection {
 // and calibrated by, so that the journal tells which they are and a search that is
 // taken up goes on with the same ones.
 func (e *engine) knowScoring() {
+	if e.byClasses() {
+		e.data.know(guideKey, e.classGuide())
+		if e.cfg.Search.BN == config.BNRecalibrate {
+			e.data.know(calibrationKey, e.classCalibration())
+		}
+		return
+	}
 	e.data.know(guideKey, e.guide())
 	if e.cfg.Search.BN == config.BNRecalibrate {
 		e.data.know(calibrationKey, e.calibration())

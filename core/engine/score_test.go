@@ -46,15 +46,16 @@ func newScoring(t *testing.T, cfg *config.Config, f *run.Folder, p config.Search
 	if err := e.data.detection(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	d, err := e.newDetector(config.StepSearch, len(e.data.supernetPart.Categories), nil)
+	weights, from, err := e.supernet()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.store.Free)
-	if err := e.loadSupernet(d, config.StepSearch); err != nil {
+	j, err := e.newJudge(weights, from)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return scoring{e, d}
+	t.Cleanup(j.free)
+	return scoring{e, j.detector}
 }
 
 // of is the score of a subnet in short form.

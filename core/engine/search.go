@@ -23,11 +23,11 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if e.given() {
 		return e.takeSubnet(ctx, step, space)
 	}
-	if err := e.data.detection(ctx); err != nil {
+	if err := e.openGuide(ctx); err != nil {
 		return nil, err
 	}
 	e.knowScoring()
-	weights, from, err := e.supernet(step)
+	weights, from, err := e.supernet()
 	if err != nil {
 		return nil, err
 	}
@@ -43,14 +43,11 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := e.newDetector(step, len(e.data.supernetPart.Categories), nil)
+	j, err := e.newJudge(weights, from)
 	if err != nil {
 		return nil, err
 	}
-	defer d.store.Free()
-	if err := fillWhole(d.store, weights, from); err != nil {
-		return nil, err
-	}
+	defer j.free()
 	if err := e.record(ctx, place{step: step, iteration: done}, e.begun(step, done, ev.Planned())); err != nil {
 		return nil, err
 	}
@@ -59,8 +56,10 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 			return nil, err
 		}
 	}
-	e.showImages()
-	if err := e.evaluateCandidates(ctx, d, ev); err != nil {
+	if j.detector != nil {
+		e.showImages()
+	}
+	if err := e.evaluateCandidates(ctx, j, ev); err != nil {
 		return nil, err
 	}
 	if last := e.lastGeneration(); last == nil || last.Evaluated < len(ev.Evaluated()) {
@@ -138,7 +137,7 @@ func journalled(c run.Candidate, err error) error {
 
 // supernet reads the weights of the supernet that is searched, and says where they
 // are from. Nothing that guides the search has been trained on.
-func (e *engine) supernet(step int) (weights []nn.Array, from string, err error) {
+func (e *engine) supernet() (weights []nn.Array, from string, err error) {
 	if from = e.cfg.Search.LoadFrom; from != "" {
 		c, err := e.elsewhere()
 		if err != nil {
@@ -147,21 +146,12 @@ func (e *engine) supernet(step int) (weights []nn.Array, from string, err error)
 		weights, err = arraysOf(c)
 		return weights, from, err
 	}
-	before := predecessor(step)
-	if err := e.sameData(step, before); err != nil {
+	before := e.supernetStep()
+	if err := e.sameData(config.StepSearch, before); err != nil {
 		return nil, "", err
 	}
 	weights, err = e.lastWeights(before)
 	return weights, e.folder.LastPath(before), err
-}
-
-// loadSupernet fills a network with the supernet that is searched.
-func (e *engine) loadSupernet(d *detectorNet, step int) error {
-	weights, from, err := e.supernet(step)
-	if err != nil {
-		return err
-	}
-	return fillWhole(d.store, weights, from)
 }
 
 // fillWhole fills a network with weights, of which none may be missing.

@@ -71,6 +71,9 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		return nil, err
 	}
 	defer c.store.Free()
+	if sub != nil && e.byClasses() && !e.given() && e.before.Data[step] == nil {
+		e.note(run.Warning{What: fmt.Sprintf("the top-1 accuracy of step %d is measured on images that guided the search (search.guide = \"classification\"), and so is too good", step)})
+	}
 	settings, pixels := e.cfg.Step(step), e.cfg.Data.Classification
 	source, err := dataset.NewClassTrain(trainSet, dataset.ClassTrainOptions{
 		SourceOptions: e.data.source(), Sampling: e.sampling(step),
@@ -99,7 +102,7 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		acc, err := train.EvaluateClassifier(ctx, c.net, measured, stats, eval, e.device, e.workers)
+		acc, err := train.EvaluateClassifier(ctx, c.net, measured, nn.Pass{Stats: stats}, eval, e.device, e.workers)
 		if err != nil {
 			return nil, err
 		}

@@ -126,7 +126,8 @@ type StepStarted struct {
 	Iteration  int    `json:"iteration"`
 	Iterations int    `json:"iterations"`
 
-	Data map[string]DataPrint `json:"data,omitempty"` // what it is done with, by the config's key
+	Guide string               `json:"guide,omitempty"` // of the search: what scores its candidates
+	Data  map[string]DataPrint `json:"data,omitempty"`  // what it is done with, by the config's key
 }
 
 // DataPrint is the fingerprint of a set of images.

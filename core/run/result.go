@@ -32,6 +32,7 @@ type StepResult struct {
 // SearchResult is what the search found, the best first.
 type SearchResult struct {
 	Method    string       `json:"method,omitempty"`
+	Guide     string       `json:"guide,omitempty"`
 	Evaluated int          `json:"evaluated"`
 	Best      []Scored     `json:"best"`
 	Cost      string       `json:"cost,omitempty"`  // what the front weighs scores against

@@ -51,9 +51,9 @@ type Accuracy struct {
 	Images     int
 }
 
-// EvaluateClassifier runs every image of data through a subnet in Eval mode, with
-// the BN statistics of stats, or with the network's own when it is nil.
-func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, stats *nn.Stats, data *dataset.ClassEval, dev tensor.Device, workers int) (Accuracy, error) {
+// EvaluateClassifier runs every image of data through a subnet, with BN as the mode
+// and the statistics of as say: by default the network's own.
+func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, as nn.Pass, data *dataset.ClassEval, dev tensor.Device, workers int) (Accuracy, error) {
 	var acc Accuracy
 	var top1, top5 int
 	err := tensor.NoGrad(func() error {
@@ -62,7 +62,7 @@ func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.S
 				return nil
 			}
 			return tensor.Run("classify", func(s *tensor.Scope) error {
-				p := &nn.Pass{Scope: s, Mode: nn.Eval, Stats: stats}
+				p := &nn.Pass{Scope: s, Mode: as.Mode, Stats: as.Stats}
 				x := s.FromFloats(b.X, dev, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 				logits, err := net.Forward(p, x, sub).Floats()
 				if err != nil {

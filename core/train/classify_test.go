@@ -57,7 +57,7 @@ func TestNaNHasNoAccuracy(t *testing.T) {
 			return err
 		}
 		measure := func() (Accuracy, error) {
-			return EvaluateClassifier(context.Background(), net, nas.Subnet{0}, nil, data, tensor.CPU, 1)
+			return EvaluateClassifier(context.Background(), net, nas.Subnet{0}, nn.Pass{}, data, tensor.CPU, 1)
 		}
 		if acc, err := measure(); err != nil || acc.Images != 2 || acc.Top1 != 0.5 {
 			t.Errorf("%+v, %v; want one of two images right", acc, err)

@@ -26,7 +26,7 @@ func startable(cfg *config.Config, first, last int) error {
 	}
 	first = begins(cfg, first)
 	if first > last {
-		return usage("the supernet is loaded (search.load_from) and needs no training: steps up to %d leave nothing to do", last)
+		return usage("%s: steps up to %d leave nothing to do", cfg.Skipped(last), last)
 	}
 	if err := cfg.CheckPaths(first, last); err != nil {
 		return err
@@ -55,7 +55,9 @@ func reachable(cfg *config.Config, first int, given bool) error {
 	switch t := cfg.Step(first); first {
 	case config.StepSearch:
 		if !given && cfg.Search.LoadFrom == "" {
-			return lacks("the supernet of step 2", "begin with an earlier step, set search.load_from to a checkpoint of step 2, give a subnet with --subnet")
+			step := cfg.Search.SupernetStep()
+			return lacks(fmt.Sprintf("the supernet of step %d", step),
+				fmt.Sprintf("begin with an earlier step, set search.load_from to a checkpoint of step %d, give a subnet with --subnet", step))
 		}
 	case config.StepSupernetFinetune, config.StepSubnetFinetune:
 		if t.LoadFrom == "" && t.Init != config.InitScratch {
