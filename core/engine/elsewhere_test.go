@@ -119,7 +119,7 @@ func TestSearchOnASupernetFromElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = do(t, ctx, tiny(t, images, with("search.load_from="+old)...), runs, "old", Options{From: 3, To: 3})
-		if err == nil || !strings.Contains(err.Error(), "an earlier version or another program wrote it") || !strings.Contains(err.Error(), "train it anew with this version") {
+		if err == nil || !strings.Contains(err.Error(), "another program or an earlier version wrote it") || !strings.Contains(err.Error(), "train it anew with this version") {
 			t.Errorf("error %v", err)
 		}
 	})
