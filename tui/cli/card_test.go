@@ -54,6 +54,10 @@ func TestCard(t *testing.T) {
 			t.Errorf("%v%s\n%s", err, got.err, card)
 		}
 	}
+	if err := os.Truncate(eval, maxEval+1); err != nil {
+		t.Fatal(err)
+	}
+	detnas(t, nil, "card", "a|b <i>", "--runs", runs, "--eval", eval).fails(t, 1, "--eval", "too large")
 	if err := os.WriteFile(out, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
