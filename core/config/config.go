@@ -220,6 +220,19 @@ type Train struct {
 	// they were: 0 is none, 1 the stem and the first stage. Their BN uses its
 	// statistics. It is for the detection steps (mmdet's frozen_stages).
 	FrozenStages int `toml:"frozen_stages"`
+	// Sampling is how the path of each iteration of a supernet is drawn: "uniform";
+	// "fair", where of as many iterations as there are choices each block takes each
+	// choice once (FairNAS, here with a step after each path); or "macs-binned", by a
+	// bin of the cost that search.constraint counts and a path in it, of 500 at most
+	// (the official code).
+	Sampling string `toml:"sampling"`
+	// SamplingBounds are the least and the greatest cost of the bins; 0 takes that of
+	// the constraint, or where nearly all of 1000 uniform paths lie, whichever is
+	// narrower. The official code has 290e6 to 360e6 of ImageNet's classifier, which
+	// are 257e6 to 327e6 conv_macs.
+	SamplingBounds []int `toml:"sampling_bounds"`
+	// SamplingBins is the number of the bins, which are equally wide.
+	SamplingBins int `toml:"sampling_bins"`
 	// LR is the rate of SGD after the warm-up.
 	LR float64 `toml:"lr"`
 	// Momentum is the share of the last update in the next one.
@@ -402,6 +415,10 @@ const (
 	SchedulePoly     = "poly"
 	ScheduleStep     = "step"
 	ScheduleCosine   = "cosine"
+
+	SamplingUniform = "uniform"
+	SamplingFair    = "fair"
+	SamplingBinned  = "macs-binned"
 
 	PrecisionFP32 = "fp32"
 	PrecisionBF16 = "bf16"

@@ -86,7 +86,7 @@ func defaultBoxLoss() BoxLoss {
 // defaultClassify is the recipe of steps 1 and 4 (spec part 3.1).
 func defaultClassify() Train {
 	return Train{
-		Batch: 1024, Accumulate: 1, LR: 0.5, Momentum: 0.9, WeightDecay: 4e-5, NoDecayNormBias: true,
+		Batch: 1024, Accumulate: 1, Sampling: SamplingUniform, SamplingBounds: []int{0, 0}, SamplingBins: 7, LR: 0.5, Momentum: 0.9, WeightDecay: 4e-5, NoDecayNormBias: true,
 		Schedule: SchedulePoly, Power: 1, Gamma: 0.1, Warmup: WarmupLinear, WarmupRatio: 0.001, EMAWarmup: 2000,
 		LabelSmoothing: 0.1, OnNaN: OnNaNStop, NaNLRFactor: 0.5, BNMomentum: 0.1, Precision: PrecisionFP32, BNBackbone: BNTrain, BNNeck: BNTrain, BNHead: BNTrain, LogEvery: 100, KeepCheckpoints: 2, Init: InitScratch,
 	}
@@ -95,7 +95,7 @@ func defaultClassify() Train {
 // defaultDetect is the recipe of steps 2 and 5 (spec part 3.2).
 func defaultDetect() Train {
 	return Train{
-		Batch: 16, Accumulate: 1, LR: 0.02, Momentum: 0.9, WeightDecay: 1e-4,
+		Batch: 16, Accumulate: 1, Sampling: SamplingUniform, SamplingBounds: []int{0, 0}, SamplingBins: 7, LR: 0.02, Momentum: 0.9, WeightDecay: 1e-4,
 		Schedule: ScheduleStep, Power: 1, Milestones: []float64{0.6667, 0.9167}, Gamma: 0.1,
 		Warmup: WarmupLinear, WarmupIterations: 500, WarmupRatio: 0.001, EMAWarmup: 2000,
 		OnNaN: OnNaNStop, NaNLRFactor: 0.5, BNMomentum: 0.1, Precision: PrecisionFP32, BNBackbone: BNTrain, BNNeck: BNTrain, BNHead: BNTrain, LogEvery: 50, KeepCheckpoints: 2, Init: InitPredecessor,

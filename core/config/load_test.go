@@ -85,7 +85,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
 		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true, "tournament": true, "cost": true, "search.load_from": true,
-		"bn_backbone": true, "bn_neck": true, "bn_head": true,
+		"bn_backbone": true, "bn_neck": true, "bn_head": true, "sampling": true, "sampling_bounds": true, "sampling_bins": true,
 	}
 	for _, name := range Presets() {
 		cfg, err := Load(name, nil)
@@ -236,6 +236,8 @@ func TestProblems(t *testing.T) {
 		"SyncBN":            {"[subnet-finetune]\nbn_head = \"sync\"\n", `f.toml:2: subnet-finetune.bn_head: "sync" is not one of train, eval, frozen`},
 		"no BN in the neck": {"[detector.neck]\nnorm = \"none\"\n[subnet-finetune]\nbn_neck = \"eval\"\n", "f.toml:4: subnet-finetune.bn_neck: there is no BN: detector.neck.norm is none; leave it out"},
 		"no BN in the head": {"[detector]\nkind = \"retinanet\"\n[subnet-finetune]\nbn_head = \"eval\"\n", "f.toml:4: subnet-finetune.bn_head: there is no BN: RetinaNet's head has none; leave it out"},
+		"paths of a subnet": {"[subnet-retrain]\nsampling = \"fair\"\n", "f.toml:2: subnet-retrain.sampling: is for the steps of the supernet; leave it out here"},
+		"bounds of bins":    {"[supernet-finetune]\nsampling_bounds = [5, 5]\n", "f.toml:2: supernet-finetune.sampling_bounds: 5 is not above 5; write the smaller first"},
 		"nan factor":        {"[subnet-retrain]\nnan_lr_factor = 1.0\n", "f.toml:2: subnet-retrain.nan_lr_factor: 1 is out of range; write a value from 0.001 to 0.99"},
 		"no length":         {"seed = 1\n[subnet-retrain]\nbatch = 2\n", "f.toml:2: subnet-retrain: has no length; write iterations or epochs"},
 		"two lengths":       {"[subnet-retrain]\nepochs = 2\niterations = 3\n", "f.toml:2: subnet-retrain.epochs: subnet-retrain.iterations is given too"},

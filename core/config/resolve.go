@@ -57,7 +57,7 @@ func (c *Config) Hash() string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		table, _ := cutLast(key)
-		if !incidental(key) && c.Detector.takes(table) && (!added(key) || !values[key].Equal(defaults[key])) {
+		if !incidental(key) && c.Detector.takes(table) && (!added(key) || !reflect.DeepEqual(values[key].Interface(), defaults[key].Interface())) {
 			fmt.Fprintf(&b, "%s=%#v\n", key, values[key].Interface())
 		}
 	}
@@ -85,7 +85,7 @@ func added(key string) bool {
 	return slices.Contains([]string{
 		"on_nan", "nan_lr_factor", "accumulate", "frozen_stages", "warmup", "ema", "ema_warmup",
 		"bn_backbone", "bn_neck", "bn_head",
-		"precision",
+		"precision", "sampling", "sampling_bounds", "sampling_bins",
 	}, name)
 }
 

@@ -21,6 +21,7 @@ func (v *validator) train(t trainingStep, stages int) {
 	if !detects(t.step) && t.FrozenStages != 0 {
 		v.add(key("frozen_stages"), "is for the detection steps; leave it out here")
 	}
+	v.paths(t, key)
 	v.above(key("lr"), t.LR, 1e3)
 	within(v, key("momentum"), t.Momentum, 0, 0.9999)
 	within(v, key("weight_decay"), t.WeightDecay, 0, 1)
@@ -75,6 +76,17 @@ func without(none bool, why string) string {
 		return why
 	}
 	return ""
+}
+
+func (v *validator) paths(t trainingStep, key func(string) string) {
+	v.oneOf(key("sampling"), t.Sampling, SamplingUniform, SamplingFair, SamplingBinned)
+	if t.step > StepSearch && t.Sampling != SamplingUniform {
+		v.add(key("sampling"), "is for the steps of the supernet; leave it out here")
+	}
+	if b := t.SamplingBounds; each(v, key("sampling_bounds"), b, 2, 0, 1<<50) && b[1] > 0 && b[1] <= b[0] {
+		v.add(key("sampling_bounds"), "%d is not above %d; write the smaller first", b[1], b[0])
+	}
+	within(v, key("sampling_bins"), t.SamplingBins, 1, 1000)
 }
 
 // detects reports whether a step trains a detector.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"detnas/core/run"
 	"detnas/core/tensor"
 	"detnas/core/train"
+	"detnas/nas"
 )
 
 // A run with options of its training steps that keep something from one iteration
@@ -27,9 +29,9 @@ func TestOptionsResumeToTheSameBits(t *testing.T) {
 		step int
 		sets []string
 	}{
-		"a classifier": {1, []string{"accumulate=2", "ema=0.9", "ema_warmup=3", "warmup=exp", "precision=bf16"}},
+		"a classifier": {1, []string{"accumulate=2", "ema=0.9", "ema_warmup=3", "warmup=exp", "precision=bf16", "sampling=macs-binned"}},
 		"norms":        {2, []string{"init=scratch", "bn_backbone=frozen", "bn_neck=eval", "precision=bf16", "ema=0.5"}},
-		"a detector":   {2, []string{"init=scratch", "accumulate=2", "frozen_stages=1", "ema=0.9", "ema_warmup=0", "warmup=constant"}},
+		"a detector":   {2, []string{"init=scratch", "accumulate=2", "frozen_stages=1", "ema=0.9", "ema_warmup=0", "warmup=constant", "sampling=fair"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runs, sets := t.TempDir(), slices.Clone(tt.sets)
@@ -196,4 +198,39 @@ func kindOf(name string) string {
 		return "affine"
 	}
 	return "other"
+}
+
+// Bins lie where the config says, or else where the search looks and paths are, and
+// the journal says so.
+func TestBinsOfPaths(t *testing.T) {
+	engineOf := func(sets ...string) (*engine, nas.Space) {
+		sets = append(sets, "supernet-pretrain.sampling=macs-binned", "search.constraint.count=conv_macs")
+		e := &engine{cfg: tiny(t, t.TempDir(), sets...)}
+		space, err := e.cfg.Space.NAS(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e, space
+	}
+	e, space := engineOf("search.constraint.max=0")
+	whole, err := e.bins(1, space)
+	if err != nil || whole.N != 7 || whole.Min <= 0 || whole.Max <= whole.Min {
+		t.Fatalf("bins %+v (%v)", whole, err)
+	}
+	middle := (whole.Min + whole.Max) / 2
+	e, _ = engineOf(fmt.Sprintf("search.constraint.max=%d", middle), "supernet-pretrain.sampling_bins=3")
+	if b, err := e.bins(1, space); err != nil || b.Min != whole.Min || b.Max != middle+1 || b.N != 3 {
+		t.Errorf("bins %+v (%v) within the constraint's %d", b, err, middle)
+	}
+	e, _ = engineOf("supernet-pretrain.sampling_bounds=[1000, 2000]")
+	if got, want := e.sampled(1), "macs-binned: 7 bins of conv_macs from 1000 to 2000"; got != want {
+		t.Errorf("the journal says %q, want %q", got, want)
+	}
+	if got := e.sampled(2); got != "" {
+		t.Errorf("of uniform paths the journal says %q", got)
+	}
+	e, _ = engineOf("search.constraint.max=1")
+	if _, err := e.bins(1, space); err == nil || !strings.Contains(err.Error(), "supernet-pretrain.sampling_bounds: ") {
+		t.Errorf("bins below all paths: %v", err)
+	}
 }

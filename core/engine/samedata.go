@@ -90,7 +90,7 @@ func (d *data) keys(step int) []string {
 // which the names are kept where that was not done before.
 func (e *engine) begun(step, iteration, iterations int) run.StepStarted {
 	ev := run.StepStarted{
-		Step: step, Name: config.StepName(step), Iteration: iteration, Iterations: iterations, Data: map[string]run.DataPrint{},
+		Step: step, Name: config.StepName(step), Iteration: iteration, Iterations: iterations, Sampling: e.sampled(step), Data: map[string]run.DataPrint{},
 	}
 	if step == config.StepSearch {
 		ev.Guide = e.cfg.Search.Guide

@@ -84,8 +84,12 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+	path, err := e.paths(step, c.space, sub)
+	if err != nil {
+		return nil, err
+	}
 	task := &train.Classify{
-		Net: c.net, Data: source, Path: e.paths(step, c.space, sub), Smoothing: settings.LabelSmoothing, Device: e.device,
+		Net: c.net, Data: source, Path: path, Smoothing: settings.LabelSmoothing, Device: e.device,
 	}
 	t := training{step: step, store: c.store, evaluate: func(ctx context.Context) (run.Values, error) {
 		measured, stats := sub, (*nn.Stats)(nil)
@@ -137,8 +141,12 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+	path, err := e.paths(step, d.space, sub)
+	if err != nil {
+		return nil, err
+	}
 	task := &train.Detect{
-		Net: d.net, Data: source, Path: e.paths(step, d.space, sub), Seed: e.cfg.Seed,
+		Net: d.net, Data: source, Path: path, Seed: e.cfg.Seed,
 		Step: config.StepName(step), Device: e.device,
 	}
 	t := training{step: step, store: d.store, evaluate: func(ctx context.Context) (run.Values, error) {
@@ -166,17 +174,6 @@ func (e *engine) alone(ctx context.Context, step int) (nas.Subnet, error) {
 		return nil, nil
 	}
 	return e.chosen(ctx)
-}
-
-// paths gives the subnet of each iteration: the one that is trained alone, or a
-// path of the supernet drawn uniformly.
-func (e *engine) paths(step int, space nas.Space, sub nas.Subnet) train.PathAt {
-	if sub != nil {
-		return func(int64) nas.Subnet { return sub }
-	}
-	return func(i int64) nas.Subnet {
-		return supernet.SamplePath(space, e.cfg.Seed, config.StepName(step), int(i))
-	}
 }
 
 // measuredPath is the path by which a supernet is measured: the same one

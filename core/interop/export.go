@@ -25,7 +25,7 @@ func Prefix(of Source) string {
 }
 
 // Named puts a checkpoint's weights under the names of a program, after a prefix, and
-// leaves out the optimiser's. Only networks of MMRazor's layout have names in MMRazor.
+// leaves out what training goes on with: the optimiser's, and what an average is of. Only networks of MMRazor's layout have names in MMRazor.
 func Named(c *run.Checkpoint, to Source, prefix string) ([]run.NamedArray, error) {
 	switch to {
 	case Ours, MMRazor0, MMRazor1:
@@ -37,7 +37,7 @@ func Named(c *run.Checkpoint, to Source, prefix string) ([]run.NamedArray, error
 	}
 	out := make([]run.NamedArray, 0, len(c.Tensors))
 	for _, t := range c.Tensors {
-		if strings.HasPrefix(t.Name, momentum) {
+		if besides(t.Name) != "" {
 			continue
 		}
 		if to == MMRazor1 {

@@ -29,6 +29,29 @@ func TestOfTorchVision(t *testing.T) {
 	}
 }
 
+// What a checkpoint has beside its network, the optimiser's and what an average is of,
+// is neither exported nor imported.
+func TestWhatIsBesideTheNetwork(t *testing.T) {
+	network := []string{"backbone.conv1.conv.weight", "backbone.layers.0.0.choices.shuffle_3x3.branch2.0.conv.weight"}
+	var tensors []run.NamedArray
+	for _, prefix := range []string{"trained.", "momentum.", ""} {
+		for _, name := range network {
+			tensors = append(tensors, run.NamedArray{Name: prefix + name, DType: run.F32, Shape: []int64{1, 1, 1, 1}, Data: make([]byte, 4)})
+		}
+	}
+	out, err := Named(&run.Checkpoint{Meta: map[string]string{}, Tensors: tensors}, Ours, "")
+	if err != nil || len(out) != 2 || out[0].Name != network[0] || out[1].Name != network[1] {
+		t.Errorf("exported %v (%v), want %v", out, err, network)
+	}
+	w, err := Translate(tensors, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w.Tensors) != 2 || len(w.Left) != 4 || w.From[network[0]] != network[0] || !strings.Contains(w.Left[0].Why, "training goes on with") {
+		t.Errorf("imported %v and left %v", w.From, w.Left)
+	}
+}
+
 // FuzzTranslate takes names of any kind, with a shape each, and gives weights of a
 // valid space or one clear error.
 func FuzzTranslate(f *testing.F) {

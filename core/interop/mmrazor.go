@@ -13,8 +13,8 @@ func ofMMRazor(name string) (to, why string) {
 			return strings.Replace(name, "._candidate_ops.", ".choices.", 1), ""
 		}
 	}
-	if strings.HasPrefix(name, momentum) {
-		return "", "it is the optimiser's"
+	if why := besides(name); why != "" {
+		return "", why
 	}
 	return "", "it is no part of a classifier or a detector"
 }

@@ -25,8 +25,17 @@ const (
 // maxStems bounds the networks that a file is searched for.
 const maxStems = 64
 
-// momentum begins the names of the optimiser's tensors in detnas's checkpoints.
-const momentum = "momentum."
+// besides says of a tensor of detnas's checkpoints what it is where it is none of the
+// network's: core/train puts it beside the network.
+func besides(name string) string {
+	switch {
+	case strings.HasPrefix(name, "momentum."):
+		return "it is the optimiser's"
+	case strings.HasPrefix(name, "trained."):
+		return "it is what training goes on with, whose average is the network's"
+	}
+	return ""
+}
 
 // The stem of each family by the end of its name; what stands before is a prefix that
 // all names of the network have.
@@ -66,7 +75,7 @@ func recognise(tensors []run.NamedArray) (Source, string, error) {
 	for _, t := range tensors {
 		for _, f := range families {
 			before, ok := strings.CutSuffix(t.Name, f.stem)
-			if !ok || before != "" && !strings.HasSuffix(before, ".") || strings.HasPrefix(before, momentum) {
+			if !ok || before != "" && !strings.HasSuffix(before, ".") || besides(before) != "" {
 				continue
 			}
 			if stems++; stems > maxStems {

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,11 +67,7 @@ func Translate(tensors []run.NamedArray, o Options) (*Weights, error) {
 			w.Counters++
 			continue
 		case !of:
-			why := "it is not of the network at " + prefix
-			if strings.HasPrefix(t.Name, momentum) {
-				why = "it is the optimiser's"
-			}
-			w.leave(t, why)
+			w.leave(t, cmp.Or(besides(t.Name), "it is not of the network at "+prefix))
 			continue
 		}
 		to, why := rename(name)

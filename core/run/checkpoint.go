@@ -56,6 +56,19 @@ func ReadCheckpoint(path string) (c *Checkpoint, err error) {
 	return c, nil
 }
 
+// ReadMeta reads the metadata of a checkpoint alone. Its tensors may be damaged.
+func ReadMeta(path string) (meta map[string]string, err error) {
+	file, info, err := input.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading checkpoint: %w", allow(err, "read", path))
+	}
+	defer func() { err = errors.Join(err, closing(file)) }()
+	if meta, _, _, err = decodeHeader(bufio.NewReader(file), info.Size()); err != nil {
+		return nil, fmt.Errorf("reading checkpoint %s: %w", input.Line(path), err)
+	}
+	return meta, nil
+}
+
 // MachineMemory is the bytes of memory that there are, swap included.
 func MachineMemory() int64 {
 	var info unix.Sysinfo_t

@@ -52,6 +52,9 @@ func TestCheckpointRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, got, sample())
+	if meta, err := ReadMeta(path); err != nil || meta["text"] != sample().Meta["text"] {
+		t.Errorf("the metadata alone: %v (%v)", meta, err)
+	}
 	if b, ok := got.Tensor("b"); !ok || b.DType != F32 {
 		t.Errorf("tensor b: %+v", b)
 	}

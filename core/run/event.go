@@ -126,8 +126,9 @@ type StepStarted struct {
 	Iteration  int    `json:"iteration"`
 	Iterations int    `json:"iterations"`
 
-	Guide string               `json:"guide,omitempty"` // of the search: what scores its candidates
-	Data  map[string]DataPrint `json:"data,omitempty"`  // what it is done with, by the config's key
+	Guide    string               `json:"guide,omitempty"`    // of the search: what scores its candidates
+	Sampling string               `json:"sampling,omitempty"` // how a supernet's paths are drawn, where not uniformly
+	Data     map[string]DataPrint `json:"data,omitempty"`     // what it is done with, by the config's key
 }
 
 // DataPrint is the fingerprint of a set of images.

@@ -68,11 +68,11 @@ type plainFigures cocoeval.Result // without its MarshalJSON, which would be tha
 
 // configIn is the config that a checkpoint carries.
 func configIn(checkpoint string) (*config.Config, error) {
-	c, err := run.ReadCheckpoint(checkpoint)
+	meta, err := run.ReadMeta(checkpoint)
 	if err != nil {
 		return nil, err
 	}
-	text := c.Meta[run.MetaConfig]
+	text := meta[run.MetaConfig]
 	if text == "" {
 		return nil, fmt.Errorf("checkpoint %s carries no config, so it is no detector of this version; run step 5 again, or evaluate a file of detections with --dt", input.Line(checkpoint))
 	}

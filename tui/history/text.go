@@ -56,7 +56,11 @@ func words(e run.Entry) (text string, bad bool) {
 		if ev.Iteration > 0 {
 			text = fmt.Sprintf("step %d (%s) taken up at %d", ev.Step, ev.Name, ev.Iteration)
 		}
-		return fmt.Sprintf("%s; %d %s", text, ev.Iterations, unit(ev.Step)), false
+		text = fmt.Sprintf("%s; %d %s", text, ev.Iterations, unit(ev.Step))
+		if ev.Sampling != "" {
+			text += "; paths " + ev.Sampling
+		}
+		return text, false
 	case run.Train:
 		return fmt.Sprintf("step %d, iteration %d: %s, lr %.4g, %.4g images/s", ev.Step, ev.Iteration, values(ev.Losses), ev.LR, ev.ImagesPerS), false
 	case run.Eval:

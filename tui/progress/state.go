@@ -136,6 +136,9 @@ func (s *state) startStep(e run.StepStarted, now time.Time) string {
 	if s.done > 0 {
 		text += fmt.Sprintf(", of which %d are done", s.done)
 	}
+	if e.Sampling != "" {
+		text += "; paths " + e.Sampling
+	}
 	return text
 }
 
