@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,12 +69,15 @@ func readForeign(path string) (*foreign, error) {
 	if err != nil {
 		return nil, fmt.Errorf("importing: %w", err)
 	}
-	var first [2]byte
-	_, err = in.Read(first[:])
-	if err := errors.Join(err, in.Close()); err != nil {
-		return nil, fmt.Errorf("importing %s: it is empty, or cannot be read: %w", input.Line(path), err)
+	var first [9]byte // of safetensors: the header's length, and its {
+	n, err := io.ReadFull(in, first[:])
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
 	}
-	if string(first[:]) == "PK" || first[0] == 0x80 && first[1] >= 2 && first[1] <= 5 {
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, fmt.Errorf("importing %s: %w", input.Line(path), input.Plain(err))
+	}
+	if n > 0 && first[8] != '{' && (string(first[:2]) == "PK" || first[0] == 0x80) {
 		f, err := pth.Read(path)
 		if err != nil {
 			return nil, err
@@ -166,6 +170,7 @@ func (in *importing) findSpace() error {
 		return err
 	}
 	in.space = said
+	given := in.opts.Config != nil || in.opts.Space != ""
 	if text := in.file.meta[run.MetaConfig]; text != "" && in.opts.Config == nil && in.opts.Space == "" {
 		if in.opts.Config, err = config.Parse("its own config", []byte(text), nil); err != nil {
 			return fmt.Errorf("%w; name another with --config, or a --space", err)
@@ -185,6 +190,11 @@ func (in *importing) findSpace() error {
 		}
 		in.space.Layout, in.space.Last, in.space.Classes = said.Layout, said.Last, said.Classes
 	}
+	if !given {
+		if err := in.ofItsSize(); err != nil {
+			return err
+		}
+	}
 	in.subnet = in.weights.Subnet(in.space)
 	if in.subnet != nil {
 		if err := in.subnet.Check(in.space); err != nil {
@@ -198,6 +208,28 @@ func (in *importing) findSpace() error {
 			in.network = "classifier"
 		case in.opts.Config != nil && strings.HasPrefix(t.Name, "neck."):
 			in.network = "detector"
+		}
+	}
+	if len(in.opts.Classes) > 0 && in.network != "detector" {
+		return fmt.Errorf("it is a %s, which has no classes to name; leave out --classes", in.network)
+	}
+	return nil
+}
+
+// ofItsSize refuses a space that only the file speaks of and whose subnets have far more
+// values than the file: such a network is not built just to find that it is not there.
+func (in *importing) ofItsSize() error {
+	var has int64
+	for _, t := range in.weights.Tensors {
+		has += int64(len(t.Data)) / 4
+	}
+	for _, c := range in.space.Choices {
+		cost, err := in.space.SubnetCost(slices.Repeat(nas.Subnet{c}, in.space.Len()), nas.ScopeBody, nas.Square(32))
+		if err != nil {
+			return err
+		}
+		if cost.Params > 2*has+1<<20 {
+			return fmt.Errorf("a subnet of the space that its shapes speak of has %d parameters, and all of its tensors %d values", cost.Params, has)
 		}
 	}
 	return nil
@@ -251,17 +283,21 @@ func (in *importing) detector() (*nn.Store, error) {
 // countClasses reads how many classes the detector's head tells apart.
 func (in *importing) countClasses() (int, error) {
 	c := &in.opts.Config.Detector
-	name, per, beside := "roi_head.bbox_head.fc_cls.weight", 1, 1
+	name, per, beside, widths := "roi_head.bbox_head.fc_cls.weight", 1, 1, c.RoI.FC
 	if c.Kind == config.KindRetinaNet {
-		name, per, beside = "bbox_head.retina_cls.weight", c.Retina.ScalesPerOctave*len(c.Retina.Ratios), 0
+		name, per, beside, widths = "bbox_head.retina_cls.weight", c.Retina.ScalesPerOctave*len(c.Retina.Ratios), 0, []int{c.Retina.Channels}
 	}
 	for _, t := range in.weights.Tensors {
-		if t.Name != name || len(t.Shape) == 0 {
+		if t.Name != name || len(t.Shape) < 2 {
 			continue
 		}
 		n := int(t.Shape[0])/per - beside
+		if len(widths) > 0 && t.Shape[1] != int64(widths[len(widths)-1]) {
+			return 0, fmt.Errorf("tensor %s has the shape %v, and the config's detector %d inputs there; it is of another detector",
+				input.Line(in.weights.From[name]), t.Shape, widths[len(widths)-1])
+		}
 		if n < 1 || n > maxClasses || (n+beside)*per != int(t.Shape[0]) {
-			return 0, fmt.Errorf("tensor %s has the shape %v, which is no number of classes from 1 to %d for the config's detector", in.weights.From[name], t.Shape, maxClasses)
+			return 0, fmt.Errorf("tensor %s has the shape %v, which is no number of classes from 1 to %d for the config's detector", input.Line(in.weights.From[name]), t.Shape, maxClasses)
 		}
 		return n, nil
 	}

@@ -218,6 +218,11 @@ func TestImportRefuses(t *testing.T) {
 		}},
 		"another shape": {changed(func(a *run.NamedArray) { a.Shape, a.Data = []int64{1}, a.Data[:4] }), ImportOptions{}, []string{"has the shape [1]", "[4]"}},
 		"integers":      {changed(func(a *run.NamedArray) { a.DType, a.Shape = run.I64, []int64{2} }), ImportOptions{}, []string{"its elements are I64"}},
+		"a shuffle":     {mmrazor, ImportOptions{Shuffle: 2}, []string{"leave out --shuffle-method"}},
+		"classes":       {mmrazor, ImportOptions{Config: nil, Classes: []string{"a"}}, []string{"leave out --classes"}},
+		"a giant":       {wrote(t, giant()), ImportOptions{}, []string{"parameters, and all of its tensors"}},
+		"a bare pickle": {written(t, "\x80\x02}q\x00."), ImportOptions{}, []string{"no checkpoint of PyTorch"}},
+		"an empty file": {written(t, ""), ImportOptions{}, []string{"begins as a zip file or as a pickle"}},
 		"nothing":       {wrote(t, nil), ImportOptions{}, []string{"no tensors"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -229,6 +234,63 @@ func TestImportRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// giant is a few tensors whose names and shapes speak of a network of a thousand wide
+// blocks.
+func giant() []run.NamedArray {
+	one := func(name string, shape ...int64) run.NamedArray {
+		n := int64(4)
+		for _, d := range shape {
+			n *= d
+		}
+		return run.NamedArray{Name: "backbone." + name, DType: run.F32, Shape: shape, Data: make([]byte, n)}
+	}
+	return []run.NamedArray{
+		one("conv1.conv.weight", 4, 3, 3, 3),
+		one("layers.0.0.choices.shuffle_3x3.branch1.1.conv.weight", 4096, 1, 1, 1), one("layers.0.0.choices.shuffle_3x3.branch2.2.conv.weight", 4096, 1, 1, 1),
+		one("layers.0.999.choices.shuffle_3x3.branch2.0.bn.weight", 4),
+	}
+}
+
+// written writes a file.
+func written(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.pth")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestASafetensorsFileIsToldByItsHeader reads one whose length looks like the begin of
+// a pickle.
+func TestASafetensorsFileIsToldByItsHeader(t *testing.T) {
+	f, err := pth.Read("testdata/interop/mmrazor-1.x-subnet.pth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &run.Checkpoint{Meta: map[string]string{"pad": ""}, Tensors: f.Weights}
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	for range 8192 {
+		if err := c.Write(path); err != nil {
+			t.Fatal(err)
+		}
+		head, err := os.ReadFile(path) //nolint:gosec // of the test
+		if err != nil {
+			t.Fatal(err)
+		}
+		length := int(head[0]) | int(head[1])<<8
+		if length&0xff == 0x80 && head[1] >= 2 && head[1] <= 5 {
+			if r, _ := imported(t, path, ImportOptions{}); len(r.Taken) == 0 {
+				t.Error("nothing was taken")
+			}
+			return
+		}
+		// On to the next length that does, modulo 65536.
+		c.Meta["pad"] += strings.Repeat("x", max(8, (0x280-length%65536+65536)%65536/8*8))
+	}
+	t.Error("no header has such a length")
 }
 
 // wrote writes a checkpoint of PyTorch.

@@ -53,6 +53,9 @@ func Translate(tensors []run.NamedArray, o Options) (*Weights, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Shuffle != 0 && source != Official {
+		return nil, fmt.Errorf("it has the names of %s, whose networks have one channel shuffle; leave out --shuffle-method", source)
+	}
 	w := &Weights{Source: source, Layout: nas.LayoutMMRazor, From: map[string]string{}}
 	if source == Ours && o.Layout != "" {
 		w.Layout = o.Layout
