@@ -170,7 +170,6 @@ func (in *importing) findSpace() error {
 		return err
 	}
 	in.space = said
-	given := in.opts.Config != nil || in.opts.Space != ""
 	if text := in.file.meta[run.MetaConfig]; text != "" && in.opts.Config == nil && in.opts.Space == "" {
 		if in.opts.Config, err = config.Parse("its own config", []byte(text), nil); err != nil {
 			return fmt.Errorf("%w; name another with --config, or a --space", err)
@@ -190,10 +189,8 @@ func (in *importing) findSpace() error {
 		}
 		in.space.Layout, in.space.Last, in.space.Classes = said.Layout, said.Last, said.Classes
 	}
-	if !given {
-		if err := in.ofItsSize(); err != nil {
-			return err
-		}
+	if err := in.ofItsSize(); err != nil {
+		return err
 	}
 	in.subnet = in.weights.Subnet(in.space)
 	if in.subnet != nil {
@@ -216,20 +213,24 @@ func (in *importing) findSpace() error {
 	return nil
 }
 
-// ofItsSize refuses a space that only the file speaks of and whose subnets have far more
-// values than the file: such a network is not built just to find that it is not there.
+// headroom is how many parameters a network may have beyond twice the file's values: the
+// classifier of a published space, which a backbone's file has not, has 3 million.
+const headroom = 4 << 20
+
+// ofItsSize refuses a space whose networks have far more values than the file, be it
+// that a few names speak of one: it is not built just to find that it is not there.
 func (in *importing) ofItsSize() error {
 	var has int64
 	for _, t := range in.weights.Tensors {
 		has += int64(len(t.Data)) / 4
 	}
 	for _, c := range in.space.Choices {
-		cost, err := in.space.SubnetCost(slices.Repeat(nas.Subnet{c}, in.space.Len()), nas.ScopeBody, nas.Square(32))
+		cost, err := in.space.SubnetCost(slices.Repeat(nas.Subnet{c}, in.space.Len()), nas.ScopeClassifier, nas.Square(32))
 		if err != nil {
 			return err
 		}
-		if cost.Params > 2*has+1<<20 {
-			return fmt.Errorf("a subnet of the space that its shapes speak of has %d parameters, and all of its tensors %d values", cost.Params, has)
+		if cost.Params > 2*has+headroom {
+			return fmt.Errorf("a subnet of space %s, by its names and shapes, has %d parameters, and all of its tensors have %d values", in.space.Name, cost.Params, has)
 		}
 	}
 	return nil

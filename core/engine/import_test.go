@@ -221,6 +221,7 @@ func TestImportRefuses(t *testing.T) {
 		"a shuffle":     {mmrazor, ImportOptions{Shuffle: 2}, []string{"leave out --shuffle-method"}},
 		"classes":       {mmrazor, ImportOptions{Config: nil, Classes: []string{"a"}}, []string{"leave out --classes"}},
 		"a giant":       {wrote(t, giant()), ImportOptions{}, []string{"parameters, and all of its tensors"}},
+		"many classes":  {manyClasses(t), ImportOptions{}, []string{"parameters, and all of its tensors"}},
 		"a bare pickle": {written(t, "\x80\x02}q\x00."), ImportOptions{}, []string{"no checkpoint of PyTorch"}},
 		"an empty file": {written(t, ""), ImportOptions{}, []string{"begins as a zip file or as a pickle"}},
 		"nothing":       {wrote(t, nil), ImportOptions{}, []string{"no tensors"}},
@@ -251,6 +252,17 @@ func giant() []run.NamedArray {
 		one("layers.0.0.choices.shuffle_3x3.branch1.1.conv.weight", 4096, 1, 1, 1), one("layers.0.0.choices.shuffle_3x3.branch2.2.conv.weight", 4096, 1, 1, 1),
 		one("layers.0.999.choices.shuffle_3x3.branch2.0.bn.weight", 4),
 	}
+}
+
+// manyClasses is a backbone with a head of a million classes and one input.
+func manyClasses(t *testing.T) string {
+	t.Helper()
+	f, err := pth.Read("testdata/interop/mmrazor-1.x-subnet.pth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fc := run.NamedArray{Name: "architecture.head.fc.weight", DType: run.F32, Shape: []int64{1 << 20, 1}, Data: make([]byte, 4<<20)}
+	return wrote(t, append(f.Weights, fc))
 }
 
 // written writes a file.

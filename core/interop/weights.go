@@ -100,7 +100,7 @@ func (w *Weights) leave(t run.NamedArray, why string) {
 // take puts a tensor under its new name.
 func (w *Weights) take(to string, t run.NamedArray) error {
 	if was, twice := w.From[to]; twice {
-		return fmt.Errorf("tensors %s and %s are both for %s", input.Line(was), input.Line(t.Name), to)
+		return fmt.Errorf("tensors %s and %s are both for %s", input.Line(was), input.Line(t.Name), input.Line(to))
 	}
 	data, err := floats(t)
 	if err != nil {
