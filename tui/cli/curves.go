@@ -3,16 +3,16 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"detnas/core/figure"
 	"detnas/core/input"
+	"detnas/core/run"
 	"detnas/detector/cocoeval"
-	"detnas/detector/picture"
 )
 
 // readyCurves makes the folder for curves, if they are asked for, and finds out
@@ -42,23 +42,23 @@ func drawCurves(dir string, curves map[int]*cocoeval.Curve, r *cocoeval.Result, 
 		if curve == nil || curve.Objects == 0 {
 			continue
 		}
-		m := picture.Plot(fmt.Sprintf("%s (%d objects)", shortName(c.Name), curve.Objects), "recall", "precision", curveLines(curve, r.PerCategory[c.ID]))
-		path := filepath.Join(dir, fmt.Sprintf("%d-%s.png", c.ID, fileName(c.Name)))
-		file, err := os.Create(path)
+		title := fmt.Sprintf("%s (%d objects)", shortName(c.Name), curve.Objects)
+		m, err := figure.Curves(figure.Axes{Title: title, X: "recall", Y: "precision"}, curveLines(curve, r.PerCategory[c.ID]))
 		if err != nil {
-			return fmt.Errorf("drawing curves: %w", err)
+			return err
 		}
-		if err := errors.Join(png.Encode(file, m), file.Close()); err != nil {
-			return fmt.Errorf("drawing curves: writing %s: %w", path, err)
+		path := filepath.Join(dir, fmt.Sprintf("%d-%s.png", c.ID, fileName(c.Name)))
+		if err := run.WriteFile(path, m); err != nil {
+			return fmt.Errorf("drawing curves: %w", err)
 		}
 	}
 	return nil
 }
 
 // curveLines are a category's curves, each with the figure that is its mean.
-func curveLines(c *cocoeval.Curve, of cocoeval.CategoryResult) []picture.Line {
+func curveLines(c *cocoeval.Curve, of cocoeval.CategoryResult) []figure.Line {
 	mean := c.Mean()
-	return []picture.Line{
+	return []figure.Line{
 		{Text: fmt.Sprintf("IoU 0.50: AP %.3f", of.AP50), Values: c.Precision[cocoeval.At50][:]},
 		{Text: fmt.Sprintf("IoU 0.75: AP %.3f", of.AP75), Values: c.Precision[cocoeval.At75][:]},
 		{Text: fmt.Sprintf("0.50:0.95: AP %.3f", of.AP), Values: mean[:]},

@@ -157,19 +157,19 @@ type course struct {
 
 // told is a metric's value at a moment.
 type told struct {
-	Step      int       `json:"step"`
-	Name      string    `json:"name"`
-	Iteration int       `json:"iteration"`
-	Of        string    `json:"of"` // train, eval or end
-	Time      time.Time `json:"time"`
-	Value     figure    `json:"value"`
+	Step      int        `json:"step"`
+	Name      string     `json:"name"`
+	Iteration int        `json:"iteration"`
+	Of        string     `json:"of"` // train, eval or end
+	Time      time.Time  `json:"time"`
+	Value     jsonNumber `json:"value"`
 }
 
-// figure is a number that JSON may have as a string, as run.Values does.
-type figure float64
+// jsonNumber is a number that JSON may have as a string, as run.Values does.
+type jsonNumber float64
 
 // MarshalJSON writes a number, or the string NaN, +Inf or -Inf.
-func (f figure) MarshalJSON() ([]byte, error) {
+func (f jsonNumber) MarshalJSON() ([]byte, error) {
 	text := number(float64(f))
 	if v := float64(f); v != v || v-v != 0 {
 		text = strconv.Quote(text)
@@ -211,7 +211,7 @@ func (c *course) put(at time.Time, step, iteration int, of string, values run.Va
 		at0--
 	}
 	kept := slices.DeleteFunc(slices.Clone(c.rows[at0:]), func(r told) bool { return r.Of == of || r.Iteration > iteration })
-	c.rows = append(append(c.rows[:at0], kept...), told{Step: step, Name: config.StepName(step), Iteration: iteration, Of: of, Time: at, Value: figure(v)})
+	c.rows = append(append(c.rows[:at0], kept...), told{Step: step, Name: config.StepName(step), Iteration: iteration, Of: of, Time: at, Value: jsonNumber(v)})
 }
 
 // csv has a row for each value.

@@ -18,13 +18,17 @@ func (a *App) summary(j *job, r run.Result) error {
 	if err != nil {
 		return err
 	}
-	s := screenOf(a.Out)
-	width := 0
+	_ = a.table(rows)
+	return nil
+}
+
+// table prints rows as wide as the terminal is.
+func (a *App) table(rows []progress.Row) error {
+	s, width := screenOf(a.Out), 0
 	if s.live() {
 		width = s.width()
 	}
-	_ = a.print("\n%s", progress.Table(rows, width, s.colour()))
-	return nil
+	return a.print("\n%s", progress.Table(rows, width, s.colour()))
 }
 
 // frontShown is how many subnets of a front are printed.
