@@ -326,8 +326,8 @@ type Search struct {
 	// Tournament is how many of the population a parent is the best of, with
 	// "regularized"; 0 is a quarter of Population, as in the paper.
 	Tournament int `toml:"tournament"`
-	// Cost is what "nsga2" weighs scores against: one of the counts of the constraint;
-	// empty is the constraint's own.
+	// Cost is what "nsga2" weighs scores against: one of the counts of the constraint,
+	// or "latency"; empty is the constraint's count.
 	Cost string `toml:"cost"`
 	// LoadFrom is a checkpoint of step 2 of another run, or with the guide
 	// "classification" of step 1, whose supernet is searched; steps 1 and 2 are then
@@ -378,6 +378,16 @@ type Constraint struct {
 	// Min and Max are inclusive; 0 is no bound.
 	Min int64 `toml:"min"`
 	Max int64 `toml:"max"`
+	// ParamsMin and ParamsMax bound the backbone's parameters beside that; 0 is no
+	// bound.
+	ParamsMin int64 `toml:"params_min"`
+	ParamsMax int64 `toml:"params_max"`
+	// LatencyMin and LatencyMax bound how many ms a pass of one image of InputSize
+	// takes on this machine with the run's threads, as measured; 0 is no bound.
+	LatencyMin float64 `toml:"latency_min"`
+	LatencyMax float64 `toml:"latency_max"`
+	// LatencyOf is what is timed: the "body", or the whole "detector".
+	LatencyOf string `toml:"latency_of"`
 }
 
 // The words that string keys take.
@@ -393,6 +403,10 @@ const (
 
 	GuideDetection      = "detection"
 	GuideClassification = "classification"
+
+	LatencyBody     = "body"
+	LatencyDetector = "detector"
+	CostLatency     = "latency"
 
 	MethodEvolution   = "evolution"
 	MethodRegularized = "regularized"

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"detnas/nas"
 )
@@ -39,13 +40,43 @@ func (s *Search) Limits() []nas.Constraint {
 	c := s.counted(s.Constraint.Count)
 	c.Min, c.Max = s.Constraint.Min, s.Constraint.Max
 	var out []nas.Constraint
-	if c.Bounds() {
-		out = append(out, c)
+	params := s.counted(string(nas.CountParams))
+	params.Min, params.Max = s.Constraint.ParamsMin, s.Constraint.ParamsMax
+	for _, c := range []nas.Constraint{c, params} {
+		if c.Bounds() {
+			out = append(out, c)
+		}
 	}
 	return out
 }
 
-// Allowed returns the test that the constraint makes on a subnet of the space.
+// LimitWords says all that bounds a candidate.
+func (s *Search) LimitWords() string {
+	var words []string
+	for _, c := range s.Limits() {
+		words = append(words, c.String())
+	}
+	if c := &s.Constraint; c.BoundsLatency() {
+		words = append(words, fmt.Sprintf("latency of the %s from %g to %g ms, 0 is no bound", c.LatencyOf, c.LatencyMin, c.LatencyMax))
+	}
+	return strings.Join(words, "; ")
+}
+
+// Timed reports whether the search goes by measured latency.
+func (s *Search) Timed() bool {
+	return s.Constraint.BoundsLatency() || s.Method == MethodNSGA2 && s.CostName() == CostLatency
+}
+
+// BoundsLatency reports whether there is a bound on the latency.
+func (c *Constraint) BoundsLatency() bool { return c.LatencyMin > 0 || c.LatencyMax > 0 }
+
+// InTime reports whether a latency in ms is within the bounds.
+func (c *Constraint) InTime(ms float64) bool {
+	return ms >= c.LatencyMin && (c.LatencyMax == 0 || ms <= c.LatencyMax)
+}
+
+// Allowed returns the test that the constraint makes on the counts of a subnet of the
+// space. Latency has to be measured.
 func (s *Search) Allowed(space nas.Space) (func(nas.Subnet) bool, error) {
 	tests := []func(nas.Subnet) bool{func(sub nas.Subnet) bool { return sub.Check(space) == nil }}
 	for _, c := range s.Limits() {

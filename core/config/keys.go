@@ -47,7 +47,7 @@ func keyWords() map[string][]string {
 	v.all(Defaults())
 	v.words["device"] = []string{"auto", "cpu", "cuda:0"}
 	v.words["space.preset"] = []string{"300m", "1.3g", "3.8g", PresetCustom}
-	v.words["search.cost"] = counts()
+	v.words["search.cost"] = append(counts(), CostLatency)
 	v.words["space.layout"] = []string{"mmrazor", "official", "official-2"}
 	for path, t := range newSchema() {
 		if t != nil && t.Kind() == reflect.Bool {

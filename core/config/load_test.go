@@ -85,6 +85,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
 		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true, "tournament": true, "cost": true, "search.load_from": true,
+		"params_min": true, "params_max": true, "latency_min": true, "latency_max": true, "latency_of": true,
 		"bn_backbone": true, "bn_neck": true, "bn_head": true, "sampling": true, "sampling_bounds": true, "sampling_bins": true,
 	}
 	for _, name := range Presets() {
@@ -278,6 +279,10 @@ func TestProblems(t *testing.T) {
 		"two supernets":     {"[search]\nsubnet = \"3x3\"\nload_from = \"a\"\n", "f.toml:3: search.load_from: has no meaning with search.subnet"},
 		"score of guide":    {"[search]\nguide = \"classification\"\n", "search.score: AP is of detection, and search.guide is \"classification\"; write \"top1\""},
 		"guide of score":    {"[search]\nscore = \"top1\"\n", "f.toml:2: search.score: top1 is of classification"},
+		"params":            {"[search]\nconstraint = { params_min = 5, params_max = 3 }\n", "f.toml:2: search.constraint.params_min: 5 is above params_max 3"},
+		"latency":           {"[search]\nconstraint = { latency_min = 5.0, latency_max = 3.0 }\n", "f.toml:2: search.constraint.latency_min: 5 is above latency_max 3"},
+		"latency of":        {"[search]\nconstraint = { latency_of = \"head\" }\n", "f.toml:2: search.constraint.latency_of: \"head\" is not one of body, detector"},
+		"latency of none":   {"[search]\nguide = \"classification\"\nscore = \"top1\"\nconstraint = { latency_max = 3.0, latency_of = \"detector\" }\n", "f.toml:4: search.constraint.latency_of: there is no detector"},
 		"no cost":           {"[search]\ncost = \"params\"\n", "f.toml:2: search.cost: has no meaning with the method evolution; leave it out, or set search.method = \"nsga2\""},
 		"cost":              {"[search]\nmethod = \"nsga2\"\ncost = \"flops\"\n", "f.toml:3: search.cost: \"flops\" is not one of conv_macs, "},
 		"constraint":        {"[search]\nconstraint = { count = \"flops\" }\n", "f.toml:2: search.constraint.count: \"flops\" is not one of conv_macs, conv_relu, conv_relu_bn, params, mmcv_flops"},

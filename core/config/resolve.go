@@ -78,7 +78,9 @@ func incidental(key string) bool {
 // added reports whether a key came into the schema after runs were made.
 func added(key string) bool {
 	switch key {
-	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from", "search.guide":
+	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from", "search.guide",
+		"search.constraint.params_min", "search.constraint.params_max",
+		"search.constraint.latency_min", "search.constraint.latency_max", "search.constraint.latency_of":
 		return true
 	}
 	_, name := cutLast(key)

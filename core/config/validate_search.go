@@ -8,6 +8,9 @@ func (v *validator) search(s *Search, space *Space, format string) {
 	}
 	v.method(s)
 	v.constraint(&s.Constraint)
+	if s.Timed() && s.Constraint.LatencyOf == LatencyDetector && s.Guide == GuideClassification {
+		v.add("search.constraint.latency_of", `there is no detector in a search guided by classification; write "body"`)
+	}
 	within(v, "search.input_size", s.InputSize, 16, 1<<14)
 	v.oneOf("search.bn", s.BN, BNRecalibrate, BNBatch, BNKeep)
 	within(v, "search.bn_images", s.BNImages, 1, maxCount)
@@ -51,7 +54,7 @@ func (v *validator) method(s *Search) {
 	if s.Cost == "" {
 		return
 	}
-	v.oneOf("search.cost", s.Cost, counts()...)
+	v.oneOf("search.cost", s.Cost, append(counts(), CostLatency)...)
 	if s.Method != MethodNSGA2 {
 		v.add("search.cost", `has no meaning with the method %s; leave it out, or set search.method = "nsga2"`, clip(s.Method))
 	}
@@ -69,4 +72,15 @@ func (v *validator) constraint(c *Constraint) {
 	if c.Max > 0 && c.Min > c.Max {
 		v.add("search.constraint.min", "%d is above max %d", c.Min, c.Max)
 	}
+	within(v, "search.constraint.params_min", c.ParamsMin, 0, 1<<62)
+	within(v, "search.constraint.params_max", c.ParamsMax, 0, 1<<62)
+	if c.ParamsMax > 0 && c.ParamsMin > c.ParamsMax {
+		v.add("search.constraint.params_min", "%d is above params_max %d", c.ParamsMin, c.ParamsMax)
+	}
+	within(v, "search.constraint.latency_min", c.LatencyMin, 0, 1e6)
+	within(v, "search.constraint.latency_max", c.LatencyMax, 0, 1e6)
+	if c.LatencyMax > 0 && c.LatencyMin > c.LatencyMax {
+		v.add("search.constraint.latency_min", "%v is above latency_max %v", c.LatencyMin, c.LatencyMax)
+	}
+	v.oneOf("search.constraint.latency_of", c.LatencyOf, LatencyBody, LatencyDetector)
 }

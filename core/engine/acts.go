@@ -114,8 +114,7 @@ func usual(c *steer.Command, s standing) error {
 		return err
 	}
 	if !allowed(sub) {
-		limit := s.cfg.Search.Constraint
-		return fmt.Errorf("%s: %s breaks search.constraint (%s from %d to %d, 0 is no bound); choose a smaller one", c.Act, c.Subnet, limit.Count, limit.Min, limit.Max)
+		return fmt.Errorf("%s: %s breaks search.constraint (%s); choose another one", c.Act, c.Subnet, s.cfg.Search.LimitWords())
 	}
 	c.Subnet = sub.Short(space)
 	return nil
@@ -209,7 +208,7 @@ func (e *engine) replayable(acts []run.Act, values map[string]string, space nas.
 	out := make([]search.Act, 0, len(acts))
 	for _, a := range acts {
 		if a.Control.What != "" {
-			out = append(out, search.Act{At: a.At, Do: func(ev *search.Search) error { return steerSearch(ev, a.Control, space) }})
+			out = append(out, search.Act{At: a.At, Do: func(ev *search.Search) error { return e.repeat(ev, a.Control, space) }})
 			continue
 		}
 		for _, c := range a.Changes {
@@ -226,6 +225,17 @@ func (e *engine) replayable(acts []run.Act, values map[string]string, space nas.
 		out = append(out, search.Act{At: a.At, Do: func(ev *search.Search) error { return ev.Resize(settings) }})
 	}
 	return out, nil
+}
+
+// repeat does an act of the journal to a search. A subnet that was pinned before the
+// search may take longer than the constraint lets it, which shows now.
+func (e *engine) repeat(ev *search.Search, c run.Control, space nas.Space) error {
+	err := steerSearch(ev, c, space)
+	if errors.Is(err, search.ErrConstraint) && e.cfg.Search.Constraint.BoundsLatency() {
+		e.note(run.Warning{What: fmt.Sprintf("%s, so it is left out: its latency is out of bounds", err)})
+		return nil
+	}
+	return err
 }
 
 // configWith is the run's config with other values of some keys, in TOML.

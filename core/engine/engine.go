@@ -36,7 +36,8 @@ type Options struct {
 	// open from the run's first event to before its last.
 	Desk *steer.Desk
 
-	usageEvery time.Duration // 0 is the usual
+	usageEvery time.Duration                     // 0 is the usual
+	latency    func(nas.Subnet) (float64, error) // in place of measuring, for tests; nil measures
 }
 
 // Run does the steps opts.From to opts.To of cfg in the locked folder f and
@@ -323,7 +324,7 @@ func (e *engine) openSearch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err = e.newSearch(e.cfg, space); err != nil || e.cfg.Search.LoadFrom == "" {
+	if _, err = e.newSearch(e.cfg, space, nil); err != nil || e.cfg.Search.LoadFrom == "" {
 		return err
 	}
 	_, err = e.elsewhere()

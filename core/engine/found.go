@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+
 	"detnas/core/config"
 	"detnas/core/run"
 	"detnas/nas"
@@ -26,7 +28,7 @@ func (e *engine) found(all []search.Candidate, space nas.Space) error {
 	if c.Method != config.MethodNSGA2 {
 		return nil
 	}
-	cost := c.CostOf(space)
+	cost := e.costOf(space)
 	e.result.Search.Cost = c.CostName()
 	for _, x := range search.Front(all, cost) {
 		scored, err := e.scored(x, space)
@@ -36,6 +38,18 @@ func (e *engine) found(all []search.Candidate, space nas.Space) error {
 		e.result.Search.Front = append(e.result.Search.Front, run.FrontPoint{Scored: scored, Cost: cost(x.Subnet)})
 	}
 	return nil
+}
+
+// costOf is what NSGA-II weighs scores against: a count, or the latencies that the
+// journal has.
+func (e *engine) costOf(space nas.Space) func(nas.Subnet) float64 {
+	if e.cfg.Search.CostName() != config.CostLatency {
+		return e.cfg.Search.CostOf(space)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := maps.Clone(e.live.Latencies)
+	return func(sub nas.Subnet) float64 { return known[sub.Short(space)].MS }
 }
 
 func (e *engine) scored(c search.Candidate, space nas.Space) (run.Scored, error) {

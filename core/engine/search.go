@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"detnas/core/config"
@@ -35,21 +36,32 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	ev, err := e.newSearch(base, space)
-	if err != nil {
-		return nil, err
-	}
-	done, err := e.replay(ctx, ev, space, acts)
-	if err != nil {
-		return nil, err
-	}
 	j, err := e.newJudge(weights, from)
 	if err != nil {
 		return nil, err
 	}
 	defer j.free()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	timing := e.newLatencies(ctx, stop, j)
+	ev, err := e.newSearch(base, space, timing)
+	if err != nil {
+		return nil, err
+	}
+	done, err := e.replay(ctx, ev, space, acts)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if err := e.record(ctx, place{step: step, iteration: done}, e.begun(step, done, ev.Planned())); err != nil {
 		return nil, err
+	}
+	if done == 0 {
+		if err := e.tellFeasible(ctx, base, space, timing); err != nil {
+			return nil, err
+		}
 	}
 	if last := e.before.Generation; done > 0 && (last == nil || last.Evaluated < done) {
 		if err := e.generation(ctx, ev, space); err != nil { // the process before died within it
@@ -62,6 +74,9 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.evaluateCandidates(ctx, j, ev); err != nil {
 		return nil, err
 	}
+	if timing != nil && ctx.Err() != nil { // a subnet could not be timed, and so none was proposed
+		return nil, context.Cause(ctx)
+	}
 	if last := e.lastGeneration(); last == nil || last.Evaluated < len(ev.Evaluated()) {
 		if err := e.generation(ctx, ev, space); err != nil { // cut short, as no subnet was left
 			return nil, err
@@ -71,20 +86,46 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 }
 
 // newSearch sets a search up by the settings of cfg and makes sure that the
-// constraint leaves something to search.
-func (e *engine) newSearch(cfg *config.Config, space nas.Space) (*search.Search, error) {
+// constraint on counts leaves something to search. timing is nil where no latency
+// bears on it, or before there is a network to measure.
+func (e *engine) newSearch(cfg *config.Config, space nas.Space, timing *latencies) (*search.Search, error) {
 	settings, err := searchConfig(cfg, space)
 	if err != nil {
 		return nil, err
 	}
-	share, err := search.Feasible(settings, feasibleSample)
-	if err != nil {
+	if _, err := search.Feasible(settings, feasibleSample); err != nil {
 		return nil, fmt.Errorf("search.constraint: %w", err)
 	}
-	if share < 0.01 {
-		e.note(run.Warning{What: fmt.Sprintf("only %.2f%% of random subnets pass search.constraint", 100*share)})
+	if timing != nil {
+		timing.bind(&settings)
 	}
 	return search.New(settings)
+}
+
+// tellFeasible notes which share of the space the constraint leaves, and warns where
+// that is next to nothing.
+func (e *engine) tellFeasible(ctx context.Context, cfg *config.Config, space nas.Space, timing *latencies) error {
+	settings, err := searchConfig(cfg, space)
+	if err != nil {
+		return err
+	}
+	if len(cfg.Search.Limits()) > 0 {
+		share, err := search.Feasible(settings, feasibleSample)
+		if err != nil {
+			return fmt.Errorf("search.constraint: %w", err)
+		}
+		if share < 0.01 {
+			e.note(run.Warning{What: fmt.Sprintf("only %.2f%% of random subnets pass search.constraint", 100*share)})
+		}
+		tried := int(min(feasibleSample, space.Architectures()))
+		if err := e.record(ctx, e.here(), run.Feasible{What: "counts", Passed: int(math.Round(share * float64(tried))), Tried: tried}); err != nil {
+			return err
+		}
+	}
+	if timing == nil {
+		return nil
+	}
+	return timing.feasible(settings)
 }
 
 // feasibleSample is how many subnets a constraint is tried on.

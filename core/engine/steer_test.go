@@ -16,6 +16,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/run"
 	"detnas/core/steer"
+	"detnas/nas"
 )
 
 // steered is a run whose commands come from what is watched.
@@ -25,6 +26,7 @@ type steered struct {
 	runs   string
 	name   string
 	sets   []string
+	timer  func(nas.Subnet) (float64, error) // in place of measuring latency
 	events []run.Event
 	viewer steer.Viewer
 	on     func(s *steered, e run.Event) // on the training thread: what it asks for falls on the next boundary
@@ -63,7 +65,7 @@ func (s *steered) run(to int) (run.Result, error) {
 	desk := steer.NewDesk(f)
 	s.viewer = desk.Viewer()
 	defer s.viewer.Close()
-	r, err := Run(context.Background(), cfg, f, Options{From: 1, To: to, Desk: desk, Watch: func(e run.Event) {
+	r, err := Run(context.Background(), cfg, f, Options{From: 1, To: to, Desk: desk, latency: s.timer, Watch: func(e run.Event) {
 		s.events = append(s.events, e)
 		if s.on != nil {
 			s.on(s, e)

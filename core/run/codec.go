@@ -72,6 +72,10 @@ func wordsOf(e Event) []string {
 		return []string{e.Name, e.Guide}
 	case Candidate:
 		return []string{e.Origin, e.Subnet, e.Status}
+	case Latency:
+		return []string{e.Subnet, e.Of, e.Device}
+	case Feasible:
+		return []string{e.What}
 	case Generation:
 		return []string{e.Best}
 	case Control:
@@ -122,6 +126,10 @@ func parseEvent(kind string, line []byte) (Event, error) {
 		return as[Eval](line)
 	case Candidate{}.Kind():
 		return as[Candidate](line)
+	case Latency{}.Kind():
+		return as[Latency](line)
+	case Feasible{}.Kind():
+		return as[Feasible](line)
 	case Generation{}.Kind():
 		return as[Generation](line)
 	case CheckpointWritten{}.Kind():

@@ -178,6 +178,24 @@ type Candidate struct {
 	Planned    int     `json:"planned,omitempty"` // candidates that the search will have evaluated at its end
 }
 
+// Latency is how long a subnet takes, measured before the search rests on it.
+type Latency struct {
+	Subnet  string  `json:"subnet"` // short form
+	MS      float64 `json:"ms"`     // of a pass of one image, the median of Times
+	Of      string  `json:"of"`     // "body" or "detector"
+	Side    int     `json:"side"`   // of the square image in px
+	Threads int     `json:"threads"`
+	Device  string  `json:"device"`
+	Times   int     `json:"times"`
+}
+
+// Feasible says how many random subnets the search's constraint leaves.
+type Feasible struct {
+	What   string `json:"what"`   // "counts", or "latency" of those that pass the counts
+	Passed int    `json:"passed"` // of those tried
+	Tried  int    `json:"tried"`
+}
+
 // Generation ends a generation of the search.
 type Generation struct {
 	Generation int     `json:"generation"`
@@ -326,6 +344,12 @@ func (Eval) Kind() string { return "eval" }
 
 // Kind is the event's "type" in the journal.
 func (Candidate) Kind() string { return "candidate" }
+
+// Kind is the event's "type" in the journal.
+func (Latency) Kind() string { return "latency" }
+
+// Kind is the event's "type" in the journal.
+func (Feasible) Kind() string { return "feasible" }
 
 // Kind is the event's "type" in the journal.
 func (Generation) Kind() string { return "generation" }

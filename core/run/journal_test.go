@@ -34,6 +34,8 @@ func everyEvent() []Event {
 		Train{Step: 2, Iteration: 7, LR: 1e-3, Losses: Values{"loss": 0.1, "rpn_cls": math.Inf(1)}, ImagesPerS: 3.5, DataS: 0.01, StepS: 0.2},
 		Eval{Step: 2, Iteration: 50, Metrics: Values{"AP": -1}},
 		Candidate{Index: 3, Generation: 1, Origin: "mutation", Parents: []int{1, 2}, Subnet: "01", Params: 5, MACs: 6, Score: 0.3, Status: "new"},
+		Latency{Subnet: "01", MS: 1.5, Of: "body", Side: 224, Threads: 2, Device: "cpu", Times: 15},
+		Feasible{What: "counts", Passed: 3, Tried: 10},
 		Generation{Generation: 1, Evaluated: 4, Best: "01", Score: 0.3},
 		CheckpointWritten{Step: 2, Iteration: 50, Path: "checkpoints/step-2-50.safetensors"},
 		StepFinished{Step: 2, Seconds: 3.25, Metrics: Values{}},

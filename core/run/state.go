@@ -35,6 +35,7 @@ type State struct {
 	Eval       *Eval                `json:"-"` // that, where the step has not been taken up before it
 	Candidates []Candidate          `json:"-"` // of the search, by index
 	Generation *Generation          `json:"-"` // of the search, the last that ended
+	Latencies  map[string]Latency   `json:"-"` // of subnets, by short form
 	Finished   map[int]StepFinished `json:"-"` // steps that are done
 
 	Saved    map[int]CheckpointWritten    `json:"-"` // the last of each step that stands
@@ -70,6 +71,11 @@ func (s *State) Apply(entry Entry) {
 		s.addCandidate(e)
 	case Generation:
 		s.Generation = &e
+	case Latency:
+		if s.Latencies == nil {
+			s.Latencies = map[string]Latency{}
+		}
+		s.Latencies[e.Subnet] = e
 	case CheckpointWritten:
 		if s.Saved == nil {
 			s.Saved = map[int]CheckpointWritten{}

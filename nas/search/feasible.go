@@ -85,3 +85,18 @@ func Feasible(cfg Config, n int) (float64, error) {
 	}
 	return float64(passed) / float64(tried), nil
 }
+
+// Sample returns n distinct random subnets with the config's locks that pass its
+// constraint, fewer where not as many are found.
+func Sample(cfg Config, n int) []nas.Subnet {
+	var out []nas.Subnet
+	seen := map[string]bool{}
+	for try := 0; try < randomTries && len(out) < n; try++ {
+		sub := cfg.random(seed.Rand(cfg.Seed, "sample", try))
+		if !seen[sub.Key()] && cfg.allows(sub) {
+			out = append(out, sub)
+		}
+		seen[sub.Key()] = true
+	}
+	return out
+}

@@ -394,6 +394,24 @@ func TestFeasibleSmallSpaceIsExact(t *testing.T) {
 	}
 }
 
+func TestSample(t *testing.T) {
+	cfg := Published(small(3), 9)
+	cfg.Locks = map[int]nas.Choice{1: nas.Xception}
+	cfg.Allowed = func(s nas.Subnet) bool { return s[1] != nas.Shuffle3x3 }
+	for n, want := range map[int]int{5: 5, 100: 12} { // 3 x 4 of 64 pass
+		seen := map[string]bool{}
+		for _, s := range Sample(cfg, n) {
+			seen[s.Key()] = true
+			if s[0] != nas.Xception || !cfg.Allowed(s) {
+				t.Errorf("%s is not allowed", s.Key())
+			}
+		}
+		if len(seen) != want {
+			t.Errorf("%d distinct ones of %d, want %d", len(seen), n, want)
+		}
+	}
+}
+
 func TestConfigCheck(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*Config)

@@ -1,11 +1,16 @@
 package search
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"detnas/nas"
 )
+
+// ErrConstraint is wrapped by the error of a subnet that the constraint does not
+// allow.
+var ErrConstraint = errors.New("it breaks the constraint")
 
 // steering is what people have asked of a search.
 type steering struct {
@@ -23,7 +28,7 @@ func (s *Search) Pin(sub nas.Subnet) error {
 		return fmt.Errorf("pin %v: %w", sub, err)
 	}
 	if !s.cfg.allows(sub) {
-		return fmt.Errorf("pin %s: it breaks the constraint", sub.Short(s.cfg.Space))
+		return fmt.Errorf("pin %s: %w", sub.Short(s.cfg.Space), ErrConstraint)
 	}
 	key := sub.Key()
 	if indexOf(s.pinned, key) >= 0 {

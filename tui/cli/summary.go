@@ -64,7 +64,11 @@ func summaryRows(j *job, r run.Result) ([]progress.Row, error) {
 			add("", "and %d more in result.json", len(r.Search.Front)-i)
 			break
 		}
-		add(label, "%s %.4f, %s %s: %s", j.cfg.Search.Score, point.Score, r.Search.Cost, thousands(int64(point.Cost)), point.Subnet)
+		cost := thousands(int64(point.Cost))
+		if r.Search.Cost == config.CostLatency {
+			cost = fmt.Sprintf("%.2f ms", point.Cost)
+		}
+		add(label, "%s %.4f, %s %s: %s", j.cfg.Search.Score, point.Score, r.Search.Cost, cost, point.Subnet)
 	}
 	if len(r.Final) > 0 {
 		add("final", "%s", figures(r.Final, "AP", "AP50", "AP75"))

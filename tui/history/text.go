@@ -70,6 +70,10 @@ func words(e run.Entry) (text string, bad bool) {
 			return fmt.Sprintf("candidate %d, generation %d (%s): %s has no score", ev.Index, ev.Generation, ev.Origin, ev.Subnet), true
 		}
 		return fmt.Sprintf("candidate %d, generation %d (%s): %s scores %.4f in %.1f s", ev.Index, ev.Generation, ev.Origin, ev.Subnet, ev.Score, ev.Seconds), false
+	case run.Latency:
+		return fmt.Sprintf("%s takes %.3g ms (%s, %d px, %d threads)", ev.Subnet, ev.MS, ev.Of, ev.Side, ev.Threads), false
+	case run.Feasible:
+		return fmt.Sprintf("%d of %d random subnets pass the constraint (%s)", ev.Passed, ev.Tried, ev.What), false
 	case run.Generation:
 		return fmt.Sprintf("generation %d done: %d candidates so far, best %s with %.4f", ev.Generation, ev.Evaluated, ev.Best, ev.Score), false
 	case run.CheckpointWritten:
@@ -168,7 +172,7 @@ func changed(c run.ConfigChanged) string {
 // the run.
 func act(e run.Entry) (text string, bad, worth bool) {
 	switch e.Event.(type) {
-	case run.Train, run.Eval, run.Candidate, run.Generation, run.CheckpointWritten, run.Usage, run.Preparing:
+	case run.Train, run.Eval, run.Candidate, run.Latency, run.Generation, run.CheckpointWritten, run.Usage, run.Preparing:
 		return "", false, false
 	}
 	text, bad = Text(e)

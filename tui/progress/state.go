@@ -78,6 +78,8 @@ func (s *state) apply(e run.Event, now time.Time) []line {
 	case run.Candidate:
 		s.candidate(e, now)
 		return s.details(now)
+	case run.Feasible:
+		return say(detail, plain, "%s: %d of %d random subnets pass the constraint (%s)", s.title(), e.Passed, e.Tried, e.What)
 	case run.Generation:
 		return say(detail, plain, "%s: generation %d done, best %s of %s: %.4f", s.title(), e.Generation+1, e.Best, count(e.Evaluated, "candidate"), e.Score)
 	case run.Eval:

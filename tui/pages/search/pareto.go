@@ -2,6 +2,7 @@ package search
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"detnas/core/config"
@@ -34,6 +35,14 @@ func (p *Page) costOf(c run.Candidate) float64 {
 	return float64(c.MACs)
 }
 
+// costWord writes a cost: a count, or ms.
+func (p *Page) costWord(v float64) string {
+	if !p.byParam && p.weighed != nil && p.config.Search.CostName() == config.CostLatency {
+		return fmt.Sprintf("%.3g ms", v)
+	}
+	return ranking.Count(int64(v))
+}
+
 // weigh works out what NSGA-II weighs the scores of candidates against, and who is
 // on its front. With another method there is no such thing.
 func (p *Page) weigh() {
@@ -41,10 +50,12 @@ func (p *Page) weigh() {
 	if p.config == nil || p.config.Search.Method != config.MethodNSGA2 || len(p.run.Space.Depths) == 0 {
 		return
 	}
-	cost := p.config.Search.CostOf(p.space)
+	cost, timed := p.config.Search.CostOf(p.space), p.config.Search.CostName() == config.CostLatency
 	p.weighed, p.front = map[string]float64{}, map[string]bool{}
 	for _, c := range p.ranking.Candidates {
-		if sub, err := nas.ParseSubnet(c.Subnet, p.space); err == nil {
+		if timed {
+			p.weighed[c.Subnet] = p.run.History.State.Latencies[c.Subnet].MS // it comes before the candidate
+		} else if sub, err := nas.ParseSubnet(c.Subnet, p.space); err == nil {
 			p.weighed[c.Subnet] = cost(sub)
 		}
 	}
@@ -58,7 +69,7 @@ func (p *Page) weigh() {
 func (p *Page) scatter() charts.Scatter {
 	s := charts.Scatter{
 		Look: p.look(), XName: p.costName(), YName: "score", Selected: -1, Front: p.ranking.Front(p.costOf),
-		FormatX: func(v float64) string { return ranking.Count(int64(v)) }, Legend: p.legend(),
+		FormatX: p.costWord, Legend: p.legend(),
 	}
 	steering := &p.run.History.State.Steering
 	for _, c := range p.ranking.Candidates {

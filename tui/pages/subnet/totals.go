@@ -3,6 +3,8 @@ package subnet
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"detnas/nas"
 	"detnas/tui/components/text"
@@ -126,22 +128,36 @@ func (p *Page) bound() string {
 	if p.run.Config == nil {
 		return ""
 	}
-	c := p.run.Config.Search.Constraint
-	if c.Min <= 0 && c.Max <= 0 {
+	c := &p.run.Config.Search.Constraint
+	words := strings.Join(slices.DeleteFunc([]string{
+		bounds(c.Min, c.Max, c.Count), bounds(c.ParamsMin, c.ParamsMax, "params"),
+	}, func(s string) bool { return s == "" }), ", ")
+	switch {
+	case words == "" && c.BoundsLatency():
+		return s.Faint.Render("the search bounds the latency, which has to be measured")
+	case words == "":
 		return s.Faint.Render("the search has no constraint")
 	}
-	words := ""
-	if c.Min > 0 {
-		words = "at least " + ranking.Count(c.Min) + " "
-	}
-	if c.Max > 0 {
-		words += "at most " + ranking.Count(c.Max) + " "
-	}
-	words += c.Count + ": "
+	words += ": "
 	if why := p.against(p.subnet.short); why != "" {
 		return s.Faint.Render(words) + s.Bad.Render("not allowed")
 	}
 	return s.Faint.Render(words) + s.Good.Render("allowed")
+}
+
+// bounds says what a count may be; empty without bounds.
+func bounds(least, most int64, count string) string {
+	words := ""
+	if least > 0 {
+		words = "at least " + ranking.Count(least) + " "
+	}
+	if most > 0 {
+		words += "at most " + ranking.Count(most) + " "
+	}
+	if words == "" {
+		return ""
+	}
+	return words + count
 }
 
 // against is why a subnet cannot be pinned; empty where it can.
