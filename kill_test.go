@@ -36,7 +36,7 @@ var killSettings = []string{
 	"threads=1",
 	"supernet-pretrain.iterations=60", "supernet-pretrain.checkpoint_every=3", "supernet-pretrain.eval_every=7",
 	"supernet-finetune.iterations=40", "supernet-finetune.checkpoint_every=3", "supernet-finetune.eval_every=7",
-	"search.population=12", "search.parents=4", "search.mutations=5", "search.crossovers=4", "search.generations=3",
+	"search.reuse=false", "search.population=12", "search.parents=4", "search.mutations=5", "search.crossovers=4", "search.generations=3",
 	"subnet-retrain.iterations=100", "subnet-retrain.checkpoint_every=3", "subnet-retrain.eval_every=7",
 	"subnet-finetune.iterations=45", "subnet-finetune.checkpoint_every=2", "subnet-finetune.eval_every=7",
 }

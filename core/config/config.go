@@ -365,6 +365,15 @@ type Search struct {
 	Images int `toml:"images"`
 	// Batch is images a forward pass of the scoring.
 	Batch int `toml:"batch"`
+	// Reuse takes the score of a subnet that was measured before, in this run or in
+	// another of its folder of runs, by the same supernet, images and settings on a
+	// machine of the same kind: the same score to the bit.
+	Reuse bool `toml:"reuse"`
+	// Racing measures a candidate on growing parts of the guiding split and stops one
+	// that will not be among the best: those that stand in the result, or Parents if
+	// they are more. RacingConfidence is that of each look, from 0.5 to 0.9999.
+	Racing           bool    `toml:"racing"`
+	RacingConfidence float64 `toml:"racing_confidence"`
 	// Score is "AP", "AP50", or with the format "voc" also "mAP07" or "mAP"; with the
 	// guide "classification" it is "top1".
 	Score string `toml:"score"`

@@ -68,7 +68,7 @@ func (c *Config) Hash() string {
 // incidental reports whether a key leaves the result as it is.
 func incidental(key string) bool {
 	switch key {
-	case "name", "device", "runs", "threads", "loader_workers", "data.cache_mb", "data.shapes.dir":
+	case "name", "device", "runs", "threads", "loader_workers", "data.cache_mb", "data.shapes.dir", "search.reuse":
 		return true
 	}
 	_, name := cutLast(key)
@@ -80,7 +80,8 @@ func added(key string) bool {
 	switch key {
 	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from", "search.guide",
 		"search.constraint.params_min", "search.constraint.params_max",
-		"search.constraint.latency_min", "search.constraint.latency_max", "search.constraint.latency_of":
+		"search.constraint.latency_min", "search.constraint.latency_max", "search.constraint.latency_of",
+		"search.racing", "search.racing_confidence":
 		return true
 	}
 	_, name := cutLast(key)

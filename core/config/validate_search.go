@@ -30,7 +30,23 @@ func (v *validator) search(s *Search, space *Space, format string) {
 	if (s.Score == "mAP07" || s.Score == "mAP") && format != FormatVOC {
 		v.add("search.score", `%s is VOC's; write "AP" or "AP50", or set data.detection.format = "voc"`, s.Score)
 	}
+	v.racing(s)
 	v.subnet(s.Subnet, space)
+}
+
+// racing checks that who is stopped would not have been bred from: by these methods
+// only the best are, and those that are pinned.
+func (v *validator) racing(s *Search) {
+	within(v, "search.racing_confidence", s.RacingConfidence, 0.5, 0.9999)
+	switch {
+	case !s.Racing:
+	case s.Guide != GuideDetection:
+		v.add("search.racing", `candidates race by detection; set search.guide = "detection", or racing = false`)
+	case s.Method != MethodEvolution && s.Method != MethodRandom:
+		v.add("search.racing", `the method %s breeds from others than the best; set search.method = "evolution" or "random", or racing = false`, clip(s.Method))
+	case s.Score != "AP" && s.Score != "AP50":
+		v.add("search.racing", `candidates race by COCO's AP; set search.score = "AP" or "AP50", or racing = false`)
+	}
 }
 
 // method checks who proposes candidates, and how many. Settings that a method would

@@ -31,7 +31,7 @@ func NewCache(budget int64) *Cache {
 	return &Cache{budget: budget, images: map[cacheKey]Image{}}
 }
 
-// Used returns the bytes of pixels that are kept.
+// Used returns the bytes of pixels and of batches that are kept.
 func (c *Cache) Used() int64 {
 	if c == nil {
 		return 0
@@ -39,6 +39,20 @@ func (c *Cache) Used() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.used
+}
+
+// reserve takes bytes of the budget for good, and reports whether there were so many.
+func (c *Cache) reserve(bytes int64) bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.used+bytes > c.budget {
+		return false
+	}
+	c.used += bytes
+	return true
 }
 
 // get returns the image of a key, made by load where it is not kept. Callers

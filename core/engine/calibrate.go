@@ -24,28 +24,31 @@ func (e *engine) calibration() *dataset.Detection {
 	return e.data.supernetPart.Subset(picked)
 }
 
+func (e *engine) calibrationBatches() (batches, error) {
+	set := e.calibration()
+	source, err := e.evalSource(set, e.cfg.Search.BNBatch)
+	if err != nil {
+		return batches{}, err
+	}
+	return batches{set: set, count: source.Iterations(), batch: source.Batch}, nil
+}
+
 // calibrate gathers BN statistics for a subnet of the supernet from the calibration
 // images, in batches and in an order that do not depend on the subnet. The
 // supernet's own statistics stay as they are.
-func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet) (*nn.Stats, error) {
-	source, err := dataset.NewDetEval(e.calibration(), dataset.DetEvalOptions{
-		SourceOptions: e.data.source(), Batch: e.cfg.Search.BNBatch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo,
-	})
-	if err != nil {
-		return nil, err
-	}
+func (e *engine) calibrate(ctx context.Context, d *detectorNet, sub nas.Subnet, images batches) (*nn.Stats, error) {
 	stats := nn.NewStats(e.bnMomentum())
-	batches := int64(0)
-	err = tensor.NoGrad(func() error {
-		return train.Each(ctx, source.Iterations(), e.workers, source.Batch, func(b dataset.DetBatch) error {
+	seen := int64(0)
+	err := tensor.NoGrad(func() error {
+		return train.Each(ctx, images.count, e.workers, images.batch, func(b dataset.DetBatch) error {
 			if b.N == 0 {
 				return nil
 			}
-			batches++
+			seen++
 			return tensor.Run("calibrate", func(s *tensor.Scope) error {
 				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 				return d.net.Calibrate(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, train.DetectorBatch(x, b), sub,
-					train.Draws(e.cfg.Seed, "calibrate", batches))
+					train.Draws(e.cfg.Seed, "calibrate", seen))
 			})
 		})
 	})

@@ -34,12 +34,7 @@ func (e *engine) evaluateCandidates(ctx context.Context, j *judge, ev *search.Se
 			return context.Cause(ctx)
 		}
 		began := time.Now()
-		score, found, err := j.score(ctx, c.Subnet)
-		status := run.CandidateNew
-		if errors.Is(err, nn.ErrNotFinite) {
-			e.note(run.Warning{What: fmt.Sprintf("candidate %d (%s) has no score and ranks last: %v", c.Index, c.Subnet.Short(j.space), err)})
-			score, status, err = math.NaN(), run.CandidateDiverged, nil
-		}
+		o, err := e.assess(ctx, j, c, ev)
 		if err != nil {
 			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(j.space), err)
 		}
@@ -48,23 +43,42 @@ func (e *engine) evaluateCandidates(ctx context.Context, j *judge, ev *search.Se
 			return err
 		}
 		short := c.Subnet.Short(j.space)
-		if status == run.CandidateNew && j.detector != nil {
-			e.show(config.StepSearch, short, found) // before the event that it is looked for by
+		if seen := o.status == run.CandidateNew || o.status == run.CandidateStopped; seen && j.scorer != nil {
+			e.show(config.StepSearch, short, o.found) // before the event that it is looked for by
 		}
-		if err := e.record(ctx, e.here(), run.Candidate{
+		measured := run.Candidate{
 			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
 			Subnet: short, Params: cost.Params, MACs: cost.ConvMACs(),
-			Score: score, Seconds: time.Since(began).Seconds(), Status: status, Planned: ev.Planned(),
-		}); err != nil {
+			Score: o.score, Seconds: time.Since(began).Seconds(), Status: o.status, Planned: ev.Planned(),
+		}
+		if e.cfg.Search.Racing {
+			measured.Images, measured.Partial = o.images, o.partial
+		}
+		if err := e.record(ctx, e.here(), measured); err != nil {
 			return err
 		}
-		if err := ev.Report(c.Index, score); err != nil {
+		if err := ev.Report(c.Index, o.score); err != nil {
 			return err
 		}
+		j.keepBest(ev)
 		if err := e.generation(ctx, ev, j.space); err != nil {
 			return err
 		}
 	}
+}
+
+// assess measures a candidate, or finds that its score is known or that it has none.
+func (e *engine) assess(ctx context.Context, j *judge, c search.Candidate, ev *search.Search) (assessment, error) {
+	short := c.Subnet.Short(j.space)
+	if score, ok := j.known[short]; ok {
+		return assessment{status: run.CandidateKnown, score: score}, nil
+	}
+	o, err := j.measure(ctx, c, ev)
+	if !errors.Is(err, nn.ErrNotFinite) {
+		return o, err
+	}
+	e.note(run.Warning{What: fmt.Sprintf("candidate %d (%s) has no score and ranks last: %v", c.Index, short, err)})
+	return assessment{status: run.CandidateDiverged, score: math.NaN()}, nil
 }
 
 // remarkBN warns of a moving average over so few batches that much of what it

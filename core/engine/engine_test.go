@@ -19,7 +19,7 @@ import (
 // of a test.
 func tiny(t *testing.T, images string, sets ...string) *config.Config {
 	t.Helper()
-	cfg, err := config.Load("tiny", append([]string{"data.shapes.dir=" + images, "device=cpu"}, sets...))
+	cfg, err := config.Load("tiny", append([]string{"data.shapes.dir=" + images, "device=cpu", "search.reuse=false"}, sets...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,67 +18,124 @@ import (
 	"detnas/nas"
 )
 
-// evaluateDetector measures a subnet of d on set, and returns what it found too.
-// The figures are COCO's twelve, and VOC's two beside them where the data is in
+// evaluateDetector measures a subnet of d on set. The figures are COCO's twelve, and VOC's two beside them where the data is in
 // VOC's form.
-func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) (run.Values, []cocoeval.Detection, error) {
+func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) (run.Values, error) {
 	found, read, err := e.find(ctx, d, sub, by, set, batch)
 	if err != nil {
-		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+		return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 	}
-	truth := cocoeval.FromSet(read)
+	return e.figures(read, found)
+}
+
+// figures measures what was found on the images of set.
+func (e *engine) figures(set *dataset.Detection, found []cocoeval.Detection) (run.Values, error) {
+	truth := cocoeval.FromSet(set)
 	result, err := cocoeval.Evaluate(truth, found, cocoeval.Options{Workers: e.threads})
 	if err != nil {
-		return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+		return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 	}
 	figures := cocoFigures(result)
 	if e.cfg.Data.Detection.Format == config.FormatVOC {
 		voc, err := voceval.Evaluate(truth, found)
 		if err != nil {
-			return nil, nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
+			return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 		}
 		figures["mAP07"], figures["mAP"] = voc.MAP07, voc.MAP
 	}
-	return figures, found, nil
+	return figures, nil
 }
 
 // find detects with a subnet of d on the images of set. It also returns those
 // images that could be read, where data.on_bad lets others be skipped: nothing can
 // be found on the others, and that is no fault of the subnet.
 func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) ([]cocoeval.Detection, *dataset.Detection, error) {
-	source, err := dataset.NewDetEval(set, dataset.DetEvalOptions{SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo})
+	source, err := e.evalSource(set, batch)
 	if err != nil {
 		return nil, nil, err
 	}
+	b := batches{set: set, count: source.Iterations(), batch: source.Batch}
+	parts := make([]detected, b.count)
+	if err := e.detectOn(ctx, d, sub, by, b, b.inOrder(), parts); err != nil {
+		return nil, nil, err
+	}
+	found, read := b.joined(parts)
+	return found, read, nil
+}
+
+// evalSource gives the images of set as they are measured.
+func (e *engine) evalSource(set *dataset.Detection, batch int) (*dataset.DetEval, error) {
+	return dataset.NewDetEval(set, dataset.DetEvalOptions{ //nolint:wrapcheck // it names the set
+		SourceOptions: e.data.source(), Batch: batch, Scale: e.data.evalScale(), PadTo: e.cfg.Data.Detection.PadTo,
+	})
+}
+
+// batches are a set in the batches that networks see of it.
+type batches struct {
+	set   *dataset.Detection
+	count int64
+	batch func(context.Context, int64) (dataset.DetBatch, error)
+}
+
+// inOrder are the places of all batches.
+func (b batches) inOrder() []int64 {
+	places := make([]int64, b.count)
+	for i := range places {
+		places[i] = int64(i)
+	}
+	return places
+}
+
+// detected is what was found on a batch, and the places in the set of its images
+// that could be read.
+type detected struct {
+	found []cocoeval.Detection
+	read  []int
+}
+
+// joined is what was found on all batches, and the images that could be read.
+func (b batches) joined(parts []detected) ([]cocoeval.Detection, *dataset.Detection) {
 	var (
 		found []cocoeval.Detection
 		read  []int
 	)
-	err = tensor.NoGrad(func() error {
-		return train.Each(ctx, source.Iterations(), e.workers, source.Batch, func(b dataset.DetBatch) error {
-			if b.N == 0 {
+	for _, p := range parts {
+		found, read = append(found, p.found...), append(read, p.read...)
+	}
+	if len(read) == b.set.Len() {
+		return found, b.set
+	}
+	return found, b.set.Subset(read)
+}
+
+// detectOn detects with a subnet of d on the batches at some places, in their order,
+// and puts what it finds into parts, which has a place for each batch.
+func (e *engine) detectOn(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, b batches, places []int64, parts []detected) error {
+	at := 0
+	return tensor.NoGrad(func() error {
+		next := func(ctx context.Context, i int64) (dataset.DetBatch, error) { return b.batch(ctx, places[i]) }
+		return train.Each(ctx, int64(len(places)), e.workers, next, func(images dataset.DetBatch) error {
+			part := &parts[places[at]]
+			at++
+			if images.N == 0 {
 				return nil
 			}
 			return tensor.Run("detect", func(s *tensor.Scope) error {
-				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
-				perImage, err := d.net.Detect(&nn.Pass{Scope: s, Mode: by.mode, Stats: by.stats}, train.DetectorBatch(x, b), sub)
+				x := s.FromFloats(images.X, e.device, int64(images.N), int64(images.C), int64(images.H), int64(images.W))
+				perImage, err := d.net.Detect(&nn.Pass{Scope: s, Mode: by.mode, Stats: by.stats}, train.DetectorBatch(x, images), sub)
 				if err != nil {
 					return err
 				}
 				for i, boxes := range perImage {
-					read = append(read, b.Images[i].Index)
+					part.read = append(part.read, images.Images[i].Index)
 					for _, box := range boxes {
-						found = append(found, toCOCO(box, b.Images[i], set.Categories))
+						part.found = append(part.found, toCOCO(box, images.Images[i], b.set.Categories))
 					}
 				}
 				return nil
 			})
 		})
 	})
-	if err != nil || len(read) == set.Len() {
-		return found, set, err
-	}
-	return found, set.Subset(read), nil
 }
 
 // cocoFigures are COCO's twelve by name.

@@ -5,8 +5,9 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/nn"
-	"detnas/detector/cocoeval"
+	"detnas/core/run"
 	"detnas/nas"
+	"detnas/nas/search"
 	"detnas/nas/supernet"
 )
 
@@ -14,11 +15,28 @@ import (
 type judge struct {
 	space    nas.Space
 	backbone *supernet.Backbone
-	detector *detectorNet // nil where the guide is classification
-	free     func()
-	// score is that of a candidate, which depends on the candidate alone, and what was
-	// found on the images of a detection guide.
-	score func(ctx context.Context, sub nas.Subnet) (float64, []cocoeval.Detection, error)
+	store    *nn.Store
+	scorer   *scorer            // nil where the guide is classification
+	classes  *classJudge        // nil where it is detection
+	known    map[string]float64 // scores that are not measured again, by subnet
+}
+
+func (j *judge) free() { j.store.Free() }
+
+// measure measures a candidate.
+func (j *judge) measure(ctx context.Context, c search.Candidate, ev *search.Search) (assessment, error) {
+	if j.scorer != nil {
+		return j.scorer.measure(ctx, c.Subnet, j.scorer.rivals(c, ev))
+	}
+	score, err := j.classes.score(ctx, c.Subnet)
+	return assessment{status: run.CandidateNew, score: score}, err
+}
+
+// keepBest drops what is kept for a race of candidates that are not among the best.
+func (j *judge) keepBest(ev *search.Search) {
+	if j.scorer != nil && j.scorer.race != nil {
+		j.scorer.race.forget(ev.Best(j.scorer.raced()))
+	}
 }
 
 // byClasses reports whether the search is guided by classification.
@@ -49,11 +67,10 @@ func (e *engine) newJudge(weights []nn.Array, from string) (*judge, error) {
 		d.store.Free()
 		return nil, err
 	}
-	guide := e.guide()
-	return &judge{
-		space: d.space, backbone: d.backbone, detector: d, free: d.store.Free,
-		score: func(ctx context.Context, sub nas.Subnet) (float64, []cocoeval.Detection, error) {
-			return e.score(ctx, d, sub, guide)
-		},
-	}, nil
+	s, err := e.newScorer(d)
+	if err != nil {
+		d.store.Free()
+		return nil, err
+	}
+	return &judge{space: d.space, backbone: d.backbone, store: d.store, scorer: s}, nil
 }

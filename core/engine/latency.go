@@ -167,7 +167,7 @@ func (e *engine) pass(j *judge, x *tensor.Tensor, sub nas.Subnet) error {
 		p := &nn.Pass{Scope: s, Mode: nn.Eval}
 		if e.cfg.Search.Constraint.LatencyOf == config.LatencyDetector {
 			side := e.cfg.Search.InputSize
-			_, err := j.detector.net.Detect(p, detector.Batch{X: x, Images: []detector.Image{{W: side, H: side}}}, sub)
+			_, err := j.scorer.d.net.Detect(p, detector.Batch{X: x, Images: []detector.Image{{W: side, H: side}}}, sub)
 			return err
 		}
 		stages := j.backbone.Forward(p, x, sub)

@@ -8,9 +8,11 @@ import (
 	"detnas/core/config"
 	"detnas/core/dataset"
 	"detnas/core/nn"
+	"detnas/core/run"
 	"detnas/core/seed"
 	"detnas/detector/cocoeval"
 	"detnas/nas"
+	"detnas/nas/search"
 )
 
 // guide is the part of the guiding split that scores candidates: the same
@@ -42,23 +44,121 @@ func (e *engine) knowScoring() {
 	}
 }
 
-// score is a candidate's search.score on the guide with the supernet's weights, by
-// the policy for BN, and what it found there. It depends on the candidate alone.
-func (e *engine) score(ctx context.Context, d *detectorNet, sub nas.Subnet, guide *dataset.Detection) (float64, []cocoeval.Detection, error) {
-	by, err := e.normalise(ctx, d, sub)
+// scorer measures the candidates of a search with the supernet's weights.
+type scorer struct {
+	*engine
+	d           *detectorNet
+	guide       batches
+	calibration batches // none unless BN is recalibrated
+	race        *racing // nil where every candidate is measured whole
+	record      *record // nil unless what candidates find is recorded
+}
+
+// newScorer makes a scorer for a supernet. It keeps the batches that all candidates
+// see, as far as data.cache_mb reaches.
+func (e *engine) newScorer(d *detectorNet) (*scorer, error) {
+	guide, err := e.keptBatches(e.guide(), e.cfg.Search.Batch)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	defer by.free()
-	figures, found, err := e.evaluateDetector(ctx, d, sub, by, guide, e.cfg.Search.Batch)
+	s := &scorer{engine: e, d: d, guide: guide}
+	if e.cfg.Search.BN == config.BNRecalibrate {
+		if s.calibration, err = e.keptBatches(e.calibration(), e.cfg.Search.BNBatch); err != nil {
+			return nil, err
+		}
+	}
+	if e.cfg.Search.Racing {
+		s.race = newRacing(e.cfg.Seed, guide)
+	}
+	return s, nil
+}
+
+func (e *engine) keptBatches(set *dataset.Detection, batch int) (batches, error) {
+	source, err := e.evalSource(set, batch)
 	if err != nil {
-		return 0, nil, err
+		return batches{}, err
 	}
-	score := figures[e.cfg.Search.Score]
+	return batches{set: set, count: source.Iterations(), batch: dataset.Keep(source).Batch}, nil
+}
+
+// assessment is what measuring a candidate has come to.
+type assessment struct {
+	status  string
+	score   float64 // search.score on all images; NaN for one that was stopped
+	partial float64 // that of a stopped one, on the images before that
+	images  int     // that it was measured on
+	found   []cocoeval.Detection
+}
+
+// measure is a candidate's search.score on the guide, by the policy for BN. It
+// depends on the candidate alone, but for one that is stopped as it falls behind its
+// rivals; without any it is measured whole.
+func (s *scorer) measure(ctx context.Context, sub nas.Subnet, rivals []search.Candidate) (assessment, error) {
+	if err := s.ready(ctx, rivals); err != nil {
+		return assessment{}, err
+	}
+	detect, done, err := s.begin(ctx, sub)
+	if err != nil {
+		return assessment{}, err
+	}
+	defer done()
+	parts, places, from := make([]detected, s.guide.count), s.guide.inOrder(), 0
+	if len(rivals) > 0 {
+		places = s.race.places
+		for look, to := range s.race.looks {
+			if err := detect(places[from:to], parts); err != nil {
+				return assessment{}, s.onGuide(err)
+			}
+			from = to
+			behind, err := s.behind(parts, rivals, look)
+			if err != nil {
+				return assessment{}, s.onGuide(err)
+			}
+			if behind {
+				return s.stopped(parts)
+			}
+		}
+	}
+	if err := detect(places[from:], parts); err != nil {
+		return assessment{}, s.onGuide(err)
+	}
+	return s.whole(sub, parts)
+}
+
+// begin makes ready to measure a candidate: what detects on the batches at some
+// places, and what is to be called when that is done.
+func (s *scorer) begin(ctx context.Context, sub nas.Subnet) (detect func(places []int64, parts []detected) error, done func(), err error) {
+	if s.record != nil {
+		detect, err = s.record.of(ctx, s, sub)
+		return detect, func() {}, err
+	}
+	by, err := s.normalise(ctx, s.d, sub, s.calibration)
+	return func(places []int64, parts []detected) error {
+		return s.detectOn(ctx, s.d, sub, by, s.guide, places, parts)
+	}, by.free, err
+}
+
+func (s *scorer) onGuide(err error) error {
+	return fmt.Errorf("evaluate on %s: %w", s.guide.set.Source, err)
+}
+
+// whole is the outcome of a candidate that was measured on all images.
+func (s *scorer) whole(sub nas.Subnet, parts []detected) (assessment, error) {
+	found, read := s.guide.joined(parts)
+	figures, err := s.figures(read, found)
+	if err != nil {
+		return assessment{}, err
+	}
+	score := figures[s.cfg.Search.Score]
 	if score < 0 {
-		return 0, nil, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", e.cfg.Search.Score)
+		return assessment{}, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", s.cfg.Search.Score)
 	}
-	return score, found, nil
+	if s.race != nil {
+		if err := s.race.keep(sub, found); err != nil {
+			return assessment{}, err
+		}
+	}
+	return assessment{status: run.CandidateNew, score: score, images: read.Len(), found: found}, nil
 }
 
 // normalising is what the BN layers of a network normalise by as it is measured.
@@ -76,13 +176,13 @@ func (n normalising) free() {
 
 // normalise makes what search.bn says of a candidate; the caller frees it. The
 // supernet's own statistics stay as they are, whatever the policy.
-func (e *engine) normalise(ctx context.Context, d *detectorNet, sub nas.Subnet) (normalising, error) {
+func (e *engine) normalise(ctx context.Context, d *detectorNet, sub nas.Subnet, calibration batches) (normalising, error) {
 	switch e.cfg.Search.BN {
 	case config.BNBatch:
 		return normalising{mode: nn.Batch}, nil
 	case config.BNKeep:
 		return normalising{}, nil
 	}
-	stats, err := e.calibrate(ctx, d, sub)
+	stats, err := e.calibrate(ctx, d, sub, calibration)
 	return normalising{stats: stats}, err
 }

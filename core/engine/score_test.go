@@ -28,15 +28,9 @@ func policies() map[string]config.Search {
 	}
 }
 
-// scoring is an engine whose supernet is loaded and ready to score by.
-type scoring struct {
-	*engine
-	d *detectorNet
-}
-
 // newScoring loads the supernet of a run whose step 2 is done, as a process does
 // that takes up its search.
-func newScoring(t *testing.T, cfg *config.Config, f *run.Folder, p config.Search) scoring {
+func newScoring(t *testing.T, cfg *config.Config, f *run.Folder, p config.Search) *scorer {
 	t.Helper()
 	own := *cfg
 	own.Search.BN, own.Search.BNAverage, own.Search.BNMomentum = p.BN, p.BNAverage, p.BNMomentum
@@ -55,20 +49,20 @@ func newScoring(t *testing.T, cfg *config.Config, f *run.Folder, p config.Search
 		t.Fatal(err)
 	}
 	t.Cleanup(j.free)
-	return scoring{e, j.detector}
+	return j.scorer
 }
 
 // of is the score of a subnet in short form.
-func (s scoring) of(t *testing.T, text string) float64 {
+func (s *scorer) of(t *testing.T, text string) float64 {
 	t.Helper()
-	score, _, err := s.score(context.Background(), s.d, s.subnet(t, text), s.guide())
+	o, err := s.measure(context.Background(), s.subnet(t, text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return score
+	return o.score
 }
 
-func (s scoring) subnet(t *testing.T, text string) nas.Subnet {
+func (s *scorer) subnet(t *testing.T, text string) nas.Subnet {
 	t.Helper()
 	sub, err := nas.ParseSubnet(text, s.d.space)
 	if err != nil {
@@ -152,12 +146,12 @@ func TestSharedStatisticsDrift(t *testing.T) {
 			if moved {
 				mode.mode = nn.Train
 			}
-			if _, _, err := s.evaluateDetector(ctx, s.d, s.subnet(t, other), mode, s.guide(), s.cfg.Search.Batch); err != nil {
+			if _, err := s.evaluateDetector(ctx, s.d, s.subnet(t, other), mode, s.guide.set, s.cfg.Search.Batch); err != nil {
 				t.Fatal(err)
 			}
 			scores = append(scores, s.of(t, subject))
 		}
-		t.Logf("statistics moved by others: %-5v  %s scores %.5f alone, %.5f after one other, %.5f after two, %.5f after three",
+		t.Logf("statistics moved by others: %-5v  %s scores %.9f alone, %.9f after one other, %.9f after two, %.9f after three",
 			moved, subject, scores[0], scores[1], scores[2], scores[3])
 		for i, score := range scores[1:] {
 			if drifted := score != scores[i]; drifted != moved {

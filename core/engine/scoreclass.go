@@ -11,7 +11,6 @@ import (
 	"detnas/core/seed"
 	"detnas/core/tensor"
 	"detnas/core/train"
-	"detnas/detector/cocoeval"
 	"detnas/nas"
 )
 
@@ -66,7 +65,7 @@ func (e *engine) judgeClasses(weights []nn.Array, from string) (*judge, error) {
 		return nil, err
 	}
 	j := &classJudge{engine: e, classifier: c, guide: guide, calibration: calibration}
-	return &judge{space: c.space, backbone: c.net.Backbone, free: c.store.Free, score: j.score}, nil
+	return &judge{space: c.space, backbone: c.net.Backbone, store: c.store, classes: j}, nil
 }
 
 // classEval gives images as they are measured.
@@ -79,7 +78,7 @@ func (e *engine) classEval(set *dataset.Classification, batch int) (*dataset.Cla
 
 // score is a candidate's top-1 accuracy on the guide, by the policy for BN. It
 // depends on the candidate alone.
-func (j *classJudge) score(ctx context.Context, sub nas.Subnet) (float64, []cocoeval.Detection, error) {
+func (j *classJudge) score(ctx context.Context, sub nas.Subnet) (float64, error) {
 	var pass nn.Pass
 	switch j.cfg.Search.BN {
 	case config.BNBatch:
@@ -87,13 +86,13 @@ func (j *classJudge) score(ctx context.Context, sub nas.Subnet) (float64, []coco
 	case config.BNRecalibrate:
 		stats, err := j.calibrate(ctx, sub)
 		if err != nil {
-			return 0, nil, err
+			return 0, err
 		}
 		defer stats.Free()
 		pass.Stats = stats
 	}
 	acc, err := train.EvaluateClassifier(ctx, j.classifier.net, sub, pass, j.guide, j.device, j.workers)
-	return acc.Top1, nil, err
+	return acc.Top1, err
 }
 
 // calibrate gathers BN statistics for a candidate from the calibration images, seen

@@ -55,7 +55,12 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.record(ctx, place{step: step, iteration: done}, e.begun(step, done, ev.Planned())); err != nil {
+	begun := e.begun(step, done, ev.Planned())
+	if begun.Key, err = e.scoreKey(j); err != nil {
+		return nil, err
+	}
+	j.known = e.reusable(begun.Key)
+	if err := e.record(ctx, place{step: step, iteration: done}, begun); err != nil {
 		return nil, err
 	}
 	if done == 0 {
@@ -68,7 +73,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 			return nil, err
 		}
 	}
-	if j.detector != nil {
+	if j.scorer != nil {
 		e.showImages()
 	}
 	if err := e.evaluateCandidates(ctx, j, ev); err != nil {
@@ -264,6 +269,7 @@ func (e *engine) choose(ctx context.Context, ev *search.Search, space nas.Space)
 		return nil, err
 	}
 	metrics := run.Values{"best": best[0].Score, "evaluated": float64(len(ev.Evaluated()))}
+	stopped := e.raceFigures(metrics)
 	var random []float64
 	for _, c := range ev.Evaluated() {
 		if c.Origin == search.Random && c.Measured() {
@@ -278,7 +284,9 @@ func (e *engine) choose(ctx context.Context, ev *search.Search, space nas.Space)
 		sum += score
 	}
 	metrics["random"], metrics["best_random"] = float64(len(random)), slices.Max(random)
-	metrics["mean_random"] = sum / float64(len(random))
+	if stopped[string(search.Random)] == 0 { // the others alone are better than random
+		metrics["mean_random"] = sum / float64(len(random))
+	}
 	return metrics, nil
 }
 

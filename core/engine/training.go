@@ -153,13 +153,16 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 		measured, by, on := sub, normalising{}, e.data.final
 		if sub == nil {
 			measured, on = e.measuredPath(step, d.space), e.guide()
-			if by, err = e.normalise(ctx, d, measured); err != nil {
+			var calibration batches
+			if calibration, err = e.calibrationBatches(); err != nil {
+				return nil, err
+			}
+			if by, err = e.normalise(ctx, d, measured, calibration); err != nil {
 				return nil, err
 			}
 			defer by.free()
 		}
-		figures, _, err := e.evaluateDetector(ctx, d, measured, by, on, e.cfg.Search.Batch)
-		return figures, err
+		return e.evaluateDetector(ctx, d, measured, by, on, e.cfg.Search.Batch)
 	}}
 	metrics, err := trainStep(ctx, e, t, task, settings.Length(set.Len()))
 	if err == nil && sub != nil {

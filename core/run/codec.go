@@ -69,7 +69,7 @@ func parseLine(line []byte) (Entry, error) {
 func wordsOf(e Event) []string {
 	switch e := e.(type) {
 	case StepStarted:
-		return []string{e.Name, e.Guide}
+		return []string{e.Name, e.Guide, e.Key}
 	case Candidate:
 		return []string{e.Origin, e.Subnet, e.Status}
 	case Latency:

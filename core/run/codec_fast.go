@@ -110,6 +110,12 @@ func (d *decoder) candidate(c *cursor) Candidate {
 	if c.has(`,"planned":`) {
 		x.Planned = int(c.int())
 	}
+	if c.has(`,"images":`) {
+		x.Images = int(c.int())
+	}
+	if c.has(`,"partial":`) {
+		x.Partial = c.float()
+	}
 	return x
 }
 

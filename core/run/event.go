@@ -129,6 +129,7 @@ type StepStarted struct {
 	Guide    string               `json:"guide,omitempty"`    // of the search: what scores its candidates
 	Sampling string               `json:"sampling,omitempty"` // how a supernet's paths are drawn, where not uniformly
 	Data     map[string]DataPrint `json:"data,omitempty"`     // what it is done with, by the config's key
+	Key      string               `json:"key,omitempty"`      // of the search: equal keys give a subnet equal scores, to the bit
 }
 
 // DataPrint is the fingerprint of a set of images.
@@ -161,6 +162,7 @@ const (
 	CandidateNew      = "new"      // it was measured
 	CandidateKnown    = "known"    // its score was there already
 	CandidateDiverged = "diverged" // what it computes is not finite: it has no score
+	CandidateStopped  = "stopped"  // it fell behind on part of the images: it has no score on all of them
 )
 
 // Candidate is one subnet of the search.
@@ -176,6 +178,8 @@ type Candidate struct {
 	Seconds    float64 `json:"seconds"`
 	Status     string  `json:"status"`            // one of the Candidate constants
 	Planned    int     `json:"planned,omitempty"` // candidates that the search will have evaluated at its end
+	Images     int     `json:"images,omitempty"`  // that it was measured on, in a search with racing
+	Partial    float64 `json:"partial,omitempty"` // what a stopped one scored on those
 }
 
 // Latency is how long a subnet takes, measured before the search rests on it.

@@ -87,8 +87,6 @@ func accumulate(detections []scored, groups []group, a int) curves {
 // the first of each image. In between recall stays and precision falls, so that
 // those are all the points that matter.
 func trace(detections []scored, a, t int, precision []float64) ([]float64, [len(maxDets)]int) {
-	// spacing is NumPy's spacing(1), which keeps pycocotools from dividing 0 by 0.
-	const spacing = 0x1p-52
 	var hits [len(maxDets)]int
 	right, wrong := 0, 0
 	for i := range detections {
@@ -98,7 +96,7 @@ func trace(detections []scored, a, t int, precision []float64) ([]float64, [len(
 			continue
 		}
 		right++
-		precision = append(precision, float64(right)/(float64(wrong+right)+spacing))
+		precision = append(precision, precisionOf(right, wrong))
 		for m, limit := range maxDets {
 			if int(detections[i].rank) < limit {
 				hits[m]++
@@ -106,6 +104,13 @@ func trace(detections []scored, a, t int, precision []float64) ([]float64, [len(
 		}
 	}
 	return precision, hits
+}
+
+// precisionOf is the precision after so many right and wrong detections.
+func precisionOf(right, wrong int) float64 {
+	// spacing is NumPy's spacing(1), which keeps pycocotools from dividing 0 by 0.
+	const spacing = 0x1p-52
+	return float64(right) / (float64(wrong+right) + spacing)
 }
 
 // meanPrecision is the mean of atRecalls.

@@ -53,7 +53,14 @@ func summaryRows(j *job, r run.Result) ([]progress.Row, error) {
 	}
 	if m := metricsOf(r, config.StepSearch); len(m) > 0 {
 		add("search score", "%s %.4f, the best of %.0f candidates", j.cfg.Search.Score, m["best"], m["evaluated"])
-		add("best random subnet", "%s %.4f, of %.0f random ones (mean %.4f)", j.cfg.Search.Score, m["best_random"], m["random"], m["mean_random"])
+		if has(m, "images_share") {
+			add("racing", "%.0f of them stopped early; %.1f%% of the image evaluations that measuring all of them takes", m["stopped"], 100*m["images_share"])
+		}
+		if has(m, "mean_random") {
+			add("best random subnet", "%s %.4f, of %.0f random ones (mean %.4f)", j.cfg.Search.Score, m["best_random"], m["random"], m["mean_random"])
+		} else if has(m, "best_random") { // a mean of those that were not stopped would flatter them
+			add("best random subnet", "%s %.4f, of the %.0f random ones that were not stopped", j.cfg.Search.Score, m["best_random"], m["random"])
+		}
 	}
 	for i, point := range r.Search.Front {
 		label := ""

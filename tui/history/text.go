@@ -66,8 +66,15 @@ func words(e run.Entry) (text string, bad bool) {
 	case run.Eval:
 		return fmt.Sprintf("step %d, iteration %d evaluated: %s", ev.Step, ev.Iteration, values(ev.Metrics)), false
 	case run.Candidate:
+		if ev.Status == run.CandidateStopped {
+			return fmt.Sprintf("candidate %d, generation %d (%s): %s stopped after %d images, behind the best with %.4f on these",
+				ev.Index, ev.Generation, ev.Origin, ev.Subnet, ev.Images, ev.Partial), false
+		}
 		if math.IsNaN(ev.Score) {
 			return fmt.Sprintf("candidate %d, generation %d (%s): %s has no score", ev.Index, ev.Generation, ev.Origin, ev.Subnet), true
+		}
+		if ev.Status == run.CandidateKnown {
+			return fmt.Sprintf("candidate %d, generation %d (%s): %s scores %.4f, as was known", ev.Index, ev.Generation, ev.Origin, ev.Subnet, ev.Score), false
 		}
 		return fmt.Sprintf("candidate %d, generation %d (%s): %s scores %.4f in %.1f s", ev.Index, ev.Generation, ev.Origin, ev.Subnet, ev.Score, ev.Seconds), false
 	case run.Latency:

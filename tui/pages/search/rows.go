@@ -155,6 +155,9 @@ func (p *Page) note(e entry) string {
 	if note == "" && p.front[e.Subnet] {
 		return "front"
 	}
+	if note == "" && (e.Status == run.CandidateStopped || e.Status == run.CandidateKnown) {
+		return e.Status
+	}
 	return note
 }
 

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"detnas/core/config"
+	"detnas/core/run"
+	"detnas/core/seed"
+	"detnas/detector/cocoeval"
+	"detnas/nas"
+	"detnas/nas/search"
+)
+
+// Trials search a run's supernet beside the run, to measure what a search costs and
+// finds. A trial proposes and scores as step 3 does, and writes nothing.
+type Trials struct {
+	s     *scorer
+	space nas.Space
+}
+
+// OpenTrials loads the supernet that step 2 of a run left, by the run's config. It
+// is to be called, as all of its methods, within tensor.OnThread.
+func OpenTrials(ctx context.Context, cfg *config.Config, f *run.Folder) (*Trials, error) {
+	e := &engine{cfg: cfg, folder: f, opts: Options{}}
+	e.threads, e.workers = plan(cfg)
+	var err error
+	if e.device, err = pickDevice(cfg.Device); err != nil {
+		return nil, err
+	}
+	e.data = newData(cfg, f.Data(), func(run.Event) {})
+	if err := e.data.detection(ctx); err != nil {
+		return nil, err
+	}
+	if cfg.Search.Guide != config.GuideDetection {
+		return nil, fmt.Errorf("search.guide = %q: only searches guided by detection are tried", cfg.Search.Guide)
+	}
+	weights, from, err := e.supernet()
+	if err != nil {
+		return nil, err
+	}
+	j, err := e.newJudge(weights, from)
+	if err != nil {
+		return nil, err
+	}
+	return &Trials{s: j.scorer, space: j.space}, nil
+}
+
+// Free frees the supernet.
+func (t *Trials) Free() { t.s.d.store.Free() }
+
+// Images is how many images the guide has.
+func (t *Trials) Images() int { return t.s.guide.set.Len() }
+
+// Trial is what a search came to.
+type Trial struct {
+	Best      []string // the best subnets in short form, the best first
+	Evaluated int
+	Stopped   int
+	Images    int // image evaluations
+}
+
+// Search searches by the config's settings from another seed, with racing or without,
+// among the subnets that have some choices locked, by block from 1.
+func (t *Trials) Search(ctx context.Context, root uint64, locks map[int]nas.Choice, racing bool) (Trial, error) {
+	cfg, err := searchConfig(t.s.cfg, t.space)
+	if err != nil {
+		return Trial{}, err
+	}
+	cfg.Seed, cfg.Locks = seed.Derive(root, "search"), locks
+	ev, err := search.New(cfg)
+	if err != nil {
+		return Trial{}, err //nolint:wrapcheck // it says what is wrong
+	}
+	s := *t.s
+	if s.race = nil; racing {
+		s.race = newRacing(root, s.guide)
+	}
+	var out Trial
+	for {
+		c, ok := ev.Next()
+		if !ok {
+			break
+		}
+		a, err := s.measure(ctx, c.Subnet, s.rivals(c, ev))
+		if err != nil {
+			return out, fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(t.space), err)
+		}
+		out.Evaluated++
+		out.Images += a.images
+		if a.status == run.CandidateStopped {
+			out.Stopped++
+		}
+		if err := ev.Report(c.Index, a.score); err != nil {
+			return out, err //nolint:wrapcheck // it says what is wrong
+		}
+		if racing {
+			s.race.forget(ev.Best(s.raced()))
+		}
+	}
+	for _, c := range ev.Best(bestKept) {
+		out.Best = append(out.Best, c.Subnet.Short(t.space))
+	}
+	return out, nil
+}
+
+// record is what candidates found on each batch of the guide: whoever was measured
+// once is not computed again, so that many searches of one supernet cost little.
+type record struct {
+	parts map[string][]detected // by the subnet's key
+}
+
+// Recorded is how many subnets are in the record.
+func (t *Trials) Recorded() int { return len(t.s.record.parts) }
+
+// of gives what a candidate finds, which is computed where it is not recorded.
+func (r *record) of(ctx context.Context, s *scorer, sub nas.Subnet) (func([]int64, []detected) error, error) {
+	all, ok := r.parts[sub.Key()]
+	if !ok {
+		plain := *s
+		plain.record = nil
+		detect, done, err := plain.begin(ctx, sub)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		all = make([]detected, s.guide.count)
+		if err := detect(s.guide.inOrder(), all); err != nil {
+			return nil, s.onGuide(err)
+		}
+		r.parts[sub.Key()] = all
+		if len(r.parts)%20 == 0 {
+			fmt.Fprintf(os.Stderr, "%d subnets recorded\n", len(r.parts))
+		}
+	}
+	return func(places []int64, parts []detected) error {
+		for _, place := range places {
+			parts[place] = all[place]
+		}
+		return nil
+	}, nil
+}
+
+// recorded is a record in a file.
+type recorded struct {
+	Found map[string][][]cocoeval.Detection
+	Read  map[string][][]int
+}
+
+// Record records what candidates find, and takes over what path holds of earlier
+// trials of the same supernet and settings, if there is such a file.
+func (t *Trials) Record(path string) error {
+	t.s.record = &record{parts: map[string][]detected{}}
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the record: %w", err)
+	}
+	defer file.Close()
+	return t.s.record.read(file, int(t.s.guide.count))
+}
+
+func (r *record) read(in io.Reader, batches int) error {
+	var all recorded
+	if err := gob.NewDecoder(in).Decode(&all); err != nil {
+		return fmt.Errorf("read the record: %w", err)
+	}
+	for key, found := range all.Found {
+		read := all.Read[key]
+		if len(found) != batches || len(read) != batches {
+			return fmt.Errorf("read the record: it has %d batches, and the guide %d; it was made with other settings", len(found), batches)
+		}
+		parts := make([]detected, batches)
+		for i := range parts {
+			parts[i] = detected{found[i], read[i]}
+		}
+		r.parts[key] = parts
+	}
+	return nil
+}
+
+// Save writes the record to a file.
+func (t *Trials) Save(path string) error {
+	all := recorded{Found: map[string][][]cocoeval.Detection{}, Read: map[string][][]int{}}
+	for key, parts := range t.s.record.parts {
+		for _, p := range parts {
+			all.Found[key], all.Read[key] = append(all.Found[key], p.found), append(all.Read[key], p.read)
+		}
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the record: %w", err)
+	}
+	if err := errors.Join(gob.NewEncoder(file).Encode(all), file.Close()); err != nil {
+		return fmt.Errorf("write the record: %w", err)
+	}
+	return nil
+}
