@@ -87,6 +87,8 @@ func (e *engine) hashSettings(h hash.Hash) {
 	c := e.cfg
 	put(h, c.Seed, c.Space, c.Data.OnBad, c.Data.ApplyEXIF, c.Data.Mean, c.Data.Std, e.data.evalScale(), c.Data.Detection.PadTo, c.Data.Detection.Format)
 	put(h, fmt.Sprintf("%+v", c.Detector), c.Data.Classification.Size, c.Data.Classification.EvalResize())
+	trained := c.Step(config.StepSupernetFinetune)
+	put(h, trained.BNBackbone, trained.BNNeck, trained.BNHead)
 	s := c.Search
 	put(h, s.Guide, s.BN, s.BNBatch, s.BNAverage, s.BNMomentum, s.Batch, s.Score)
 }
