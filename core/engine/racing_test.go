@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"math"
 	"path/filepath"
@@ -113,5 +114,54 @@ func scoresAreThoseOfTheWhole(t *testing.T, images, runs string, raced []run.Can
 	}
 	if compared == 0 {
 		t.Error("no candidate went through a race to its end")
+	}
+}
+
+// TestTrials searches beside a run: racing from a record stops as it does where it
+// computes, and a subnet scores what it does the plain way.
+func TestTrials(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains networks")
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	images, runs, ctx := filepath.Join(t.TempDir(), "images"), t.TempDir(), context.Background()
+	cfg := tiny(t, images, racingSets()...)
+	if _, err := do(t, ctx, cfg, runs, "supernet", Options{From: 1, To: 2}); err != nil {
+		t.Fatal(err)
+	}
+	f := folder(t, runs, "supernet")
+	defer f.Unlock() //nolint:errcheck // the test ends here
+	trials, err := OpenTrials(ctx, cfg, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trials.Free()
+	score, err := trials.Score(ctx, trials.Random(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := trials.Plain(ctx, trials.Random(0)); err != nil || plain != score {
+		t.Errorf("a subnet scores %v, and %v the plain way (%v)", score, plain, err)
+	}
+	computed, err := trials.Search(ctx, 3, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := filepath.Join(runs, "record.gob")
+	for range 2 { // made, and read
+		if err := trials.Record(record); err != nil {
+			t.Fatal(err)
+		}
+		recorded, err := trials.Search(ctx, 3, nil, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(computed, recorded); d != "" || computed.Stopped == 0 {
+			t.Errorf("(-computed +recorded):\n%s", d)
+		}
+		if err := trials.Save(record); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -9,11 +9,16 @@ import (
 	"os"
 
 	"detnas/core/config"
+	"detnas/core/dataset"
+	"detnas/core/nn"
 	"detnas/core/run"
 	"detnas/core/seed"
+	"detnas/core/tensor"
+	"detnas/core/train"
 	"detnas/detector/cocoeval"
 	"detnas/nas"
 	"detnas/nas/search"
+	"detnas/nas/supernet"
 )
 
 // Trials search a run's supernet beside the run, to measure what a search costs and
@@ -114,9 +119,6 @@ type record struct {
 	parts map[string][]detected // by the subnet's key
 }
 
-// Recorded is how many subnets are in the record.
-func (t *Trials) Recorded() int { return len(t.s.record.parts) }
-
 // of gives what a candidate finds, which is computed where it is not recorded.
 func (r *record) of(ctx context.Context, s *scorer, sub nas.Subnet) (func([]int64, []detected) error, error) {
 	all, ok := r.parts[sub.Key()]
@@ -133,9 +135,6 @@ func (r *record) of(ctx context.Context, s *scorer, sub nas.Subnet) (func([]int6
 			return nil, s.onGuide(err)
 		}
 		r.parts[sub.Key()] = all
-		if len(r.parts)%20 == 0 {
-			fmt.Fprintf(os.Stderr, "%d subnets recorded\n", len(r.parts))
-		}
 	}
 	return func(places []int64, parts []detected) error {
 		for _, place := range places {
@@ -201,4 +200,55 @@ func (t *Trials) Save(path string) error {
 		return fmt.Errorf("write the record: %w", err)
 	}
 	return nil
+}
+
+// Score measures a subnet whole, as step 3 does without racing.
+func (t *Trials) Score(ctx context.Context, sub nas.Subnet) (float64, error) {
+	a, err := t.s.measure(ctx, sub, nil)
+	return a.score, err
+}
+
+// Plain measures a subnet the plain way, to be set beside Score: its weights are copied
+// out into a network of its own, BN is recalibrated by whole training passes, and every
+// image is decoded and scaled anew. The score is the same.
+func (t *Trials) Plain(ctx context.Context, sub nas.Subnet) (float64, error) {
+	e := t.s.engine
+	cache := e.data.cache
+	e.data.cache = nil
+	defer func() { e.data.cache = cache }()
+	d, err := e.newDetector(config.StepSearch, len(e.data.supernetPart.Categories), sub)
+	if err != nil {
+		return 0, err
+	}
+	defer d.store.Free()
+	if _, err := supernet.Inherit(d.store, t.s.d.store, ""); err != nil {
+		return 0, err //nolint:wrapcheck // it names the weights
+	}
+	images, err := e.calibrationBatches()
+	if err != nil {
+		return 0, err
+	}
+	stats := nn.NewStats(e.bnMomentum())
+	defer stats.Free()
+	seen := int64(0)
+	err = tensor.NoGrad(func() error {
+		return train.Each(ctx, images.count, e.workers, images.batch, func(b dataset.DetBatch) error {
+			seen++
+			return tensor.Run("calibrate", func(s *tensor.Scope) error {
+				x := s.FromFloats(b.X, e.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+				_, err := d.net.Loss(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, train.DetectorBatch(x, b), sub, train.Draws(e.cfg.Seed, "calibrate", seen))
+				return err
+			})
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("recalibrate BN: %w", err)
+	}
+	figures, err := e.evaluateDetector(ctx, d, sub, normalising{stats: stats}, e.guide(), e.cfg.Search.Batch)
+	return figures[e.cfg.Search.Score], err
+}
+
+// Random is a subnet of the supernet's space, the same for the same number.
+func (t *Trials) Random(number int) nas.Subnet {
+	return nas.Random(t.space, seed.Rand(t.s.cfg.Seed, "trial", number))
 }
