@@ -4,6 +4,8 @@
 // file, the line and the key, and says what to write instead.
 package config
 
+import "slices"
+
 // Config is one complete experiment: the five steps of DetNAS and what they
 // work on. Load returns only values that passed Validate. Paths in it are
 // absolute.
@@ -142,19 +144,28 @@ func (c Classification) EvalResize() int {
 // Detection is the data of steps 2, 3 and 5.
 type Detection struct {
 	// Format is "coco" (a JSON and a folder of images), "voc" (a tree as that of
-	// VOC's development kit) or "shapes".
+	// VOC's development kit), "yolo" (a folder of text labels and one of images) or
+	// "shapes".
 	Format string `toml:"format"`
 	// Root is the folder of a tree in VOC's form: it holds Annotations, JPEGImages
 	// and ImageSets, or folders with these in them, such as VOC2007.
 	Root string `toml:"root"`
 	// Train, Val and Test are annotation files; with the format "voc" they are lists
 	// of images in Root, such as "VOC2007/trainval + VOC2012/trainval", each the file
-	// ImageSets/Main/trainval.txt of its folder.
+	// ImageSets/Main/trainval.txt of its folder, and with "yolo" folders of labels.
 	Train string `toml:"train"`
 	Val   string `toml:"val"`
 	Test  string `toml:"test"`
+	// Names is the file of the classes' names of the format "yolo": a data.yaml, or a
+	// text file with a name a line.
+	Names string `toml:"names"`
+	// Shares part Train into train, val and, with three of them, test, by a draw of
+	// Seed over the sorted names of the images; none takes Train, Val and Test as they
+	// are given. They come to 1.
+	Shares []float64 `toml:"shares"`
 	// Images is the folder that file names in the JSON start from; TrainImages,
-	// ValImages and TestImages say so for one split.
+	// ValImages and TestImages say so for one split. With "yolo" it is the folder of
+	// the images; empty is the one with "images" in place of "labels" in its path.
 	Images      string `toml:"images"`
 	TrainImages string `toml:"train_images"`
 	ValImages   string `toml:"val_images"`
@@ -182,22 +193,43 @@ func (d Detection) EvalShort() int { return d.Short[len(d.Short)-1] }
 // GuideHeldOut reports whether the search is guided by a part held out of
 // Train, and not by Val.
 func (d Detection) GuideHeldOut() bool {
-	return d.Guide == GuideHeldOut || d.Format != FormatShapes && d.Val == ""
+	return d.Guide == GuideHeldOut || d.Format != FormatShapes && !d.Has("val")
 }
 
 // FinalOnVal reports whether the final figures are taken on Val, for want of a
 // Test.
-func (d Detection) FinalOnVal() bool { return d.Format != FormatShapes && d.Test == "" }
+func (d Detection) FinalOnVal() bool { return d.Format != FormatShapes && !d.Has("test") }
+
+// Has reports whether there is a split "train", "val" or "test", as a key of its own
+// or as a share of Train.
+func (d Detection) Has(split string) bool { return d.part(split) >= 0 || d.Annotations(split) != "" }
+
+// part is the place of a split among Shares, or -1 where Train is not parted or has
+// no such share.
+func (d Detection) part(split string) int {
+	i := slices.Index([]string{"train", "val", "test"}, split)
+	if i >= len(d.Shares) {
+		return -1
+	}
+	return i
+}
 
 // Annotations is what the key of split "train", "val" or "test" says: an
-// annotation file, or lists of images in Root.
+// annotation file, lists of images in Root, or a folder of labels. A split that is a
+// share of Train has Train's.
 func (d Detection) Annotations(split string) string {
+	if d.part(split) >= 0 {
+		return d.Train
+	}
 	return map[string]string{"train": d.Train, "val": d.Val, "test": d.Test}[split]
 }
 
 // ImageDir is the folder of the images of split "train", "val" or "test"; empty
 // means a folder images beside the annotation file, or else that file's own.
 func (d Detection) ImageDir(split string) string {
+	if d.part(split) >= 0 {
+		split = "train"
+	}
 	own := map[string]string{"train": d.TrainImages, "val": d.ValImages, "test": d.TestImages}[split]
 	if own != "" {
 		return own
@@ -425,6 +457,7 @@ const (
 	FormatFolder = "folder"
 	FormatCOCO   = "coco"
 	FormatVOC    = "voc"
+	FormatYOLO   = "yolo"
 	FormatShapes = "shapes"
 
 	CropResized = "resized"

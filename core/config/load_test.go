@@ -84,7 +84,7 @@ func TestPresetsNameEveryKey(t *testing.T) {
 		"name": true, "epochs": true, "power": true, "last": true, "stem": true, "widths": true, "depths": true,
 		"val_images": true, "images": true, "train_images": true, "test_images": true, "val": true, "train": true,
 		"test": true, "iterations": true, "milestones": true, "gamma": true, "label_smoothing": true,
-		"allow_shared_split": true, "warmup_ratio": true, "root": true, "frozen_stages": true, "tournament": true, "cost": true, "search.load_from": true,
+		"allow_shared_split": true, "warmup_ratio": true, "root": true, "names": true, "shares": true, "frozen_stages": true, "tournament": true, "cost": true, "search.load_from": true,
 		"params_min": true, "params_max": true, "latency_min": true, "latency_max": true, "latency_of": true,
 		"bn_backbone": true, "bn_neck": true, "bn_head": true, "sampling": true, "sampling_bounds": true, "sampling_bins": true,
 	}
@@ -270,6 +270,14 @@ func TestProblems(t *testing.T) {
 		"voc images":        {"[data.detection]\nformat = \"voc\"\nimages = \"x\"\n", "f.toml:3: data.detection.images: is for COCO's form"},
 		"voc test images":   {"[data.detection]\nformat = \"voc\"\ntest_images = \"x\"\n", "f.toml:3: data.detection.test_images: is for COCO's form"},
 		"root of coco":      {"[data.detection]\nroot = \"x\"\n", "f.toml:2: data.detection.root: is the folder of a tree in VOC's form"},
+		"names of coco":     {"[data.detection]\nnames = \"x\"\n", "f.toml:2: data.detection.names: is for YOLO's form"},
+		"root of yolo":      {"[data.detection]\nformat = \"yolo\"\nroot = \"x\"\n", "f.toml:3: data.detection.root: is the folder of a tree in VOC's form"},
+		"one share":         {"[data.detection]\nshares = [0.5]\n", "f.toml:2: data.detection.shares: has 1 values; write 2, of train and val, or 3"},
+		"share of nothing":  {"[data.detection]\nshares = [1.0, 0.0]\n", "f.toml:2: data.detection.shares: 1 is out of range"},
+		"sum of shares":     {"[data.detection]\nshares = [0.5, 0.4]\n", "f.toml:2: data.detection.shares: come to 0.9"},
+		"shares and val":    {"[data.detection]\nshares = [0.5, 0.5]\nval = \"a.json\"\n", "f.toml:3: data.detection.val: is given, and data.detection.shares part train"},
+		"shares of shapes":  {"[data.detection]\nformat = \"shapes\"\nshares = [0.5, 0.5]\n", "f.toml:3: data.detection.shares: part a set that is there"},
+		"shares guide":      {"[data.detection]\nguide = \"val\"\nshares = [0.5, 0.5]\n", "f.toml:3: data.detection.shares: the search would be guided by val"},
 		"score of voc":      {"[search]\nscore = \"mAP07\"\n", "f.toml:2: search.score: mAP07 is VOC's"},
 		"hold out nothing":  {"[data.detection]\nhold_out = 0.0\n", "f.toml:2: data.detection.hold_out: is 0"},
 		"name":              {"name = \"a/b\"\n", "f.toml:1: name: \"a/b\" cannot be a run's name: it holds a slash"},
@@ -432,7 +440,7 @@ func TestHash(t *testing.T) {
 	seen := map[string]string{base: "nothing"}
 	for _, set := range []string{
 		"seed=1", "detector.rpn.loss=smooth-l1", "detector.roi.loss=smooth-l1", "subnet-finetune.lr=0.5",
-		"search.constraint.max=5", "data.detection.test=b.json", "subnet-retrain.on_nan=skip", "subnet-retrain.on_nan=back", "subnet-retrain.nan_lr_factor=0.25",
+		"search.constraint.max=5", "data.detection.test=b.json", "data.detection.shares=[0.5,0.5]", "subnet-retrain.on_nan=skip", "subnet-retrain.on_nan=back", "subnet-retrain.nan_lr_factor=0.25",
 	} {
 		h := parse(t, minimal, set).Hash()
 		if seen[h] != "" {
@@ -595,6 +603,46 @@ func TestVOCLists(t *testing.T) {
 		if diff := cmp.Diff(tt.want, missing.Paths); diff != "" {
 			t.Errorf("%v: %s", tt.sets, diff)
 		}
+	}
+}
+
+// The folders of a set in YOLO's form are looked for, and of one that is parted
+// train's alone.
+func TestYOLOPaths(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"labels", "images"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, labels := filepath.Join(root, "data.yaml"), filepath.Join(root, "labels")
+	if err := os.WriteFile(names, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	yolo := func(sets ...string) *Config {
+		return parse(t, minimal+"[data.detection]\nformat = \"yolo\"\n[data.classification]\nformat = \"shapes\"\n", sets...)
+	}
+	cfg := yolo("data.detection.names="+names, "data.detection.train="+labels, "data.detection.shares=[0.6,0.2,0.2]", "data.detection.guide=val")
+	if err := cfg.CheckPaths(1, 5); err != nil {
+		t.Error(err)
+	}
+	if d := cfg.Data.Detection; d.GuideHeldOut() || d.FinalOnVal() || d.Annotations("test") != labels || !d.Has("val") {
+		t.Errorf("%+v", d)
+	}
+	if d := yolo("data.detection.train="+labels, "data.detection.shares=[0.6,0.4]").Data.Detection; !d.FinalOnVal() || d.Has("test") || !d.GuideHeldOut() {
+		t.Errorf("%+v", d)
+	}
+	err := yolo("data.detection.train="+filepath.Join(root, "labels", "train"), "data.detection.test="+labels).CheckPaths(1, 5)
+	var missing *MissingError
+	if !errors.As(err, &missing) {
+		t.Fatal("nothing is missing")
+	}
+	var got []string
+	for _, m := range missing.Paths {
+		got = append(got, m.Key)
+	}
+	if diff := cmp.Diff([]string{"data.detection.names", "data.detection.train", "data.detection.train_images"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

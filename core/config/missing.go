@@ -77,6 +77,8 @@ func (c *Config) CheckPaths(from, to int) error {
 		m.coco(d, d.read(guided, final))
 	} else if detects && d.Format == FormatVOC {
 		m.voc(d, d.read(guided, final))
+	} else if detects && d.Format == FormatYOLO {
+		m.yolo(d, d.read(guided, final))
 	}
 	if len(m.missing) == 0 {
 		return nil
@@ -115,6 +117,9 @@ type splitRead struct{ split, use string }
 // figures are taken.
 func (d *Detection) read(guided, final bool) []splitRead {
 	splits := []splitRead{{"train", "to train on"}}
+	if len(d.Shares) > 0 {
+		return splits
+	}
 	if guided && !d.GuideHeldOut() {
 		splits = append(splits, splitRead{"val", "that guides the search"})
 	}
@@ -145,6 +150,24 @@ func (f *finder) coco(d *Detection, splits []splitRead) {
 		}
 		f.dir("data.detection."+s.split+"_images", d.ImageDir(s.split),
 			"the folder of the images of "+s.split+" (or data.detection.images for all splits)")
+	}
+}
+
+func (f *finder) yolo(d *Detection, splits []splitRead) {
+	f.file("data.detection.names", d.Names, "the classes' names: a data.yaml, or a text file with a name a line")
+	for _, s := range splits {
+		f.dir("data.detection."+s.split, d.Annotations(s.split), "a folder of YOLO's labels "+s.use+", such as labels/"+s.split)
+	}
+	if d.Images != "" && !slices.ContainsFunc(splits, func(s splitRead) bool { return d.ImageDir(s.split) != d.Images }) {
+		f.dir("data.detection.images", d.Images, "the folder of the images")
+		return
+	}
+	for _, s := range splits {
+		dir := d.ImageDir(s.split)
+		if labels := d.Annotations(s.split); dir == "" && labels != "" {
+			dir = dataset.YOLOImages(labels)
+		}
+		f.dir("data.detection."+s.split+"_images", dir, "the folder of the images of "+s.split)
 	}
 }
 

@@ -78,7 +78,7 @@ func incidental(key string) bool {
 // added reports whether a key came into the schema after runs were made.
 func added(key string) bool {
 	switch key {
-	case "data.detection.root", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from", "search.guide",
+	case "data.detection.root", "data.detection.names", "data.detection.shares", "search.bn_momentum", "search.method", "search.tournament", "search.cost", "search.load_from", "search.guide",
 		"search.constraint.params_min", "search.constraint.params_max",
 		"search.constraint.latency_min", "search.constraint.latency_max", "search.constraint.latency_of",
 		"search.racing", "search.racing_confidence":
@@ -124,6 +124,7 @@ func (c *Config) paths() map[string]*string {
 		"data.classification.train":   &c.Data.Classification.Train,
 		"data.classification.val":     &c.Data.Classification.Val,
 		"data.detection.root":         &d.Root,
+		"data.detection.names":        &d.Names,
 		"data.detection.images":       &d.Images,
 		"data.detection.train_images": &d.TrainImages,
 		"data.detection.val_images":   &d.ValImages,

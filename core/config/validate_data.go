@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"slices"
 
 	"detnas/core/dataset"
@@ -45,12 +46,16 @@ func (v *validator) classification(c *Classification) {
 }
 
 func (v *validator) detection(d *Detection) {
-	v.oneOf("data.detection.format", d.Format, FormatCOCO, FormatVOC, FormatShapes)
+	v.oneOf("data.detection.format", d.Format, FormatCOCO, FormatVOC, FormatYOLO, FormatShapes)
 	if d.Format == FormatVOC {
 		v.voc(d)
 	} else if d.Root != "" {
 		v.add("data.detection.root", `is the folder of a tree in VOC's form; leave it out, or set data.detection.format = "voc"`)
 	}
+	if d.Names != "" && d.Format != FormatYOLO {
+		v.add("data.detection.names", `is for YOLO's form; leave it out, or set data.detection.format = "yolo"`)
+	}
+	v.shares(d)
 	v.oneOf("data.detection.guide", d.Guide, GuideHeldOut, GuideVal)
 	within(v, "data.detection.hold_out", d.HoldOut, 0, 0.9)
 	if d.GuideHeldOut() && d.HoldOut == 0 {
@@ -88,6 +93,39 @@ func (v *validator) voc(d *Detection) {
 				return
 			}
 			v.add(key+"_images", "is for COCO's form; leave it out, as the images of a tree in VOC's form are in its JPEGImages")
+		}
+	}
+}
+
+// shares checks those of one set that is parted.
+func (v *validator) shares(d *Detection) {
+	const key = "data.detection.shares"
+	if len(d.Shares) == 0 {
+		return
+	}
+	sum := 0.0
+	for _, s := range d.Shares {
+		if !within(v, key, s, 0.001, 0.999) {
+			return
+		}
+		sum += s
+	}
+	switch {
+	case len(d.Shares) != 2 && len(d.Shares) != 3:
+		v.add(key, "has %d values; write 2, of train and val, or 3, of train, val and test", len(d.Shares))
+	case math.Abs(sum-1) > 1e-6:
+		v.add(key, "come to %g; write shares that come to 1, such as [0.8, 0.2]", sum)
+	case d.Format == FormatShapes:
+		v.add(key, "part a set that is there; leave them out, as synthetic images are drawn for each split")
+	case !d.AllowSharedSplit && !d.GuideHeldOut() && d.FinalOnVal():
+		v.add(key, "the search would be guided by val, on which the final figures are taken, which makes them too good; "+
+			`give a third share for test, or set data.detection.guide = "held-out"`)
+	}
+	for _, split := range []struct{ name, given string }{
+		{"val", d.Val}, {"test", d.Test}, {"val_images", d.ValImages}, {"test_images", d.TestImages},
+	} {
+		if split.given != "" {
+			v.add("data.detection."+split.name, "is given, and data.detection.shares part train into the splits; leave out one of the two")
 		}
 	}
 }

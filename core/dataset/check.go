@@ -31,8 +31,8 @@ type ClassCount struct {
 
 // Report is what a check found.
 type Report struct {
-	// Format is "coco", "voc" or "folder"; Source is the annotation file or the
-	// folder, with the lists of a set in VOC's form.
+	// Format is "coco", "voc", "yolo" or "folder"; Source is the annotation file or
+	// the folder, with the lists of a set in VOC's form.
 	Format string `json:"format"`
 	Source string `json:"source"`
 	// Images, Boxes, Classes, Crowds, Difficult and EmptyImages count what can be
@@ -77,6 +77,17 @@ func CheckVOC(ctx context.Context, root, split string, opts CheckOptions) (*Repo
 		return nil, err
 	}
 	return checkDetection(ctx, "voc", set.Present(), problems, opts)
+}
+
+// CheckYOLO reports on a set in YOLO's form; its arguments are those of OpenYOLO. It
+// fails only where there is nothing to report on: names that cannot be read, folders
+// without an image that has labels, or a cancelled ctx.
+func CheckYOLO(ctx context.Context, labelsDir, imagesDir, names string, opts CheckOptions) (*Report, error) {
+	set, problems, err := OpenYOLO(labelsDir, imagesDir, YOLOOptions{Policy: PolicySkip, Decode: opts.Decode, Names: names})
+	if err != nil {
+		return nil, err
+	}
+	return checkDetection(ctx, "yolo", set, problems, opts)
 }
 
 // checkDetection counts what an opened set holds.

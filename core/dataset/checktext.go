@@ -18,11 +18,14 @@ func (r *Report) Text() string {
 	fmt.Fprintf(&w, "  images\t%d\n", r.Images)
 	fmt.Fprintf(&w, "  classes\t%d%s\n", r.Classes, r.whichClasses())
 	if r.Format != "folder" {
-		ignored := fmt.Sprintf("%d crowds", r.Crowds)
-		if r.Format == "voc" {
-			ignored = fmt.Sprintf("%d difficult", r.Difficult)
+		ignored := fmt.Sprintf(", of which %d crowds", r.Crowds)
+		switch r.Format {
+		case "voc":
+			ignored = fmt.Sprintf(", of which %d difficult", r.Difficult)
+		case "yolo": // has neither
+			ignored = ""
 		}
-		fmt.Fprintf(&w, "  boxes\t%d, of which %s\n", r.Boxes, ignored)
+		fmt.Fprintf(&w, "  boxes\t%d%s\n", r.Boxes, ignored)
 		fmt.Fprintf(&w, "  by size\t%d small, %d medium, %d large\n", r.Small, r.Medium, r.Large)
 		fmt.Fprintf(&w, "  empty images\t%d\n", r.EmptyImages)
 	}

@@ -13,10 +13,10 @@ type Category struct {
 
 // ImageInfo is one image of a detection set.
 type ImageInfo struct {
-	ID   int64  // of the annotation file; in VOC's form, which has none, the place from 1 on
+	ID   int64  // of the annotation file; in VOC's and YOLO's form, which have none, the place from 1 on
 	File string // path that can be opened
-	Name string // file_name of the annotation file; in VOC's form the name in the list
-	W, H int    // pixels, as the annotation file says
+	Name string // file_name of the annotation file; in VOC's form the name in the list, in YOLO's the file's
+	W, H int    // pixels, as the annotation file says, or in YOLO's form the image
 	// Missing says that there is no such file. The image keeps its place, so that
 	// a split and an order of the set are those that they were with it; sources of
 	// batches do without it.
@@ -51,8 +51,8 @@ func (o Object) Ignored() bool { return o.Crowd || o.Difficult }
 
 // Detection is a set of images with boxes.
 type Detection struct {
-	// Source is the annotation file, or the folder and the lists of a set in VOC's
-	// form.
+	// Source is the annotation file, the folder and the lists of a set in VOC's
+	// form, or the folder of labels of one in YOLO's.
 	Source string
 	// Categories are sorted by id; a label is a place in it.
 	Categories []Category

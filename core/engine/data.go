@@ -156,7 +156,7 @@ func (d *data) detection(ctx context.Context) error {
 	} else if guide, err = d.open(&c, "val", train); err != nil {
 		return err
 	}
-	if c.Annotations(key) != "" {
+	if c.Has(key) {
 		if d.final, err = d.open(&c, key, train); err != nil {
 			return err
 		}
@@ -249,7 +249,11 @@ func hasBoxes(set *dataset.Detection) bool {
 // open opens one split, with the labels of train where that is given, and reports
 // what is wrong in it.
 func (d *data) open(c *config.Detection, split string, train *dataset.Detection) (*dataset.Detection, error) {
-	set, problems, err := d.read(c, split, train)
+	opts := config.SplitOptions{Seed: d.cfg.Seed, Policy: d.policy(), Decode: d.decode()}
+	if train != nil {
+		opts.Classes = train.Classes()
+	}
+	set, problems, err := c.Open(split, opts)
 	if err != nil {
 		return nil, fmt.Errorf("data.detection.%s: %w", split, err)
 	}
@@ -263,20 +267,6 @@ func (d *data) open(c *config.Detection, split string, train *dataset.Detection)
 	}
 	d.know(detectionKey(split), set)
 	return set, nil
-}
-
-// read reads the annotations of one split. VOC's form does not list the classes:
-// those of a split that is measured on are train's.
-func (d *data) read(c *config.Detection, split string, train *dataset.Detection) (*dataset.Detection, []dataset.Problem, error) {
-	decode := d.decode()
-	if c.Format != config.FormatVOC {
-		return dataset.OpenCOCO(c.Annotations(split), c.ImageDir(split), dataset.COCOOptions{Policy: d.policy(), Decode: decode})
-	}
-	opts := dataset.VOCOptions{Policy: d.policy(), Decode: decode}
-	if train != nil {
-		opts.Classes = train.Classes()
-	}
-	return dataset.OpenVOC(c.Root, c.Annotations(split), opts)
 }
 
 // problem puts a fault in the data into the journal.

@@ -3,7 +3,10 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -38,7 +41,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"runs", "x"}, []string{`"x"`}},
 		{[]string{"preset", "none"}, []string{"demo"}},
 		{[]string{"data", "check"}, []string{"--annotations"}},
-		{[]string{"data", "check", "--format", "yolo", "x"}, []string{"coco, voc or folder"}},
+		{[]string{"data", "check", "--format", "kitti", "x"}, []string{"coco, voc, yolo or folder"}},
 		{[]string{"data", "check", "--format", "coco"}, []string{"--annotations FILE"}},
 		{[]string{"data", "check", "--format", "folder", "--annotations", "x"}, []string{"--format coco"}},
 		{[]string{"data", "check", "--images", "x", "--dir", "y"}, []string{"images", "dir"}},
@@ -267,6 +270,31 @@ func TestEvalVOC(t *testing.T) {
 	detnas(t, nil, "eval", "--voc", root, "--gt", "x", "--dt", results).fails(t, exitUsage, "gt", "voc")
 	detnas(t, nil, "eval", "--dt", results).fails(t, exitUsage, "gt", "voc")
 	detnas(t, nil, "eval", "--gt", "x", "--split", "y", "--dt", results).fails(t, exitUsage, "--split")
+}
+
+func TestDataCheckYOLO(t *testing.T) {
+	root := t.TempDir()
+	labels, names := filepath.Join(root, "labels"), filepath.Join(root, "data.yaml")
+	for _, dir := range []string{labels, filepath.Join(root, "images")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Create(filepath.Join(root, "images", "a.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(f, image.NewGray(image.Rect(0, 0, 64, 64))), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(labels, "a.txt"), "0 0.5 0.5 0.5 0.5\n1 0.5 0.5 2 0.5\n")
+	write(t, names, "names: [cat, dog]\n")
+	want := []string{"(yolo)", "images        1", "classes       2", "boxes         1\n", "1 problems", "a.txt:2: 2 is outside 0 to 1"}
+	detnas(t, nil, "data", "check", "--format", "yolo", "--annotations", labels, "--names", names, "--decode").succeeds(t, want...)
+	detnas(t, nil, "data", "check", "--names", names, "--annotations", labels, "--images", filepath.Join(root, "images")).succeeds(t, want...)
+	detnas(t, nil, "data", "check", "--format", "yolo", "--annotations", labels).fails(t, exitUsage, "--names")
+	detnas(t, nil, "data", "check", "--format", "coco", "--annotations", labels, "--names", names).fails(t, exitUsage, "--format yolo")
+	detnas(t, nil, "data", "check", "--names", filepath.Join(root, "no.yaml"), "--annotations", labels).fails(t, exitFailed, "no.yaml")
 }
 
 func TestDataCheckVOC(t *testing.T) {

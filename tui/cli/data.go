@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,8 +22,8 @@ func (a *App) dataCommand() *cobra.Command {
 
 // checkArgs are the flags of data check.
 type checkArgs struct {
-	format, images, annotations, split string
-	decode, json                       bool
+	format, images, annotations, split, names string
+	decode, json                              bool
 }
 
 func (a *App) dataCheck() *cobra.Command {
@@ -32,11 +33,13 @@ func (a *App) dataCheck() *cobra.Command {
 		Long: `Count images, boxes, classes, crowds or difficult objects, and empty images, and
 list every problem. A COCO set is --annotations and the folder of its images; a
 set in VOC's form is the folder that holds Annotations, JPEGImages and ImageSets,
-or VOC2007 and so on with these in them, and a --split of it; a set of class
-folders is the folder that holds them. The exit code is 0 whatever was found; it
-is 1 when the set cannot be read at all.`,
+or VOC2007 and so on with these in them, and a --split of it; a set in YOLO's form
+is the folder of labels as --annotations and the --names of the classes; a set of
+class folders is the folder that holds them. The exit code is 0 whatever was found;
+it is 1 when the set cannot be read at all.`,
 		Example: "  detnas data check --annotations train.json --images images\n" +
 			"  detnas data check --format voc --dir VOCdevkit --split \"VOC2007/trainval + VOC2012/trainval\"\n" +
+			"  detnas data check --format yolo --annotations set/labels --names set/data.yaml\n" +
 			"  detnas data check --format folder imagenet/train --decode",
 		Args: cobra.MaximumNArgs(1),
 		RunE: failing(func(cmd *cobra.Command, args []string) error {
@@ -54,11 +57,12 @@ is 1 when the set cannot be read at all.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.format, "format", "", "coco, voc or folder (default: coco with --annotations, voc with --split, else folder)")
+	f.StringVar(&c.format, "format", "", "coco, voc, yolo or folder (default: yolo with --names, coco with --annotations, voc with --split, else folder)")
 	f.StringVar(&c.images, "images", "", "folder of the images")
 	f.StringVar(&c.images, "dir", "", "the same, as the folder of class folders or of a set in VOC's form is called")
-	f.StringVar(&c.annotations, "annotations", "", "COCO annotation file")
+	f.StringVar(&c.annotations, "annotations", "", "COCO annotation file, or folder of YOLO's labels")
 	f.StringVar(&c.split, "split", "", "list of images in VOC's form, such as VOC2007/trainval, or several joined by + (default: every annotation)")
+	f.StringVar(&c.names, "names", "", "names of YOLO's classes: data.yaml, or a text file with a name a line")
 	f.BoolVar(&c.decode, "decode", false, "read every image whole, to find the broken ones")
 	f.BoolVar(&c.json, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("images", "dir")
@@ -76,6 +80,8 @@ func (c *checkArgs) settle(args []string) error {
 	if c.format == "" {
 		c.format = config.FormatFolder
 		switch {
+		case c.names != "":
+			c.format = config.FormatYOLO
 		case c.split != "":
 			c.format = config.FormatVOC
 		case c.annotations != "" || strings.HasSuffix(c.images, ".json"):
@@ -83,8 +89,12 @@ func (c *checkArgs) settle(args []string) error {
 		}
 	}
 	switch {
-	case c.format != config.FormatCOCO && c.format != config.FormatVOC && c.format != config.FormatFolder:
-		return usage("--format %s is not known; use coco, voc or folder", c.format)
+	case !slices.Contains([]string{config.FormatCOCO, config.FormatVOC, config.FormatYOLO, config.FormatFolder}, c.format):
+		return usage("--format %s is not known; use coco, voc, yolo or folder", c.format)
+	case c.format != config.FormatYOLO && c.names != "":
+		return usage("--names is for sets in YOLO's form; leave it out, or use --format yolo")
+	case c.format == config.FormatYOLO && (c.annotations == "" || c.names == ""):
+		return usage("a set in YOLO's form wants --annotations DIR, the folder of labels, and --names FILE, the classes' names")
 	case c.format != config.FormatVOC && c.split != "":
 		return usage("--split is for sets in VOC's form; leave it out, or use --format voc")
 	case c.format == config.FormatVOC && c.annotations != "":
@@ -112,6 +122,8 @@ func (a *App) check(ctx context.Context, c checkArgs) (*dataset.Report, error) {
 	switch c.format {
 	case config.FormatFolder:
 		return dataset.CheckFolder(ctx, c.images, opts)
+	case config.FormatYOLO:
+		return dataset.CheckYOLO(ctx, c.annotations, c.images, c.names, opts)
 	case config.FormatVOC:
 		return dataset.CheckVOC(ctx, c.images, c.split, opts)
 	}

@@ -93,20 +93,20 @@ func (a *App) evalSet(cfg *config.Config, checkpoint string, e evalArgs) (*datas
 		}
 	}
 	opts := dataset.COCOOptions{Policy: dataset.PolicySkip, Decode: dataset.DecodeOptions{ApplyEXIF: cfg.Data.ApplyEXIF}}
-	file, images := c.Annotations(split), c.ImageDir(split)
+	var file, images string
 	switch {
 	case e.gt != "":
 		file, images = e.gt, e.images
 	case c.Format == config.FormatShapes:
 		file, images = drawnSplit(cfg, checkpoint, split)
-	case file == "":
+	case !c.Has(split):
 		return nil, usage("the config names no data.detection.%s; give --gt and --images, or another --split", split)
 	}
 	var set *dataset.Detection
 	var problems []dataset.Problem
 	var err error
-	if e.gt == "" && c.Format == config.FormatVOC {
-		set, problems, err = dataset.OpenVOC(c.Root, file, dataset.VOCOptions{Policy: opts.Policy, Decode: opts.Decode})
+	if e.gt == "" && c.Format != config.FormatShapes {
+		set, problems, err = c.Open(split, config.SplitOptions{Seed: cfg.Seed, Policy: opts.Policy, Decode: opts.Decode})
 	} else {
 		set, problems, err = dataset.OpenCOCO(file, images, opts)
 	}
