@@ -119,7 +119,7 @@ func EffectOf(key string, at Position) Effect {
 		return NextStart
 	}
 	switch key {
-	case "device", "threads", "loader_workers", "data.cache_mb":
+	case "device", "threads", "loader_workers", "tensorboard", "data.cache_mb":
 		return NextStart
 	}
 	table, name, _ := strings.Cut(key, ".")

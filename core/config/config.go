@@ -24,6 +24,9 @@ type Config struct {
 	// LoaderWorkers is how many goroutines decode and augment; 0 plans it from
 	// Threads.
 	LoaderWorkers int `toml:"loader_workers"`
+	// TensorBoard writes event files of TensorBoard into the run's folder, beside the
+	// journal: tensorboard --logdir Runs shows them.
+	TensorBoard bool `toml:"tensorboard"`
 
 	Space    Space    `toml:"space"`
 	Data     Data     `toml:"data"`

@@ -98,7 +98,11 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	}
 	e.device = device
 	e.before, e.live = run.State{Name: e.folder.Name()}, run.State{Name: e.folder.Name()}
+	board := e.newBoard()
 	e.journal, err = e.folder.OpenJournal(func(entry run.Entry) error {
+		if board != nil {
+			board.Recall(entry)
+		}
 		e.before.Apply(entry)
 		e.live.Apply(entry)
 		return nil
@@ -108,6 +112,10 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	}
 	defer e.journal.Close()
 	defer e.told()
+	if board != nil {
+		board.Start()
+		defer func() { e.told(); board.Close() }()
+	}
 	e.data = newData(e.cfg, e.folder.Data(), e.note)
 	e.data.keep = func(ctx context.Context, write func() error) error { return e.keep(ctx, e.here(), write) }
 	if err := e.begin(ctx); err != nil {

@@ -180,5 +180,25 @@ func (f *Folder) Socket() string { return filepath.Join(f.dir, "control.sock") }
 // Data is the folder of what the run draws for itself.
 func (f *Folder) Data() string { return filepath.Join(f.dir, "data") }
 
+// EventFiles makes the folder of TensorBoard's event files of a name, or that of all
+// without one, and returns it.
+func (f *Folder) EventFiles(name string) (string, error) {
+	dir := filepath.Join(f.dir, "tensorboard")
+	if err := f.room(dir); err != nil {
+		return "", fmt.Errorf("TensorBoard's event files: %w", err)
+	}
+	if name == "" {
+		return dir, nil
+	}
+	if err := input.CheckName(name); err != nil {
+		return "", fmt.Errorf("TensorBoard's event files: %w", err)
+	}
+	dir = filepath.Join(dir, name)
+	if err := f.room(dir); err != nil {
+		return "", fmt.Errorf("TensorBoard's event files: %w", err)
+	}
+	return dir, nil
+}
+
 func (f *Folder) checkpoints() string { return filepath.Join(f.dir, "checkpoints") }
 func (f *Folder) lockPath() string    { return filepath.Join(f.dir, "lock") }
