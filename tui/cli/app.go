@@ -170,7 +170,7 @@ func (a *App) bare() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.runsCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
 		a.dataCommand(), a.evalCommand(), a.predictCommand(), a.importCommand(), a.exportCommand(), a.journalCommand(), a.cardCommand(), a.versionCommand(), a.attachCommand(), a.serveCommand(), a.worker(),
-		a.studyCommand(), a.fidelityCommand(),
+		a.studyCommand(), a.fidelityCommand(), a.configCommand(),
 	)
 	root.AddCommand(a.steerCommands()...)
 	return root
