@@ -448,6 +448,9 @@ func TestHash(t *testing.T) {
 		}
 		seen[h] = set
 	}
+	if h := parse(t, minimal, "data.detection.shares=[]", "tensorboard=true").Hash(); h != base {
+		t.Errorf("shares of nothing, or files beside the journal, have the hash %s, not %s", h, base)
+	}
 	voc := func(root string) string {
 		return parse(t, minimal, "data.detection.format=voc", "data.detection.root="+root).Hash()
 	}

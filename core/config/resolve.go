@@ -57,7 +57,8 @@ func (c *Config) Hash() string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		table, _ := cutLast(key)
-		if !incidental(key) && c.Detector.takes(table) && (!added(key) || !reflect.DeepEqual(values[key].Interface(), defaults[key].Interface())) {
+		usual := reflect.DeepEqual(values[key].Interface(), defaults[key].Interface()) || emptyLists(values[key], defaults[key])
+		if !incidental(key) && c.Detector.takes(table) && (!added(key) || !usual) {
 			fmt.Fprintf(&b, "%s=%#v\n", key, values[key].Interface())
 		}
 	}
