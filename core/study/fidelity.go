@@ -25,8 +25,9 @@ type Fidelity struct {
 	Run    string // whose supernet it is
 	Score  string // what scores are
 	Scale  float64
-	Pairs  []Pair // those that are known, in the order of drawing
-	Wanted int    // pairs when all are
+	Pairs  []Pair   // those that are known, in the order of drawing
+	Wanted int      // pairs when all are
+	Others []string // runs that were altered and have no part, with what differs
 }
 
 // ScoresRun begins the name of the run that scores a fidelity's subnets on the
@@ -41,22 +42,36 @@ func SupernetStep(cfg *config.Config) int {
 	return config.StepSupernetFinetune
 }
 
+// Supernet is the checkpoint of the supernet that the search of a run, f, evaluates by
+// its config.
+func Supernet(cfg *config.Config, f *run.Folder) string {
+	if from := cfg.Search.LoadFrom; from != "" {
+		return from
+	}
+	return f.LastPath(SupernetStep(cfg))
+}
+
 // ScoreSets are the keys, as --set takes them, with which a run scores n random
 // subnets on the supernet of another, f, that cfg belongs to. All are scored whole.
 func ScoreSets(cfg *config.Config, f *run.Folder, n int) []string {
 	return []string{
-		"search.load_from=" + f.LastPath(SupernetStep(cfg)), "search.method=random", "search.subnet=",
+		"search.load_from=" + Supernet(cfg, f), "search.method=random", "search.tournament=0", "search.cost=", "search.racing=false", "search.subnet=",
 		fmt.Sprintf("search.population=%d", n), "search.generations=1",
 		"search.parents=1", "search.mutations=0", "search.crossovers=0",
 	}
 }
 
 // AloneSets are the keys with which a run trains a subnet by itself, its schedules
-// cut to a share of their length.
-func AloneSets(cfg *config.Config, subnet string, scale float64) []string {
+// cut to a share of their length. A share that leaves no whole number of epochs is an
+// error.
+func AloneSets(cfg *config.Config, subnet string, scale float64) ([]string, error) {
 	sets := []string{"search.subnet=" + subnet}
 	for _, step := range []int{config.StepSubnetRetrain, config.StepSubnetFinetune} {
 		t, name := cfg.Step(step), config.StepName(step)
+		if epochs := float64(t.Epochs) * scale; t.Epochs > 0 && math.Abs(epochs-math.Max(1, math.Round(epochs))) > 1e-9 {
+			return nil, fmt.Errorf("--scale %v of the %d epochs of %s are %v, which is no whole number; use one that leaves whole epochs, such as %v",
+				scale, t.Epochs, name, epochs, math.Max(1, math.Round(epochs))/float64(t.Epochs))
+		}
 		put := func(key string, n int) {
 			if n > 0 {
 				sets = append(sets, fmt.Sprintf("%s.%s=%d", name, key, scaled(n, scale)))
@@ -65,6 +80,7 @@ func AloneSets(cfg *config.Config, subnet string, scale float64) []string {
 		put("iterations", t.Iterations)
 		put("epochs", t.Epochs)
 		put("warmup_iterations", t.WarmupIterations)
+		put("ema_warmup", t.EMAWarmup)
 		var milestones []string
 		for _, m := range t.Milestones {
 			if m >= 1 { // an iteration; below it is a share
@@ -76,7 +92,7 @@ func AloneSets(cfg *config.Config, subnet string, scale float64) []string {
 			sets = append(sets, fmt.Sprintf("%s.milestones=[%s]", name, strings.Join(milestones, ", ")))
 		}
 	}
-	return sets
+	return sets, nil
 }
 
 func scaled(n int, scale float64) int { return max(1, int(math.Round(float64(n)*scale))) }
@@ -137,6 +153,10 @@ func (f Fidelity) Markdown(command string) string {
 	fmt.Fprintf(&b, "Made by `%s`; %d of %d random subnets are trained, by steps 4 and 5 at %s of their length.\n\n",
 		command, len(f.Pairs), f.Wanted, strconv.FormatFloat(f.Scale, 'g', -1, 64))
 	fmt.Fprintf(&b, "- Kendall's tau-b: %s\n- Spearman's rho: %s\n", f.Tau(), f.Rho())
+	for _, o := range f.Others {
+		fmt.Fprintf(&b, "- Left out: %s.\n", o)
+	}
+	b.WriteString("\nEach subnet is trained once, so that the noise of training lowers both figures.\n")
 	fmt.Fprintf(&b, "\n| subnet | %s on the supernet | AP alone | conv MACs, M |\n|---|---|---|---|\n", f.Score)
 	for _, p := range f.Pairs {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %.1f |\n", p.Subnet, number(p.Score, 4), number(p.Alone, 4), float64(p.MACs)/1e6)

@@ -1,9 +1,7 @@
 package study
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 
 	"detnas/core/config"
@@ -24,6 +22,10 @@ type Outcome struct {
 	// by hand may be.
 	Outside bool
 
+	// Altered says in what the run differs from the plan, when it was edited or its
+	// search steered; it is then left out of the arms' figures.
+	Altered []string
+
 	Seconds   float64 // of all steps
 	Evaluated int     // candidates of its search
 }
@@ -43,16 +45,22 @@ func (s *Study) Outcomes() ([]Outcome, error) {
 	return out, nil
 }
 
-// outcome reads what a job came to; it is not done where its run is not.
+// outcome reads what a job came to; it is not done where its run is not, or has no
+// result that can be read, which is then made anew when the job's turn comes.
 func (s *Study) outcome(j Job) (Outcome, bool, error) {
 	f, err := s.Run(j.Name)
 	if err != nil {
 		return Outcome{}, false, nil //nolint:nilerr // it has not begun
 	}
 	r, err := f.ReadResult()
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(r.Final) == 0 {
-		return Outcome{}, false, nil
+	if err != nil || len(r.Final) == 0 {
+		return Outcome{}, false, nil //nolint:nilerr // see above
 	}
+	sets, err := s.Sets(j)
+	if err != nil {
+		return Outcome{}, false, nil //nolint:nilerr // what it rests on is not there any more, and is done first
+	}
+	want, err := config.Load(s.ConfigPath(), sets)
 	if err != nil {
 		return Outcome{}, false, err
 	}
@@ -61,6 +69,9 @@ func (s *Study) outcome(j Job) (Outcome, bool, error) {
 		return Outcome{}, false, fmt.Errorf("the result of run %s: %w", j.Name, err)
 	}
 	o.Job = j
+	if o.Altered, err = Altered(f, want); err != nil {
+		return Outcome{}, false, err
+	}
 	if j.Arm == Random {
 		if o.Score, err = s.scoreOf(j); err != nil {
 			return Outcome{}, false, err

@@ -16,7 +16,7 @@ type Arm string
 // tables 3 to 5): searched on detection, searched on classification, random and
 // hand-crafted.
 const (
-	Detection      Arm = "detection"      // searched, guided by detection
+	Detection      Arm = "detection"      // searched, guided by detection, by the config's method
 	Classification Arm = "classification" // searched, guided by the pre-trained supernet's accuracy
 	BestRandom     Arm = "best-random"    // the best of as many random subnets, guided by detection
 	Random         Arm = "random"         // random subnets, whatever their score
@@ -29,7 +29,7 @@ func Arms() []Arm { return []Arm{Detection, Classification, BestRandom, Random, 
 // Title says an arm in the words of a table.
 func (a Arm) Title() string {
 	return map[Arm]string{
-		Detection: "searched on detection (DetNAS)", Classification: "searched on classification (ClsNAS)",
+		Detection: "searched on detection", Classification: "searched on classification",
 		BestRandom: "best of as many random", Random: "random, mean", Plain: "hand-crafted, all 3x3",
 	}[a]
 }
@@ -72,27 +72,43 @@ func (s *Study) Plan() []Job {
 
 func jobName(seed uint64, arm Arm) string { return fmt.Sprintf("seed%d-%s", seed, arm) }
 
+// always are the keys, as --set takes them, in which the config of an arm differs from
+// the study's whatever the runs before it found.
+func (s *Study) always(arm Arm) []string {
+	detection := []string{"search.guide=detection"}
+	if s.cfg.Search.Guide == config.GuideClassification { // whose score is none of a detector
+		detection = append(detection, "search.score=AP")
+	}
+	switch arm {
+	case Detection:
+		return detection
+	case Classification: // which cannot race
+		return []string{"search.guide=classification", "search.score=top1", "search.racing=false"}
+	case BestRandom:
+		return append(detection, "search.method=random", "search.tournament=0", "search.cost=")
+	}
+	return append(detection, "search.subnet=3x3")
+}
+
 // Sets are the keys, as --set takes them, in which a job's config differs from the
 // study's. The jobs before it have to be done, since they rest on what those found.
 func (s *Study) Sets(j Job) ([]string, error) {
-	sets := []string{fmt.Sprintf("seed=%d", j.Seed)}
-	if s.Shapes {
-		sets = append(sets, "data.shapes.dir="+filepath.Join(s.dir, "data"))
+	sets := append([]string{fmt.Sprintf("seed=%d", j.Seed)}, s.always(j.Arm)...)
+	if s.Shapes { // a drawing is the seed's
+		sets = append(sets, "data.shapes.dir="+filepath.Join(s.dir, "data", fmt.Sprintf("seed%d", j.Seed)))
 	}
 	switch j.Arm {
-	case Detection:
-		return append(sets, "search.guide=detection"), nil
 	case Classification:
 		from, err := s.supernet(j.Seed, config.StepSupernetPretrain)
-		return append(sets, "search.guide=classification", "search.score=top1", from), err
+		return append(sets, from), err
 	case BestRandom:
 		from, err := s.supernet(j.Seed, config.StepSupernetFinetune)
-		return append(sets, "search.guide=detection", "search.method=random", from), err
+		return append(sets, from), err
 	case Random:
 		subnet, err := s.random(j)
 		return append(sets, "search.subnet="+subnet), err
 	}
-	return append(sets, "search.subnet=3x3"), nil
+	return sets, nil
 }
 
 // supernet has a search take the supernet that the whole run of a seed trained.

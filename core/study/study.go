@@ -24,7 +24,7 @@ type Study struct {
 	ConfigHash string   `json:"config_hash"`
 	Seeds      []uint64 `json:"seeds"`
 	Random     int      `json:"random"` // subnets of the random arm, a seed
-	Shapes     bool     `json:"shapes"` // its images are drawn, once for all runs
+	Shapes     bool     `json:"shapes"` // its images are drawn, once for each seed
 
 	dir string
 	cfg *config.Config
@@ -49,6 +49,9 @@ func Open(dir, asked string, cfg *config.Config, seeds, random int) (*Study, err
 	for i := range seeds {
 		s.Seeds = append(s.Seeds, cfg.Seed+uint64(i)) //nolint:gosec // never negative
 	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	before, err := input.File(filepath.Join(dir, planFile), most)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, s.begin()
@@ -60,7 +63,29 @@ func Open(dir, asked string, cfg *config.Config, seeds, random int) (*Study, err
 	if err := json.Unmarshal(before, &was); err != nil {
 		return nil, fmt.Errorf("opening the study: %s: %w", filepath.Join(dir, planFile), input.Plain(err))
 	}
-	return s, s.same(was)
+	if err := s.same(was); err != nil {
+		return nil, err
+	}
+	return s, s.keep()
+}
+
+// check refuses a config that does not do for every arm, before anything is done.
+func (s *Study) check() error {
+	c := s.cfg.Search
+	switch {
+	case c.Subnet != "":
+		return fmt.Errorf("%s names the subnet (search.subnet) and searches none, so there is nothing to compare; take it out, or give --set search.subnet=", s.Config)
+	case c.LoadFrom != "":
+		return fmt.Errorf("%s takes its supernet from elsewhere (search.load_from), and a study trains one for each seed; take it out, or give --set search.load_from=", s.Config)
+	case c.Method == config.MethodRandom:
+		return fmt.Errorf("%s searches at random, which is an arm of its own; give --set search.method=evolution", s.Config)
+	}
+	for _, arm := range Arms() {
+		if _, err := config.Parse(s.Config, []byte(s.cfg.Resolved()), s.always(arm)); err != nil {
+			return fmt.Errorf("the arm %s of the study: %w", arm, err)
+		}
+	}
+	return nil
 }
 
 // begin makes the folder. The plan comes last: with it, the rest is there.
@@ -71,28 +96,34 @@ func (s *Study) begin() error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil { //nolint:gosec // studies are there to be read
 		return fmt.Errorf("beginning a study: %w", err)
 	}
-	plan, err := json.MarshalIndent(s, "", "  ")
-	if err == nil {
-		err = run.WriteFile(s.ConfigPath(), []byte(s.cfg.Resolved()))
+	if err := run.WriteFile(s.ConfigPath(), []byte(s.cfg.Resolved())); err != nil {
+		return fmt.Errorf("beginning a study: %w", err)
 	}
+	return s.keep()
+}
+
+// keep writes the plan.
+func (s *Study) keep() error {
+	plan, err := json.MarshalIndent(s, "", "  ")
 	if err == nil {
 		err = run.WriteFile(filepath.Join(s.dir, planFile), append(plan, '\n'))
 	}
 	if err != nil {
-		return fmt.Errorf("beginning a study: %w", err)
+		return fmt.Errorf("writing the study's plan: %w", err)
 	}
 	return nil
 }
 
-// same refuses to go on with another study than was begun.
+// same refuses to go on with another study than was begun. More seeds and more random
+// subnets than it had are no other study.
 func (s *Study) same(was Study) error {
 	var what string
 	switch {
 	case was.ConfigHash != s.ConfigHash:
 		what = fmt.Sprintf("another config (%s, hash %s, now %s)", was.Config, was.ConfigHash, s.ConfigHash)
-	case !slices.Equal(was.Seeds, s.Seeds):
+	case len(was.Seeds) > len(s.Seeds) || !slices.Equal(was.Seeds, s.Seeds[:len(was.Seeds)]):
 		what = fmt.Sprintf("the seeds %v and not %v", was.Seeds, s.Seeds)
-	case was.Random != s.Random:
+	case was.Random > s.Random:
 		what = fmt.Sprintf("--random %d and not %d", was.Random, s.Random)
 	default:
 		return nil

@@ -22,7 +22,7 @@ type Row struct {
 	// Less is by how much the arm's AP falls short of the detection arm's with the
 	// same seed, for each seed at which both are done. For the random arm it is the
 	// mean of its runs that counts.
-	Less Spread
+	Less []float64
 }
 
 // Spread is a mean with the standard deviation (of a sample, NaN for one) and the
@@ -32,8 +32,10 @@ type Spread struct {
 	Mean, SD, Low, High float64
 }
 
-// Rows are the arms of a study, in order; one of which no run is done has none.
+// Rows are the arms of a study, in order; one of which no run is done has none. Runs
+// that were altered are left out.
 func Rows(outcomes []Outcome) []Row {
+	outcomes = slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return len(o.Altered) > 0 })
 	var rows []Row
 	for _, arm := range Arms() {
 		of := only(outcomes, arm)
@@ -50,7 +52,7 @@ func Rows(outcomes []Outcome) []Row {
 		row.Top1 = spread(each(of, func(o Outcome) float64 { return o.Top1 }))
 		row.MACs = spread(each(of, func(o Outcome) float64 { return float64(o.MACs) }))
 		row.Params = spread(each(of, func(o Outcome) float64 { return float64(o.Params) }))
-		row.Less = spread(short(only(outcomes, Detection), of))
+		row.Less = short(only(outcomes, Detection), of)
 		rows = append(rows, row)
 	}
 	return rows

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"detnas/core/config"
@@ -20,12 +19,10 @@ func (a *App) child(ctx context.Context, r runArgs, whole string) (run.Result, e
 	if err != nil {
 		return run.Result{}, err
 	}
-	if j.said != "" { // a run that was edited while it went on, as people may
-		a.warn("%s", j.said)
-	}
 	if j.nothingLeft() {
-		result, err := j.folder.ReadResult()
-		return result, errors.Join(err, j.folder.Unlock())
+		if result, err := j.folder.ReadResult(); err == nil { // else the engine makes it again from the journal
+			return result, j.folder.Unlock()
+		}
 	}
 	result, err := a.do(ctx, j, r.headless)
 	if err == nil {

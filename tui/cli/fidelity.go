@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
@@ -41,8 +42,7 @@ each by itself, by steps 4 and 5 at a share (--scale) of their length, and compa
 tau and Spearman's rho between the score and the AP that the subnet comes to alone,
 with intervals of 95 %.
 
-The runs and the report (fidelity.md, .csv, .png) are in the folder fidelity of the
-run's. Ctrl-C stops with a checkpoint; the same command goes on, and one with more
+The runs and the report (.md, .csv, .png) are in the folder fidelity of the run's. Ctrl-C stops with a checkpoint; the same command goes on, and one with more
 subnets adds to those that are there.`,
 		Example: `  detnas fidelity demo-20260102-150405 --subnets 10 --scale 0.5`,
 		Args:    exactly(1, "a run"),
@@ -90,24 +90,60 @@ func (a *App) fidelity(ctx context.Context, args fidelityArgs) error {
 	found := study.Fidelity{Run: f.Name(), Score: cfg.Search.Score, Scale: args.scale, Wanted: len(scored)}
 	for i, c := range scored {
 		_ = a.print("subnet %d of %d: %s\n", i+1, len(scored), c.Subnet)
-		result, err := a.child(ctx, runArgs{
-			config: f.Config(), name: args.alone(c.Subnet), runs: dir, set: study.AloneSets(cfg, c.Subnet, args.scale),
-			from: config.StepName(study.AloneFrom(cfg)), to: lastStep(), headless: u.headless,
-		}, u.again())
-		if err != nil {
+		if err := a.alone(ctx, f, cfg, args, c, &found); err != nil {
 			return err
 		}
-		found.Pairs = append(found.Pairs, study.Pair{Subnet: c.Subnet, Score: c.Score, Alone: result.Final["AP"], MACs: c.MACs})
-		if err := writeFidelity(dir, found, u.again()); err != nil {
+		if err := writeFidelity(args.report(dir), found, u.again()); err != nil {
 			return err
 		}
 	}
-	return a.tellFidelity(dir, found)
+	return a.tellFidelity(args.report(dir), found)
 }
 
-// alone is the name of the run that trains a subnet by itself: by the subnet, so that
+// alone trains one subnet by itself and notes what it comes to.
+func (a *App) alone(ctx context.Context, f *run.Folder, cfg *config.Config, args fidelityArgs, c run.Candidate, found *study.Fidelity) error {
+	sets, err := study.AloneSets(cfg, c.Subnet, args.scale)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(f.Dir(), "fidelity")
+	result, err := a.child(ctx, runArgs{
+		config: f.Config(), name: args.nameOf(c.Subnet), runs: dir, set: sets,
+		from: config.StepName(study.AloneFrom(cfg)), to: lastStep(), headless: args.headless,
+	}, input.CommandLine(args.words()...))
+	if err != nil {
+		return err
+	}
+	want, err := config.Load(f.Config(), sets)
+	if err != nil {
+		return err
+	}
+	of, err := run.Find(dir, filepath.Join(dir, args.nameOf(c.Subnet)))
+	if err != nil {
+		return err
+	}
+	altered, err := study.Altered(of, want)
+	if err != nil {
+		return err
+	}
+	if len(altered) > 0 {
+		other := fmt.Sprintf("run %s, which differs from the others in %s; remove its folder to have it trained anew", of.Name(), strings.Join(altered, ", "))
+		a.warn("left out: %s", other)
+		found.Others = append(found.Others, other)
+		return nil
+	}
+	found.Pairs = append(found.Pairs, study.Pair{Subnet: c.Subnet, Score: c.Score, Alone: result.Final["AP"], MACs: c.MACs})
+	return nil
+}
+
+// report is the report's path without what files of its kinds end with.
+func (args fidelityArgs) report(dir string) string {
+	return filepath.Join(dir, fmt.Sprintf("fidelity-%d-%s", args.subnets, strconv.FormatFloat(args.scale, 'g', -1, 64)))
+}
+
+// nameOf is the name of the run that trains a subnet by itself: by the subnet, so that
 // it serves again when more are asked for.
-func (args fidelityArgs) alone(subnet string) string {
+func (args fidelityArgs) nameOf(subnet string) string {
 	return "alone-" + strconv.FormatFloat(args.scale, 'g', -1, 64) + "-" + subnet
 }
 
@@ -127,10 +163,13 @@ func (args fidelityArgs) check() (*run.Folder, *config.Config, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("run %s: %w", f.Name(), err)
 	}
-	supernet := f.LastPath(study.SupernetStep(cfg))
+	supernet := study.Supernet(cfg, f)
 	if _, err := os.Stat(supernet); err != nil {
-		return nil, nil, fmt.Errorf("run %s has no supernet to measure: %s is not there; run its step %d first",
-			f.Name(), input.Line(run.Shortest(supernet)), study.SupernetStep(cfg))
+		cure := fmt.Sprintf("run its step %d first", study.SupernetStep(cfg))
+		if cfg.Search.LoadFrom != "" {
+			cure = "put back what search.load_from names"
+		}
+		return nil, nil, fmt.Errorf("run %s has no supernet to measure: %s is not there; %s", f.Name(), input.Line(run.Shortest(supernet)), cure)
 	}
 	space, err := cfg.Space.NAS(1)
 	if err != nil {
@@ -151,7 +190,7 @@ func (args fidelityArgs) words() []string {
 }
 
 // writeFidelity writes the report and the picture.
-func writeFidelity(dir string, f study.Fidelity, command string) error {
+func writeFidelity(base string, f study.Fidelity, command string) error {
 	table, err := f.CSV()
 	if err != nil {
 		return err
@@ -165,14 +204,14 @@ func writeFidelity(dir string, f study.Fidelity, command string) error {
 		return err
 	}
 	return errors.Join(
-		run.WriteFile(filepath.Join(dir, "fidelity.md"), []byte(f.Markdown(command))),
-		run.WriteFile(filepath.Join(dir, "fidelity.csv"), table),
-		run.WriteFile(filepath.Join(dir, "fidelity.png"), picture),
+		run.WriteFile(base+".md", []byte(f.Markdown(command))),
+		run.WriteFile(base+".csv", table),
+		run.WriteFile(base+".png", picture),
 	)
 }
 
 // tellFidelity draws the pairs and says the correlations.
-func (a *App) tellFidelity(dir string, f study.Fidelity) error {
+func (a *App) tellFidelity(base string, f study.Fidelity) error {
 	look, err := a.look()
 	if err != nil {
 		return err
@@ -197,7 +236,7 @@ func (a *App) tellFidelity(dir string, f study.Fidelity) error {
 		{Label: "Kendall's tau-b", Value: f.Tau().String()},
 		{Label: "Spearman's rho", Value: f.Rho().String()},
 		{Label: "subnets", Value: strconv.Itoa(len(f.Pairs))},
-		{Label: "written", Value: run.Shortest(filepath.Join(dir, "fidelity.md")) + ", fidelity.csv, fidelity.png"},
+		{Label: "written", Value: run.Shortest(base) + ".md, .csv, .png"},
 	}
 	return a.table(rows)
 }

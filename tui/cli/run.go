@@ -156,13 +156,11 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 		a.warn("%s", j.said)
 	}
 	if j.nothingLeft() {
-		defer j.folder.Unlock() //nolint:errcheck // the lock ends with the process
-		result, err := j.folder.ReadResult()
-		if err != nil {
-			return err
+		if result, err := j.folder.ReadResult(); err == nil { // else the engine makes it again from the journal
+			defer j.folder.Unlock() //nolint:errcheck // the lock ends with the process
+			a.warn("run %s has finished these steps already; --from STEP does them again", j.folder.Name())
+			return a.summary(j, result)
 		}
-		a.warn("run %s has finished these steps already; --from STEP does them again", j.folder.Name())
-		return a.summary(j, result)
 	}
 	if r.detach {
 		return a.detach(ctx, j)

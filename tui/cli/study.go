@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,8 +78,12 @@ func (a *App) study(ctx context.Context, args studyArgs) error {
 	u := undertaking{headless: args.headless, words: args.words()}
 	jobs := s.Plan()
 	for i, j := range jobs {
-		if err := a.tellStudy(s, i, len(jobs), j); err != nil {
+		done, err := a.tellStudy(s, i, len(jobs), j)
+		if err != nil {
 			return err
+		}
+		if done {
+			continue
 		}
 		sets, err := s.Sets(j)
 		if err != nil {
@@ -95,6 +100,9 @@ func (a *App) study(ctx context.Context, args studyArgs) error {
 			return err
 		}
 	}
+	if err := writeStudy(s, u.again()); err != nil { // what is said of runs that were altered since
+		return err
+	}
 	return a.studyTable(s)
 }
 
@@ -110,10 +118,9 @@ func (args studyArgs) open() (*study.Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Search.Subnet != "" {
-		return nil, fmt.Errorf("%s names the subnet (search.subnet) and searches none, so there is nothing to compare; take it out, or give --set search.subnet=", args.config)
-	}
-	if err := startable(cfg, config.StepSupernetPretrain, config.StepSubnetFinetune); err != nil {
+	asked := *cfg
+	asked.Search.Subnet, asked.Search.LoadFrom = "", "" // which a study refuses in its own words
+	if err := startable(&asked, config.StepSupernetPretrain, config.StepSubnetFinetune); err != nil {
 		return nil, err
 	}
 	if planned := cfg.Search.Population * cfg.Search.Generations; args.random > planned {
@@ -149,12 +156,15 @@ func (args studyArgs) words() []string {
 	return words
 }
 
-// tellStudy says which run is next and how long all of them will still take, once a
-// run of each kind that is left is done.
-func (a *App) tellStudy(s *study.Study, i, all int, j study.Job) error {
+// tellStudy says which run is next, unless that is done, and how long all of them will
+// still take, once a run of each kind that is left is done.
+func (a *App) tellStudy(s *study.Study, i, all int, j study.Job) (bool, error) {
 	done, err := s.Outcomes()
 	if err != nil {
-		return err
+		return false, err
+	}
+	if slices.ContainsFunc(done, func(o study.Outcome) bool { return o.Name == j.Name }) {
+		return true, nil
 	}
 	left := ""
 	if seconds, known := s.Left(done); known {
@@ -164,7 +174,7 @@ func (a *App) tellStudy(s *study.Study, i, all int, j study.Job) error {
 		}
 	}
 	_ = a.print("run %d of %d: %s%s\n", i+1, all, j.Name, left)
-	return nil
+	return false, nil
 }
 
 // writeStudy writes the study's tables and picture.

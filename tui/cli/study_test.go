@@ -117,8 +117,8 @@ func TestStudy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"12 of 12 runs", "| searched on detection (DetNAS) | 2 | 0.500 ± 0.000 |",
-		"| random, mean | 4 | 0.312 ± 0.072 | 0.250 to 0.375 |", "| 0.188 ± 0.000 |", "| seed1-random2 | 1 | `0-1-00-0` | 0.020 |",
+		"12 of 12 runs", "| searched on detection | 2 | 0.500 ± 0.000 |",
+		"| random, mean | 4 | 0.312 ± 0.072 | 0.250 to 0.375 |", "| 0.188, 0.188 |", "| seed1-random2 | 1 | `0-1-00-0` | 0.020 |",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("study.md lacks %q:\n%s", want, text)
@@ -133,7 +133,42 @@ func TestStudy(t *testing.T) {
 	}
 	detnas(t, nil, args...).succeeds(t, "AP 0.500") // all is done, and the engine is not asked
 	detnas(t, nil, append(args, "--set", "search.mutate_prob=0.5")...).fails(t, exitFailed, "another config", "--name")
-	detnas(t, nil, append(slices.Clone(args), "--seeds", "3")...).fails(t, exitFailed, "the seeds [0 1] and not [0 1 2]")
+	detnas(t, nil, append(slices.Clone(args), "--seeds", "1")...).fails(t, exitFailed, "the seeds [0 1] and not [0]")
+	detnas(t, nil, append(slices.Clone(args), "--random", "1")...).fails(t, exitFailed, "--random 2 and not 1")
+	e.did = nil
+	detnas(t, e.engine, append(slices.Clone(args), "--seeds", "3")...).succeeds(t, "run 13 of 18", "AP 0.500 ± 0.000 (0.500 to 0.500) in 3 runs")
+	if len(e.did) != 6 {
+		t.Errorf("did\n%s", strings.Join(e.did, "\n"))
+	}
+}
+
+// TestStudyOfAlteredRuns wants a run that was not left alone named, and out of the
+// arms, and one whose result is lost or damaged done again.
+func TestStudyOfAlteredRuns(t *testing.T) {
+	runs := t.TempDir()
+	e := &studying{t: t, saves: true, aps: map[string]float64{"seed": 0.5}}
+	args := []string{"study", "tiny", "--runs", runs, "--seeds", "2", "--random", "1", "--headless"}
+	detnas(t, e.engine, args...).succeeds(t)
+	dir := filepath.Join(runs, "tiny-study")
+	config := filepath.Join(dir, "seed1-3x3", "config.toml")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, config, strings.ReplaceAll(string(text), "lr = 0.01", "lr = 0.02"))
+	if err := os.Remove(filepath.Join(dir, "seed0-3x3", "result.json")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "seed0-random1", "result.json"), "{")
+	e.did = nil
+	detnas(t, e.engine, args...).succeeds(t, "3x3", "AP 0.500 in 1 run,")
+	if len(e.did) != 2 {
+		t.Errorf("did\n%s", strings.Join(e.did, "\n"))
+	}
+	table, err := os.ReadFile(filepath.Join(dir, "study.md"))
+	if err != nil || !strings.Contains(string(table), "Run seed1-3x3 is left out of the arms: it differs from the plan in subnet-finetune.lr") {
+		t.Errorf("study.md: %v\n%s", err, table)
+	}
 }
 
 // TestStudyRefuses wants what cannot be compared refused before a folder is made.
@@ -148,6 +183,8 @@ func TestStudyRefuses(t *testing.T) {
 		"many randoms": {[]string{"tiny", "--random", "9"}, exitUsage, []string{"--random 9", "8 subnets"}},
 		"a subnet":     {[]string{"tiny", "--set", "search.subnet=3x3"}, exitFailed, []string{"search.subnet"}},
 		"no data":      {[]string{"small"}, exitFailed, []string{"data.detection.train"}},
+		"its supernet": {[]string{"tiny", "--set", "search.load_from=x"}, exitFailed, []string{"search.load_from", "one for each seed"}},
+		"at random":    {[]string{"tiny", "--set", "search.method=random"}, exitFailed, []string{"an arm of its own", "search.method=evolution"}},
 		"a bad name":   {[]string{"tiny", "--name", "a/b"}, exitFailed, []string{"a/b", "--name"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,10 +226,11 @@ func TestFidelity(t *testing.T) {
 	if len(e.did) != 3 { // the scores of five, and two more subnets
 		t.Errorf("did\n%s", strings.Join(e.did, "\n"))
 	}
-	text, err := os.ReadFile(filepath.Join(one.Dir(), "fidelity", "fidelity.md"))
+	text, err := os.ReadFile(filepath.Join(one.Dir(), "fidelity", "fidelity-5-0.5.md"))
 	if err != nil || !strings.Contains(string(text), "5 of 5 random subnets") || !strings.Contains(string(text), "| `1-0-00-0` | 0.0500 | 0.6250 |") {
 		t.Errorf("fidelity.md: %v\n%s", err, text)
 	}
+	detnas(t, nil, "fidelity", "one", "--runs", runs, "--subnets", "3", "--scale", "0.5", "--headless").succeeds(t, "0.333") // all is there
 	for name, args := range map[string][]string{"one": {"--subnets", "1"}, "nothing": {"--scale", "0"}, "nan": {"--scale", "nan"}} {
 		if c := detnas(t, nil, append([]string{"fidelity", "one", "--runs", runs}, args...)...); c.code != exitUsage {
 			t.Errorf("%s: exit %d, %s", name, c.code, c.err)
