@@ -253,7 +253,7 @@ type Train struct {
 	Accumulate int `toml:"accumulate"`
 	// FrozenStages is how many stages of the backbone, counted from the stem, stay as
 	// they were: 0 is none, 1 the stem and the first stage. Their BN uses its
-	// statistics. It is for the detection steps (mmdet's frozen_stages).
+	// statistics, in the search as well. It is for the detection steps (mmdet's frozen_stages).
 	FrozenStages int `toml:"frozen_stages"`
 	// Sampling is how the path of each iteration of a supernet is drawn: "uniform";
 	// "fair", where of as many iterations as there are choices each block takes each

@@ -89,6 +89,9 @@ func (e *engine) hashSettings(h hash.Hash) {
 	put(h, fmt.Sprintf("%+v", c.Detector), c.Data.Classification.Size, c.Data.Classification.EvalResize())
 	trained := c.Step(config.StepSupernetFinetune)
 	put(h, trained.BNBackbone, trained.BNNeck, trained.BNHead)
+	if trained.FrozenStages > 0 { // apart, so that scores of supernets without any stay known
+		put(h, "frozen stages keep their statistics", trained.FrozenStages)
+	}
 	s := c.Search
 	put(h, s.Guide, s.BN, s.BNBatch, s.BNAverage, s.BNMomentum, s.Batch, s.Score)
 }

@@ -89,7 +89,7 @@ func (b *Backbone) Forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) []*t
 	}
 	frozen := 0 // blocks
 	var y *tensor.Tensor
-	if b.frozen > 0 && p.Mode == nn.Train {
+	if b.frozen > 0 && p.Mode != nn.Eval { // nor calibrated for a candidate: what comes after was trained with them
 		frozen = b.blocksBefore(b.frozen)
 		err = tensor.NoGrad(func() error {
 			still := *p
@@ -135,8 +135,8 @@ func (b *Backbone) blocksBefore(stages int) int {
 	return n
 }
 
-// Freeze has training leave alone the stem and so many stages, whose BN then uses
-// its statistics; 0 is none.
+// Freeze has training leave alone the stem and so many stages; 0 is none. Their BN uses
+// its statistics in training and in every other pass.
 func (b *Backbone) Freeze(stages int) { b.frozen = max(0, min(stages, len(b.space.Depths))) }
 
 // path is the blocks that subnet names.

@@ -264,6 +264,45 @@ func TestFrozenStagesStayAsTheyAre(t *testing.T) {
 	})
 }
 
+// Frozen stages give in a pass that calibrates, in one that measures by what it has
+// gathered and in one by the batch's statistics what they gave in training; the others
+// are calibrated.
+func TestFrozenStagesAreNotCalibrated(t *testing.T) {
+	run(t, func(s *tensor.Scope) error {
+		space := tiny(nas.LayoutMMRazor)
+		st := newStore(t)
+		net := classifier(t, st, space, nil)
+		path := parse(t, "01-2-30", space)
+		if err := fill(s, st); err != nil {
+			return err
+		}
+		net.Backbone.Freeze(2)
+		x := waveTensor(s, "input", 4, 3, 32, 32)
+		still := net.Backbone.Forward(&nn.Pass{Scope: s, Mode: nn.Eval}, x, path)
+		stats := nn.NewStats(0)
+		defer stats.Free()
+		for name, p := range map[string]*nn.Pass{
+			"calibrating": {Scope: s, Mode: nn.Calibrate, Stats: stats},
+			"calibrated":  {Scope: s, Mode: nn.Eval, Stats: stats},
+			"by batch":    {Scope: s, Mode: nn.Batch},
+		} {
+			if name == "calibrated" {
+				net.Backbone.Forward(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, x, path)
+			}
+			outs := net.Backbone.Forward(p, x, path)
+			if s.Err() != nil {
+				return nil
+			}
+			for i := range outs {
+				if same := slices.Equal(floats(t, outs[i]), floats(t, still[i])); same != (i < 2) {
+					t.Errorf("%s: stage %d gives the same as before: %t", name, i, same)
+				}
+			}
+		}
+		return nil
+	})
+}
+
 func TestNormsAndMomentum(t *testing.T) {
 	space := tiny(nas.LayoutOfficial)
 	st := newStore(t)
