@@ -33,6 +33,36 @@ func Changes(old, now *Config) []Change {
 	return out
 }
 
+// NetworkChanges lists the keys in which two configs differ and by which a supernet
+// that was trained by one would be another network in the search of the other: the
+// space, the detector, and how its images are made. Where the detectors are of two
+// kinds, only that is said.
+func NetworkChanges(trained, search *Config) []Change {
+	a, errA := trained.Space.NAS(1)
+	b, errB := search.Space.NAS(1)
+	a.Name, b.Name = "", ""
+	sameSpace := errA == nil && errB == nil && reflect.DeepEqual(a, b)
+	return slices.DeleteFunc(Changes(trained, search), func(c Change) bool {
+		table, name := cutLast(c.Key)
+		top, _, _ := strings.Cut(c.Key, ".")
+		switch {
+		case top == "space":
+			return sameSpace
+		case c.Key == "data.mean" || c.Key == "data.std" || c.Key == "data.apply_exif":
+			return false
+		case search.Search.Guide == GuideClassification:
+			return c.Key != "data.classification.size" &&
+				(c.Key != "data.classification.crop" || trained.Data.Classification.EvalResize() == search.Data.Classification.EvalResize())
+		case table == "data.detection":
+			short := name == "short" && trained.Data.Detection.EvalShort() != search.Data.Detection.EvalShort()
+			return !short && name != "max" && name != "pad_to"
+		case top == "detector" && trained.Detector.Kind != search.Detector.Kind:
+			return c.Key != "detector.kind"
+		}
+		return top != "detector" || !search.Detector.takes(table)
+	})
+}
+
 // emptyLists reports whether both values are lists without elements, which TOML
 // does not tell from lists that are left out.
 func emptyLists(a, b reflect.Value) bool {

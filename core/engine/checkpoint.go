@@ -96,21 +96,25 @@ func (e *engine) relative(path string) string {
 // dtypes are the element types of checkpoints.
 var dtypes = map[tensor.DType]run.DType{tensor.Float: run.F32, tensor.Int64: run.I64, tensor.Uint8: run.U8}
 
-// readWeights reads the arrays of a checkpoint that a network starts from. The
-// layout has to be the config's: shapes may agree where the shuffle does not.
-func (e *engine) readWeights(path string) ([]nn.Array, error) {
+// readWeights reads the arrays of a checkpoint that a network starts from, and their
+// past. The layout has to be the config's: shapes may agree where the shuffle does not.
+func (e *engine) readWeights(path string) ([]nn.Array, past, error) {
 	c, err := run.ReadCheckpoint(path)
 	if err != nil {
-		return nil, err
+		return nil, past{}, err
 	}
 	if layout := c.Meta["layout"]; layout != "" && layout != e.cfg.Space.Layout {
-		return nil, fmt.Errorf("checkpoint %s has the %s layout, and space.layout is %s", path, layout, e.cfg.Space.Layout)
+		return nil, past{}, fmt.Errorf("checkpoint %s has the %s layout, and space.layout is %s", path, layout, e.cfg.Space.Layout)
 	}
 	arrays, err := arraysOf(c)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
+	var had past
+	if err == nil {
+		had, err = pastOf(c.Meta, namesOf(c.Tensors), path)
 	}
-	return arrays, nil
+	if err != nil {
+		return nil, had, fmt.Errorf("checkpoint %s: %w", path, err)
+	}
+	return arrays, had, nil
 }
 
 func arraysOf(c *run.Checkpoint) ([]nn.Array, error) {
@@ -134,18 +138,18 @@ func arraysOf(c *run.Checkpoint) ([]nn.Array, error) {
 // write.
 var errNoStep = errors.New("run that step first")
 
-// lastWeights reads the arrays that a step ended with.
-func (e *engine) lastWeights(step int) ([]nn.Array, error) {
+// lastWeights reads the arrays that a step ended with, and their past.
+func (e *engine) lastWeights(step int) ([]nn.Array, past, error) {
 	path, name := e.folder.LastPath(step), config.StepName(step)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !e.standing().finished[step] {
-		return nil, fmt.Errorf("the checkpoint of step %d (%s) is not there (%s): %w", step, name, path, errNoStep)
+		return nil, past{}, fmt.Errorf("the checkpoint of step %d (%s) is not there (%s): %w", step, name, path, errNoStep)
 	}
-	arrays, err := e.readWeights(path)
+	arrays, had, err := e.readWeights(path)
 	if err != nil && !errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("the weights of step %d (%s) are lost: %w; do it again with: %s",
+		return nil, had, fmt.Errorf("the weights of step %d (%s) are lost: %w; do it again with: %s",
 			step, name, err, input.CommandLine("run", "--resume", e.folder.Handle(), "--from", name))
 	}
-	return arrays, err
+	return arrays, had, err
 }
 
 // resume puts a step's newest checkpoint into the network and the optimiser and
@@ -169,6 +173,9 @@ func (e *engine) resume(ctx context.Context, t training, length int) (progress, 
 	p, err = e.load(c, at, t, length)
 	if err != nil {
 		return p, false, err
+	}
+	if e.past, err = pastOf(c.Meta, namesOf(c.Tensors), at.Path); err != nil {
+		return p, false, fmt.Errorf("checkpoint %s: %w", at.Path, err)
 	}
 	e.clock.carried = p.Seconds
 	if p.atBest { // the process before may have died before it was kept

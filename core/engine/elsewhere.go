@@ -19,9 +19,6 @@ import (
 // not have been trained on: the checkpoint says which images were.
 
 const (
-	// trainedKey is that of a checkpoint's metadata for the fingerprint of the images
-	// that its step is trained on, in JSON.
-	trainedKey = "trained"
 	// loadFromKey is the config's key of the checkpoint.
 	loadFromKey = "search.load_from"
 	// partKey names, among the sets that are known, the part of data.detection.train
@@ -49,8 +46,16 @@ func (e *engine) elsewhere() (*run.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", loadFromKey, err)
 	}
+	what := fmt.Sprintf("%s: checkpoint %s", loadFromKey, input.Line(path))
 	if err := e.fits(c); err != nil {
-		return nil, fmt.Errorf("%s: checkpoint %s: %w", loadFromKey, input.Line(path), err)
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	p, err := pastOf(c.Meta, namesOf(c.Tensors), path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if err := e.unseen(p, what); err != nil {
+		return nil, err
 	}
 	e.data.known[loadFromKey] = known{print: run.DataPrint{Digest: weightsDigest(c)}, source: path}
 	return c, nil
@@ -74,7 +79,45 @@ func (e *engine) fits(c *run.Checkpoint) error {
 			return err
 		}
 	}
-	return e.unseen(c.Meta[trainedKey], want)
+	return e.sameNetwork(c)
+}
+
+// sameNetwork wants a supernet to be searched as the network that was trained, by the
+// config that its checkpoint carries, whose BN it keeps.
+func (e *engine) sameNetwork(c *run.Checkpoint) error {
+	text := c.Meta[run.MetaConfig]
+	if text == "" {
+		e.warnOnce(loadFromKey + ": the checkpoint carries no config, so that nobody can tell whether its supernet was trained with the [detector] and the [data] of this run")
+		return nil
+	}
+	theirs, err := config.Parse("the checkpoint's config", []byte(text), nil)
+	if err != nil {
+		return fmt.Errorf("its own config cannot be read: %w", err)
+	}
+	changes := config.NetworkChanges(theirs, e.cfg)
+	if len(changes) == 0 {
+		e.searched = theirs
+		return nil
+	}
+	var differ []string
+	for i, d := range changes {
+		if i == mostNamed {
+			differ = append(differ, fmt.Sprintf("and %d others", len(changes)-i))
+			break
+		}
+		differ = append(differ, fmt.Sprintf("%s = %s, which is %s here", d.Key, input.Line(d.Old), d.New))
+	}
+	return fmt.Errorf("its supernet was trained with %s; another network would be scored than was trained: write in this config what is in that one (%s=%s)",
+		strings.Join(differ, ", "), changes[0].Key, input.Line(changes[0].Old))
+}
+
+// supernetSettings are those of the step that trained the detector that is searched.
+func (e *engine) supernetSettings() *config.Train {
+	cfg := e.cfg
+	if e.searched != nil {
+		cfg = e.searched
+	}
+	return cfg.Step(config.StepSupernetFinetune)
 }
 
 // sameClasses wants the classes of a checkpoint to be those of the data: the
@@ -96,40 +139,6 @@ func sameClasses(text string, have []dataset.Category) error {
 			input.Line(strings.Join(theirs, ", ")), input.Line(strings.Join(ours, ", ")))
 	}
 	return nil
-}
-
-// unseen wants the images that a checkpoint was trained on to be those that step
-// would train on here, of which none guides the search.
-func (e *engine) unseen(trained string, step int) error {
-	key := trainedOn(step)
-	ours := e.data.known[key].print
-	var what, cure string
-	switch had, err := printIn(trained); {
-	case trained == "":
-		what, cure = "it does not say which images it was trained on, as another program or an earlier version wrote it", "train it anew with this version"
-	case err != nil:
-		return err
-	case had != ours:
-		cure = fmt.Sprintf("take a supernet of the same data, seed and data.detection.hold_out, or train it anew: --from %s", config.StepName(config.StepSupernetPretrain))
-		what = fmt.Sprintf("it was trained on %d images that are not the %d which step %d trains on here (%s)", had.Images, ours.Images, step, shortDigests(had, ours))
-	default:
-		return nil
-	}
-	if e.cfg.Data.Detection.AllowSharedSplit {
-		e.note(run.Warning{What: fmt.Sprintf("%s: %s; images that guide the search may have been trained on, as data.detection.allow_shared_split lets them", loadFromKey, what)})
-		return nil
-	}
-	return fmt.Errorf("%s, so images that guide the search may have been trained on; %s; or set data.detection.allow_shared_split = true", what, cure)
-}
-
-func printIn(text string) (p run.DataPrint, err error) {
-	if text == "" {
-		return p, nil
-	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return p, fmt.Errorf("what it was trained on cannot be read: %w", input.Plain(err))
-	}
-	return p, nil
 }
 
 // shortDigests tells two fingerprints apart where their counts are equal.

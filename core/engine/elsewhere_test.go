@@ -47,6 +47,14 @@ func TestSearchOnASupernetFromElsewhere(t *testing.T) {
 	if d := cmp.Diff(here.Search, loaded.Search); d != "" {
 		t.Errorf("the search on a loaded supernet (-in its run +elsewhere):\n%s", d)
 	}
+	again, err := do(t, ctx, tiny(t, images, with("supernet-finetune.bn_backbone=frozen", "supernet-finetune.bn_neck=frozen", "supernet-finetune.frozen_stages=2")...),
+		runs, "its-bn", Options{From: 3, To: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(here.Search, again.Search); d != "" {
+		t.Errorf("where this config has another BN for step 2 than that one (-in its run +elsewhere):\n%s", d)
+	}
 	if len(warned) != 2 || !strings.Contains(warned[1], "step 2 (supernet-finetune) is left out") {
 		t.Errorf("warnings %q", warned)
 	}
@@ -59,6 +67,10 @@ func TestSearchOnASupernetFromElsewhere(t *testing.T) {
 		"hold-out": {[]string{"data.detection.hold_out=0.4"}, "may have been trained on"},
 		"step":     {[]string{"search.load_from=" + strings.Replace(path, "step-2", "step-1", 1)}, "it is of step 1 (supernet-pretrain)"},
 		"layout":   {[]string{"space.layout=official"}, "mmrazor layout"},
+		"kind":     {[]string{"detector.kind=retinanet"}, `trained with detector.kind = "faster-rcnn", which is "retinanet" here; another network`},
+		"mean":     {[]string{"data.mean=[1.0, 2.0, 3.0]"}, "which is [1.0, 2.0, 3.0] here"},
+		"stds":     {[]string{"detector.roi.stds=[0.2, 0.2, 0.2, 0.2]", "detector.rpn.ratios=[0.7, 1.0, 2.0]"}, "trained with detector.rpn.ratios = [0.5, 1.0, 2.0], which is [0.7, 1.0, 2.0] here, detector.roi.stds = "},
+		"test":     {[]string{"detector.test.score_thr=0.3"}, "detector.test.score_thr"},
 		"missing":  {[]string{"search.load_from=" + path + "x"}, "no such file"},
 	} {
 		_, err := do(t, ctx, tiny(t, images, with(tc.sets...)...), runs, "refused-"+name, Options{From: 3, To: 3})

@@ -76,7 +76,12 @@ type engine struct {
 	before  run.State // what an earlier process had done
 	data    *data
 	subnet  nas.Subnet // chosen by step 3 or given by hand
-	clock   clock
+	past    past       // of the weights that the training step under way has started from
+
+	searched    *config.Config // of the checkpoint whose supernet is searched; nil for this run's own
+	startsKnown bool           // startsUnseen has looked
+	warned      []string       // what warnOnce has said
+	clock       clock
 	previews
 	result run.Result
 
@@ -332,8 +337,11 @@ func (e *engine) openSearch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err = e.newSearch(e.cfg, space, nil); err != nil || e.cfg.Search.LoadFrom == "" {
+	if _, err = e.newSearch(e.cfg, space, nil); err != nil {
 		return err
+	}
+	if e.cfg.Search.LoadFrom == "" {
+		return e.startsUnseen()
 	}
 	_, err = e.elsewhere()
 	return err

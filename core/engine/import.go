@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -409,8 +410,16 @@ func (in *importing) meta(r *interop.Report) (map[string]string, error) {
 	if in.subnet != nil {
 		meta[subnetKey] = in.subnet.Short(in.space)
 	}
-	if in.network != "detector" || len(r.Missing) > 0 {
-		return meta, nil
+	names := namesOf(in.weights.Tensors)
+	for _, left := range in.weights.Left {
+		names = append(names, left.Name)
+	}
+	had, err := pastOf(in.file.meta, names, filepath.Base(in.path))
+	if err == nil && !had.bare { // of a backbone alone nothing is known
+		meta[trainedKey], err = had.encoded()
+	}
+	if err != nil || in.network != "detector" || len(r.Missing) > 0 {
+		return meta, err
 	}
 	step := config.StepSupernetFinetune
 	if in.subnet != nil {
@@ -418,10 +427,6 @@ func (in *importing) meta(r *interop.Report) (map[string]string, error) {
 	}
 	meta["step"], meta["step_name"] = strconv.Itoa(step), config.StepName(step)
 	meta[run.MetaConfig] = in.opts.Config.Resolved()
-	if trained := in.file.meta[trainedKey]; trained != "" {
-		meta[trainedKey] = trained
-	}
-	var err error
 	meta[classesKey], err = encodeClasses(in.classes)
 	return meta, err
 }

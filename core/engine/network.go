@@ -8,6 +8,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/nn"
+	"detnas/core/run"
 	"detnas/core/seed"
 	"detnas/detector"
 	"detnas/nas"
@@ -73,7 +74,7 @@ func (e *engine) newDetector(step, classes int, sub nas.Subnet) (*detectorNet, e
 	}
 	t := e.cfg.Step(step)
 	if step == config.StepSearch { // has the supernet's BN as it was trained
-		t = e.cfg.Step(config.StepSupernetFinetune)
+		t = e.supernetSettings()
 	}
 	backbone.Freeze(t.FrozenStages)
 	backbone.SetBNMomentum(t.BNMomentum)
@@ -101,18 +102,24 @@ func predecessor(step int) int {
 // of the checkpoint named in the config, those of the step before, or its own.
 func (e *engine) initialise(st *nn.Store, step int) error {
 	t := e.cfg.Step(step)
+	e.past = past{}
 	if t.LoadFrom != "" {
-		arrays, err := e.readWeights(t.LoadFrom)
+		arrays, had, err := e.readWeights(t.LoadFrom)
 		if err != nil {
 			return err
 		}
+		if had.bare && step < config.StepSearch {
+			e.note(run.Warning{What: fmt.Sprintf("%s.load_from: %s is a backbone alone that does not say which images it was trained on; it counts as one that has seen no boxes, which one that is cut out of a detector has",
+				config.StepName(step), t.LoadFrom)})
+		}
+		e.past = had
 		return takeBackbone(st, arrays, t.LoadFrom)
 	}
 	before := predecessor(step)
 	if t.Init == config.InitScratch || before == 0 {
 		return nil
 	}
-	arrays, err := e.lastWeights(before)
+	arrays, had, err := e.lastWeights(before)
 	if errors.Is(err, errNoStep) {
 		return fmt.Errorf("%w; or set %s.load_from to a checkpoint, or %s.init = \"scratch\"",
 			err, config.StepName(step), config.StepName(step))
@@ -120,6 +127,7 @@ func (e *engine) initialise(st *nn.Store, step int) error {
 	if err != nil {
 		return err
 	}
+	e.past = had
 	return takeBackbone(st, arrays, fmt.Sprintf("step %d's checkpoint", before))
 }
 

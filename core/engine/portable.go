@@ -28,11 +28,11 @@ type category struct {
 // portable puts into a checkpoint's metadata what its network is built from.
 func (e *engine) portable(meta map[string]string, step int) error {
 	meta[run.MetaConfig] = e.cfg.Resolved()
-	trained, err := json.Marshal(e.data.known[trainedOn(step)].print)
+	trained, err := e.past.with(step, e.data.known[trainedOn(step)].print).encoded()
 	if err != nil {
-		return fmt.Errorf("encode the fingerprint of the images: %w", err)
+		return err
 	}
-	meta[trainedKey] = string(trained)
+	meta[trainedKey] = trained
 	if step > config.StepSearch {
 		space, err := e.cfg.Space.NAS(1)
 		if err != nil {

@@ -87,7 +87,7 @@ func (e *engine) hashSettings(h hash.Hash) {
 	c := e.cfg
 	put(h, c.Seed, c.Space, c.Data.OnBad, c.Data.ApplyEXIF, c.Data.Mean, c.Data.Std, e.data.evalScale(), c.Data.Detection.PadTo, c.Data.Detection.Format)
 	put(h, fmt.Sprintf("%+v", c.Detector), c.Data.Classification.Size, c.Data.Classification.EvalResize())
-	trained := c.Step(config.StepSupernetFinetune)
+	trained := e.supernetSettings()
 	put(h, trained.BNBackbone, trained.BNNeck, trained.BNHead)
 	if trained.FrozenStages > 0 { // apart, so that scores of supernets without any stay known
 		put(h, "frozen stages keep their statistics", trained.FrozenStages)

@@ -196,7 +196,15 @@ func (e *engine) supernet() (weights []nn.Array, from string, err error) {
 	if err := e.sameData(config.StepSearch, before); err != nil {
 		return nil, "", err
 	}
-	weights, err = e.lastWeights(before)
+	weights, had, err := e.lastWeights(before)
+	if err != nil {
+		return nil, "", err
+	}
+	whose := fmt.Sprintf("the supernet of step %d (%s)", before, config.StepName(before))
+	if err = e.unseen(had, whose); err != nil && len(e.before.Candidates) > 0 { // an earlier version has begun it
+		e.warnOnce(err.Error())
+		err = nil
+	}
 	return weights, e.folder.LastPath(before), err
 }
 

@@ -411,8 +411,17 @@ func (e *engine) start(ctx context.Context, t training, length int) (progress, e
 	if err := forget(); err != nil {
 		return p, err
 	}
-	if err := e.initialise(t.store, t.step); err != nil || t.average == nil {
+	if err := e.initialise(t.store, t.step); err != nil {
 		return p, err
+	}
+	if t.step == e.supernetStep() && e.opts.To < config.StepSearch { // one that goes on to it has looked
+		if l := e.leakOf(e.past); l != nil {
+			e.warnOnce(fmt.Sprintf("what step %d (%s) starts from may have been trained on images that guide a search: %s; a search on its supernet is refused without data.detection.allow_shared_split = true",
+				t.step, config.StepName(t.step), l.what))
+		}
+	}
+	if t.average == nil {
+		return p, nil
 	}
 	return p, t.average.Begin()
 }
