@@ -2,6 +2,7 @@ package detector
 
 import (
 	"slices"
+	"sync"
 
 	"detnas/core/nn"
 	"detnas/core/tensor"
@@ -9,10 +10,12 @@ import (
 )
 
 // anchorCache keeps the anchors of the last few batch shapes: with aspect-ratio
-// preserving images there are hundreds, with square ones one.
+// preserving images there are hundreds, with square ones one. It is safe for concurrent
+// use; what it gives is only read.
 type anchorCache struct {
 	generator *box.AnchorGenerator
 	strides   []int
+	mu        sync.Mutex
 	recent    []cachedAnchors
 }
 
@@ -34,6 +37,8 @@ func newAnchorCache(c box.AnchorConfig) (*anchorCache, error) {
 
 // at returns the anchors of feature maps of the given sizes.
 func (c *anchorCache) at(sizes []box.Size) (*box.Anchors, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for i, r := range c.recent {
 		if slices.Equal(r.sizes, sizes) {
 			return c.recent[i].anchors, nil

@@ -7,8 +7,7 @@
 // those of step 3, whose code it is; what a candidate finds is computed once and kept
 // in -record, since all the searches see the same images.
 //
-// With -pairs it times subnets instead, measured whole as step 3 does it and the plain
-// way, in turn.
+// With -pairs it times what step 3 does beside the plain way instead, in turn (pace.go).
 package main
 
 import (
@@ -18,7 +17,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"detnas/core/config"
 	"detnas/core/engine"
@@ -42,7 +40,7 @@ func main() {
 	flag.StringVar(&o.record, "record", "", "`file` that keeps what candidates find")
 	flag.IntVar(&o.seeds, "seeds", 5, "searches, from the seeds 1, 2, ...")
 	flag.StringVar(&o.within, "within", "", "search only subnets of this `form`: a digit in a block locks its choice, x leaves it open")
-	flag.IntVar(&o.pairs, "pairs", 0, "in place of searches, time so many subnets both as step 3 measures them and the plain way, in turn")
+	flag.IntVar(&o.pairs, "pairs", 0, "in place of searches, time step 3 and the plain way so often, in turn")
 	flag.Var(&list, "set", "`key=value` of the config; may be given again")
 	flag.Parse()
 	o.sets = list
@@ -78,7 +76,7 @@ func (o options) measure(ctx context.Context) error {
 		}
 		defer t.Free()
 		if o.pairs > 0 {
-			return o.pace(ctx, t)
+			return o.pace(ctx, t, cfg, threads)
 		}
 		if err := t.Record(o.record); err != nil {
 			return err
@@ -134,36 +132,5 @@ func (o options) table(ctx context.Context, t *engine.Trials) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// pace times subnets measured whole, in turn as step 3 does it and the plain way.
-func (o options) pace(ctx context.Context, t *engine.Trials) error {
-	var ratios, ours []float64
-	for i := range o.pairs + 1 {
-		sub := t.Random(i)
-		began := time.Now()
-		score, err := t.Score(ctx, sub)
-		if err != nil {
-			return err
-		}
-		quick := time.Since(began)
-		began = time.Now()
-		plain, err := t.Plain(ctx, sub)
-		if err != nil {
-			return err
-		}
-		slow := time.Since(began)
-		if score != plain {
-			return fmt.Errorf("subnet %v scores %v, and %v the plain way", sub, score, plain)
-		}
-		if i > 0 { // the first decodes the images and warms up
-			ours, ratios = append(ours, 60/quick.Seconds()), append(ratios, slow.Seconds()/quick.Seconds())
-		}
-	}
-	slices.Sort(ours)
-	slices.Sort(ratios)
-	fmt.Printf("%.1f candidates a minute, %.2f times the plain way (medians of %d pairs; the middle half of the ratios from %.2f to %.2f); the scores are equal to the bit\n",
-		ours[len(ours)/2], ratios[len(ratios)/2], o.pairs, ratios[len(ratios)/4], ratios[3*len(ratios)/4])
 	return nil
 }

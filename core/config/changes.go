@@ -149,7 +149,7 @@ func EffectOf(key string, at Position) Effect {
 		return NextStart
 	}
 	switch key {
-	case "device", "threads", "loader_workers", "tensorboard", "data.cache_mb":
+	case "device", "threads", "loader_workers", "tensorboard", "data.cache_mb", "search.workers":
 		return NextStart
 	}
 	table, name, _ := strings.Cut(key, ".")

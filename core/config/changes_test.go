@@ -45,6 +45,7 @@ func TestEffectOf(t *testing.T) {
 		{"data.detection.train", training, NewRun},
 		{"data.cache_mb", training, NextStart},
 		{"threads", training, NextStart},
+		{"search.workers", training, NextStart},
 		{"supernet-pretrain.lr", training, NewRun},
 		{"supernet-finetune.lr", training, Now},
 		{"supernet-finetune.lr", stopped, NextStart},

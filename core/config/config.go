@@ -404,6 +404,12 @@ type Search struct {
 	// another of its folder of runs, by the same supernet, images and settings on a
 	// machine of the same kind: the same score to the bit.
 	Reuse bool `toml:"reuse"`
+	// Workers is how many candidates are measured at a time, each by as many threads
+	// as are left to it; 0 is one for each thread. It takes the memory of as many
+	// forward passes. A score goes by the threads that compute it, in its last digits,
+	// and the candidates proposed are those of measuring one after the other. On a GPU
+	// and where latency is measured it is one.
+	Workers int `toml:"workers"`
 	// Racing measures a candidate on growing parts of the guiding split and stops one
 	// that will not be among the best: those that stand in the result, or Parents if
 	// they are more. RacingConfidence is that of each look, from 0.5 to 0.9999.

@@ -33,7 +33,7 @@ func Defaults() *Config {
 			Method: MethodEvolution, Guide: GuideDetection, Population: 50, Parents: 10, Mutations: 20, Crossovers: 20, Generations: 20, MutateProb: 0.1,
 			Constraint: Constraint{Count: "conv_relu", LatencyOf: LatencyBody}, InputSize: 224,
 			BN: BNRecalibrate, BNImages: 500, BNBatch: 8, BNAverage: BNCumulative, BNMomentum: 0.1,
-			Batch: 1, Reuse: true, RacingConfidence: 0.95, Score: "AP",
+			Batch: 1, Reuse: true, Workers: 1, RacingConfidence: 0.95, Score: "AP",
 		},
 		SubnetRetrain:  defaultClassify(),
 		SubnetFinetune: defaultDetect(),

@@ -69,7 +69,7 @@ func (c *Config) Hash() string {
 // incidental reports whether a key leaves the result as it is.
 func incidental(key string) bool {
 	switch key {
-	case "name", "device", "runs", "threads", "loader_workers", "tensorboard", "data.cache_mb", "data.shapes.dir", "search.reuse":
+	case "name", "device", "runs", "threads", "loader_workers", "tensorboard", "data.cache_mb", "data.shapes.dir", "search.reuse", "search.workers":
 		return true
 	}
 	_, name := cutLast(key)

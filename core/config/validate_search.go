@@ -30,6 +30,7 @@ func (v *validator) search(s *Search, space *Space, format string) {
 	if (s.Score == "mAP07" || s.Score == "mAP") && format != FormatVOC {
 		v.add("search.score", `%s is VOC's; write "AP" or "AP50", or set data.detection.format = "voc"`, s.Score)
 	}
+	within(v, "search.workers", s.Workers, 0, 4096)
 	v.racing(s)
 	v.subnet(s.Subnet, space)
 }

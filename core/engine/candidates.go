@@ -17,11 +17,26 @@ import (
 // evaluateCandidates scores one candidate after another until the search ends.
 func (e *engine) evaluateCandidates(ctx context.Context, j *judge, ev *search.Search) error {
 	e.remarkBN()
+	return j.scoring(ctx, e, func() error { return e.takeTurns(ctx, j, ev) })
+}
+
+// heed does what people ask for, before the next candidate is proposed, and so at the
+// same place in every replay.
+func (e *engine) heed(ctx context.Context, j *judge, ev *search.Search) error {
+	if !e.asked() {
+		return nil
+	}
+	if j.ahead != nil {
+		j.ahead.hold(true)
+		defer j.ahead.hold(false)
+	}
+	return e.attend(ctx, place{step: config.StepSearch, iteration: len(ev.Evaluated()), search: ev})
+}
+
+func (e *engine) takeTurns(ctx context.Context, j *judge, ev *search.Search) error {
 	for {
-		if e.asked() { // before the next candidate is proposed, and so at the same place in every replay
-			if err := e.attend(ctx, place{step: config.StepSearch, iteration: len(ev.Evaluated()), search: ev}); err != nil {
-				return err
-			}
+		if err := e.heed(ctx, j, ev); err != nil {
+			return err
 		}
 		c, ok := ev.Next()
 		if !ok {

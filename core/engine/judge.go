@@ -5,7 +5,6 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/nn"
-	"detnas/core/run"
 	"detnas/nas"
 	"detnas/nas/search"
 	"detnas/nas/supernet"
@@ -19,17 +18,32 @@ type judge struct {
 	scorer   *scorer            // nil where the guide is classification
 	classes  *classJudge        // nil where it is detection
 	known    map[string]float64 // scores that are not measured again, by subnet
+	ahead    *ahead             // nil where one candidate is measured after the other
 }
 
 func (j *judge) free() { j.store.Free() }
 
 // measure measures a candidate.
 func (j *judge) measure(ctx context.Context, c search.Candidate, ev *search.Search) (assessment, error) {
-	if j.scorer != nil {
-		return j.scorer.measure(ctx, c.Subnet, j.scorer.rivals(c, ev))
+	rivals := func(sub nas.Subnet) []search.Candidate {
+		if j.scorer == nil {
+			return nil
+		}
+		return j.scorer.rivals(sub, ev)
 	}
-	score, err := j.classes.score(ctx, c.Subnet)
-	return assessment{status: run.CandidateNew, score: score}, err
+	switch {
+	case j.ahead != nil:
+		return j.ahead.turn(ctx, c.Subnet, ev.Upcoming(), rivals)
+	case j.scorer != nil:
+		return j.scorer.measure(ctx, c.Subnet, rivals(c.Subnet))
+	}
+	return j.classes.assess(ctx, c.Subnet)
+}
+
+// knows reports whether a subnet's score is known.
+func (j *judge) knows(sub nas.Subnet) bool {
+	_, ok := j.known[sub.Short(j.space)]
+	return ok
 }
 
 // keepBest drops what is kept for a race of candidates that are not among the best.

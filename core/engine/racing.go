@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"math"
+	"sync"
 
 	"detnas/core/run"
 	"detnas/core/seed"
@@ -14,11 +15,12 @@ import (
 
 // racing stops candidates that will not be among the best. Of these it keeps what
 // they found, image by image; of a search that is taken up it measures again who is
-// raced against.
+// raced against. It is safe for concurrent use.
 type racing struct {
 	places []int64 // of the batches of the guide, in the order of the race
 	looks  []int   // batches after which a candidate is looked at
 	truth  *cocoeval.GroundTruth
+	mu     sync.Mutex
 	of     map[string]*racer // the best, by the subnet's key
 }
 
@@ -28,15 +30,28 @@ type racer struct {
 	figures map[int]race.Figures // by look, which are the same for all who are set against it
 }
 
-// at are the racer's figures at a look, false where there are none.
-func (r *racer) at(look int, l race.Look) (race.Figures, bool) {
-	f, ok := r.figures[look]
+// figures are those of one of the best at a look, false where there are none.
+func (r *racing) figures(sub nas.Subnet, look int, l race.Look) (race.Figures, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := r.of[sub.Key()]
+	if one == nil {
+		return race.Figures{}, false
+	}
+	f, ok := one.figures[look]
 	if !ok {
-		if f, ok = l.Figures(r.matches); ok {
-			r.figures[look] = f
+		if f, ok = l.Figures(one.matches); ok {
+			one.figures[look] = f
 		}
 	}
 	return f, ok
+}
+
+// has reports whether there is what a candidate found.
+func (r *racing) has(sub nas.Subnet) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.of[sub.Key()] != nil
 }
 
 func newRacing(root uint64, guide batches) *racing {
@@ -51,6 +66,8 @@ func newRacing(root uint64, guide batches) *racing {
 func (r *racing) keep(sub nas.Subnet, found []cocoeval.Detection) error {
 	m, err := cocoeval.Match(r.truth, found, cocoeval.Options{})
 	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.of[sub.Key()] = &racer{matches: m, figures: map[int]race.Figures{}}
 	}
 	return err //nolint:wrapcheck // it names the detection
@@ -58,6 +75,8 @@ func (r *racing) keep(sub nas.Subnet, found []cocoeval.Detection) error {
 
 // forget drops what is kept of candidates that are not among the best.
 func (r *racing) forget(best []search.Candidate) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	kept := r.of
 	r.of = make(map[string]*racer, len(best))
 	for _, c := range best {
@@ -73,12 +92,12 @@ func (s *scorer) raced() int { return max(bestKept, s.cfg.Search.Parents) }
 
 // rivals are the best so far, which a candidate must not fall behind; none where it is
 // to be measured whole.
-func (s *scorer) rivals(c search.Candidate, ev *search.Search) []search.Candidate {
+func (s *scorer) rivals(sub nas.Subnet, ev *search.Search) []search.Candidate {
 	if s.race == nil {
 		return nil
 	}
 	steering := s.standing().steering
-	if best := ev.Best(s.raced()); len(best) == s.raced() && !steering.Pinned(c.Subnet.Short(s.d.space)) {
+	if best := ev.Best(s.raced()); len(best) == s.raced() && !steering.Pinned(sub.Short(s.d.space)) {
 		return best
 	}
 	return nil
@@ -88,7 +107,7 @@ func (s *scorer) rivals(c search.Candidate, ev *search.Search) []search.Candidat
 // measured again.
 func (s *scorer) ready(ctx context.Context, rivals []search.Candidate) error {
 	for _, c := range rivals {
-		if s.race.of[c.Subnet.Key()] == nil {
+		if !s.race.has(c.Subnet) {
 			if _, err := s.measure(ctx, c.Subnet, nil); err != nil {
 				return err
 			}
@@ -97,48 +116,56 @@ func (s *scorer) ready(ctx context.Context, rivals []search.Candidate) error {
 	return nil
 }
 
-// behind reports whether a candidate is behind all of its rivals by what it found on
-// the first batches of the race.
-func (s *scorer) behind(parts []detected, rivals []search.Candidate, look int) (bool, error) {
-	seen := s.race.looks[look]
+// view is what is seen of a candidate at a look.
+type view struct {
+	look    race.Look
+	figures race.Figures
+	ok      bool // false where nothing is to be found on some part
+}
+
+// at is the view of the candidate at a look, whose batches were detected on.
+func (m *measuring) at(look int) (*view, error) {
+	if m.views[look] != nil {
+		return m.views[look], nil
+	}
+	seen := m.race.looks[look]
 	var (
 		found   []cocoeval.Detection
 		batches [][]int
 	)
-	for _, place := range s.race.places[:seen] {
+	for _, place := range m.places[:seen] {
 		ids := []int{}
-		for _, i := range parts[place].read {
-			ids = append(ids, int(s.guide.set.Images[i].ID))
+		for _, i := range m.parts[place].read {
+			ids = append(ids, int(m.guide.set.Images[i].ID))
 		}
-		found, batches = append(found, parts[place].found...), append(batches, ids)
+		found, batches = append(found, m.parts[place].found...), append(batches, ids)
 	}
-	m, err := cocoeval.Match(s.race.truth, found, cocoeval.Options{})
+	matches, err := cocoeval.Match(m.race.truth, found, cocoeval.Options{})
 	if err != nil {
-		return false, err //nolint:wrapcheck // it names the detection
+		return nil, err //nolint:wrapcheck // it names the detection
 	}
-	l := race.NewLook(batches, len(parts), m.Images(), s.cfg.Search.Score == "AP50")
-	of, ok := l.Figures(m)
-	if !ok {
-		return false, nil
+	v := &view{look: race.NewLook(batches, len(m.parts), matches.Images(), m.cfg.Search.Score == "AP50")}
+	v.figures, v.ok = v.look.Figures(matches)
+	m.views[look] = v
+	return v, nil
+}
+
+// behind reports whether a candidate is behind all of its rivals by what it found on
+// the batches of a look.
+func (m *measuring) behind(rivals []search.Candidate, look int) (bool, error) {
+	v, err := m.at(look)
+	if err != nil || !v.ok {
+		return false, err
 	}
 	others, whole, worst := make([]race.Figures, len(rivals)), 0.0, math.Inf(1)
 	for i, c := range rivals {
-		figures, ok := s.race.of[c.Subnet.Key()].at(look, l)
+		figures, ok := m.race.figures(c.Subnet, look, v.look)
 		if !ok {
 			return false, nil
 		}
 		others[i], whole, worst = figures, whole+c.Score/float64(len(rivals)), min(worst, c.Score)
 	}
-	return l.Estimate(of, race.Mean(others), whole).Below(worst, s.cfg.Search.RacingConfidence), nil
-}
-
-// stopped is the outcome of a candidate that was measured on some of the images.
-func (s *scorer) stopped(parts []detected) (assessment, error) {
-	found, read := s.guide.joined(parts)
-	figures, err := s.figures(read, found)
-	return assessment{
-		status: run.CandidateStopped, score: math.NaN(), partial: figures[s.cfg.Search.Score], images: read.Len(), found: found,
-	}, err
+	return v.look.Estimate(v.figures, race.Mean(others), whole).Below(worst, m.cfg.Search.RacingConfidence), nil
 }
 
 // raceFigures puts what racing has saved into the metrics of a search, and returns how

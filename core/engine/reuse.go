@@ -28,7 +28,7 @@ func (e *engine) scoreKey(j *judge) (string, error) {
 	h := sha256.New()
 	put(h, "detnas scores", scoringVersion)
 	info := tensor.Describe()
-	put(h, e.device, e.threads, runtime.GOARCH, processor(), info.LibTorch, info.BLAS, decoder())
+	put(h, e.device, e.team(), runtime.GOARCH, processor(), info.LibTorch, info.BLAS, decoder())
 	if err := hashWeights(h, j.store); err != nil {
 		return "", err
 	}

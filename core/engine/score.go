@@ -94,71 +94,29 @@ type assessment struct {
 // depends on the candidate alone, but for one that is stopped as it falls behind its
 // rivals; without any it is measured whole.
 func (s *scorer) measure(ctx context.Context, sub nas.Subnet, rivals []search.Candidate) (assessment, error) {
-	if err := s.ready(ctx, rivals); err != nil {
-		return assessment{}, err
-	}
-	detect, done, err := s.begin(ctx, sub)
+	m, err := s.begin(ctx, sub)
 	if err != nil {
 		return assessment{}, err
 	}
-	defer done()
-	parts, places, from := make([]detected, s.guide.count), s.guide.inOrder(), 0
-	if len(rivals) > 0 {
-		places = s.race.places
-		for look, to := range s.race.looks {
-			if err := detect(places[from:to], parts); err != nil {
-				return assessment{}, s.onGuide(err)
-			}
-			from = to
-			behind, err := s.behind(parts, rivals, look)
-			if err != nil {
-				return assessment{}, s.onGuide(err)
-			}
-			if behind {
-				return s.stopped(parts)
-			}
-		}
-	}
-	if err := detect(places[from:], parts); err != nil {
-		return assessment{}, s.onGuide(err)
-	}
-	return s.whole(sub, parts)
+	defer m.free()
+	return s.settle(ctx, m, rivals)
 }
 
-// begin makes ready to measure a candidate: what detects on the batches at some
-// places, and what is to be called when that is done.
-func (s *scorer) begin(ctx context.Context, sub nas.Subnet) (detect func(places []int64, parts []detected) error, done func(), err error) {
-	if s.record != nil {
-		detect, err = s.record.of(ctx, s, sub)
-		return detect, func() {}, err
+// settle is the outcome of a candidate whose turn it is, on which may have been worked
+// before. What the race needs of it is kept.
+func (s *scorer) settle(ctx context.Context, m *measuring, rivals []search.Candidate) (assessment, error) {
+	if err := s.ready(ctx, rivals); err != nil {
+		return assessment{}, err
 	}
-	by, err := s.normalise(ctx, s.d, sub, s.calibration)
-	return func(places []int64, parts []detected) error {
-		return s.detectOn(ctx, s.d, sub, by, s.guide, places, parts)
-	}, by.free, err
+	a, err := m.outcome(rivals)
+	if err == nil && s.race != nil && a.status == run.CandidateNew {
+		err = s.race.keep(m.sub, a.found)
+	}
+	return a, err
 }
 
 func (s *scorer) onGuide(err error) error {
 	return fmt.Errorf("evaluate on %s: %w", s.guide.set.Source, err)
-}
-
-// whole is the outcome of a candidate that was measured on all images.
-func (s *scorer) whole(sub nas.Subnet, parts []detected) (assessment, error) {
-	found, read := s.guide.joined(parts)
-	figures, err := s.figures(read, found)
-	if err != nil {
-		return assessment{}, err
-	}
-	score := figures[s.cfg.Search.Score]
-	if score < 0 {
-		return assessment{}, fmt.Errorf("%s is undefined on the guiding split: it has no boxes", s.cfg.Search.Score)
-	}
-	if s.race != nil {
-		if err := s.race.keep(sub, found); err != nil {
-			return assessment{}, err
-		}
-	}
-	return assessment{status: run.CandidateNew, score: score, images: read.Len(), found: found}, nil
 }
 
 // normalising is what the BN layers of a network normalise by as it is measured.

@@ -8,6 +8,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/dataset"
 	"detnas/core/nn"
+	"detnas/core/run"
 	"detnas/core/seed"
 	"detnas/core/tensor"
 	"detnas/core/train"
@@ -93,6 +94,12 @@ func (j *classJudge) score(ctx context.Context, sub nas.Subnet) (float64, error)
 	}
 	acc, err := train.EvaluateClassifier(ctx, j.classifier.net, sub, pass, j.guide, j.device, j.workers)
 	return acc.Top1, err
+}
+
+// assess measures a candidate.
+func (j *classJudge) assess(ctx context.Context, sub nas.Subnet) (assessment, error) {
+	score, err := j.score(ctx, sub)
+	return assessment{status: run.CandidateNew, score: score}, err
 }
 
 // calibrate gathers BN statistics for a candidate from the calibration images, seen

@@ -25,6 +25,7 @@ import (
 // finds. A trial proposes and scores as step 3 does, and writes nothing.
 type Trials struct {
 	s     *scorer
+	j     *judge
 	space nas.Space
 }
 
@@ -52,7 +53,7 @@ func OpenTrials(ctx context.Context, cfg *config.Config, f *run.Folder) (*Trials
 	if err != nil {
 		return nil, err
 	}
-	return &Trials{s: j.scorer, space: j.space}, nil
+	return &Trials{s: j.scorer, j: j, space: j.space}, nil
 }
 
 // Free frees the supernet.
@@ -60,6 +61,9 @@ func (t *Trials) Free() { t.s.d.store.Free() }
 
 // Images is how many images the guide has.
 func (t *Trials) Images() int { return t.s.guide.set.Len() }
+
+// Team is how many threads compute a score.
+func (t *Trials) Team() int { return t.s.engine.team() }
 
 // Trial is what a search came to.
 type Trial struct {
@@ -81,19 +85,40 @@ func (t *Trials) Search(ctx context.Context, root uint64, locks map[int]nas.Choi
 	if err != nil {
 		return Trial{}, err //nolint:wrapcheck // it says what is wrong
 	}
-	s := *t.s
+	s, j := *t.s, *t.j
 	if s.race = nil; racing {
 		s.race = newRacing(root, s.guide)
 	}
+	j.scorer = &s
 	var out Trial
+	err = t.scoring(ctx, &j, func() error { return out.search(ctx, &j, ev) })
+	if err != nil {
+		return out, err
+	}
+	for _, c := range ev.Best(bestKept) {
+		out.Best = append(out.Best, c.Subnet.Short(t.space))
+	}
+	return out, nil
+}
+
+// scoring calls f as step 3 does. What comes from a record is not computed, and is taken
+// by one.
+func (t *Trials) scoring(ctx context.Context, j *judge, f func() error) error {
+	if t.s.record != nil {
+		return f()
+	}
+	return j.scoring(ctx, t.s.engine, f)
+}
+
+func (out *Trial) search(ctx context.Context, j *judge, ev *search.Search) error {
 	for {
 		c, ok := ev.Next()
 		if !ok {
-			break
+			return nil
 		}
-		a, err := s.measure(ctx, c.Subnet, s.rivals(c, ev))
+		a, err := j.measure(ctx, c, ev)
 		if err != nil {
-			return out, fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(t.space), err)
+			return fmt.Errorf("candidate %d (%s): %w", c.Index, c.Subnet.Short(j.space), err)
 		}
 		out.Evaluated++
 		out.Images += a.images
@@ -101,16 +126,10 @@ func (t *Trials) Search(ctx context.Context, root uint64, locks map[int]nas.Choi
 			out.Stopped++
 		}
 		if err := ev.Report(c.Index, a.score); err != nil {
-			return out, err //nolint:wrapcheck // it says what is wrong
+			return err //nolint:wrapcheck // it says what is wrong
 		}
-		if racing {
-			s.race.forget(ev.Best(s.raced()))
-		}
+		j.keepBest(ev)
 	}
-	for _, c := range ev.Best(bestKept) {
-		out.Best = append(out.Best, c.Subnet.Short(t.space))
-	}
-	return out, nil
 }
 
 // record is what candidates found on each batch of the guide: whoever was measured
@@ -125,15 +144,15 @@ func (r *record) of(ctx context.Context, s *scorer, sub nas.Subnet) (func([]int6
 	if !ok {
 		plain := *s
 		plain.record = nil
-		detect, done, err := plain.begin(ctx, sub)
+		m, err := plain.begin(ctx, sub)
 		if err != nil {
 			return nil, err
 		}
-		defer done()
-		all = make([]detected, s.guide.count)
-		if err := detect(s.guide.inOrder(), all); err != nil {
-			return nil, s.onGuide(err)
+		defer m.free()
+		if err := m.until(len(m.places)); err != nil {
+			return nil, err
 		}
+		all = m.parts
 		r.parts[sub.Key()] = all
 	}
 	return func(places []int64, parts []detected) error {
@@ -205,6 +224,31 @@ func (t *Trials) Save(path string) error {
 // Score measures a subnet whole, as step 3 does without racing.
 func (t *Trials) Score(ctx context.Context, sub nas.Subnet) (float64, error) {
 	a, err := t.s.measure(ctx, sub, nil)
+	return a.score, err
+}
+
+// Scores measures subnets whole, as step 3 does where they follow each other: several at
+// a time, if search.workers says so.
+func (t *Trials) Scores(ctx context.Context, subs []nas.Subnet) ([]float64, error) {
+	var scores []float64
+	err := t.scoring(ctx, t.j, func() error {
+		for i, sub := range subs {
+			score, err := t.turn(ctx, sub, subs[i:])
+			if err != nil {
+				return err
+			}
+			scores = append(scores, score)
+		}
+		return nil
+	})
+	return scores, err
+}
+
+func (t *Trials) turn(ctx context.Context, sub nas.Subnet, upcoming []nas.Subnet) (float64, error) {
+	if t.j.ahead == nil {
+		return t.Score(ctx, sub)
+	}
+	a, err := t.j.ahead.turn(ctx, sub, upcoming, func(nas.Subnet) []search.Candidate { return nil })
 	return a.score, err
 }
 

@@ -29,6 +29,9 @@ func OnThread(n int, f func() error) error {
 	return f()
 }
 
+// SetTeam changes the team of the calling thread, within OnThread.
+func SetTeam(n int) { native.SetThreads(max(n, 1)) }
+
 // limited reports whether the process may have only so much memory (ulimit -v), so
 // that a library can be refused some.
 func limited() bool {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"detnas/nas"
 )
 
 // Search is a search under way: its config, the candidates evaluated so far,
@@ -52,6 +54,17 @@ func (s *Search) Next() (Candidate, bool) {
 	c := s.pending[0]
 	c.Index = len(s.evaluated)
 	return c, true
+}
+
+// Upcoming returns the subnets that stand before evaluation, in the order in which Next
+// would return them if nobody steered the search: those pinned, and what is left of the
+// present generation. It proposes nothing; what is bred from these is not among them.
+func (s *Search) Upcoming() []nas.Subnet {
+	subs := slices.Clone(s.waiting)
+	for _, c := range s.pending {
+		subs = append(subs, c.Subnet)
+	}
+	return subs
 }
 
 // Report gives the score of the candidate that Next returned; a higher score is
