@@ -21,6 +21,10 @@ const paceGroup = 4
 // settings, each time from another seed, and the plain way measures some subnets whole.
 // The plain way has all the threads for each subnet.
 func (o options) pace(ctx context.Context, t *engine.Trials, cfg *config.Config, threads int) error {
+	locks, err := o.locks()
+	if err != nil {
+		return err
+	}
 	var ratios, ours, shares []float64
 	for i := range o.pairs + 1 {
 		subs := make([]nas.Subnet, paceGroup)
@@ -35,7 +39,7 @@ func (o options) pace(ctx context.Context, t *engine.Trials, cfg *config.Config,
 		}
 		began, candidates := time.Now(), len(subs)
 		if cfg.Search.Racing {
-			trial, err := t.Search(ctx, uint64(i), nil, true) //nolint:gosec // a few
+			trial, err := t.Search(ctx, uint64(i), locks, true) //nolint:gosec // a few
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,7 +38,7 @@ func TestAhead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sets := racingSets(append(sets, "search.load_from="+path)...)
-			sequential := &steered{t: t, images: images, runs: runs, name: name, sets: append(sets, "threads=1"), on: aheadOn}
+			sequential := &steered{t: t, images: images, runs: runs, name: name, sets: slices.Concat(sets, []string{"threads=1"}), on: aheadOn}
 			if _, err := sequential.run(3); err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +52,7 @@ func TestAhead(t *testing.T) {
 			if statuses[run.CandidateDiverged] == 0 || (name == "racing") != (statuses[run.CandidateStopped] > 0) {
 				t.Errorf("%v: the test wants candidates without a score, and in a race some that are stopped", statuses)
 			}
-			two := append(sets, "threads=2", "search.workers=2")
+			two := slices.Concat(sets, []string{"threads=2", "search.workers=2"})
 			through := &steered{t: t, images: images, runs: runs, name: name + "-two", sets: two, on: aheadOn}
 			if _, err := through.run(3); err != nil {
 				t.Fatal(err)

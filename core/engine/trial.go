@@ -63,7 +63,7 @@ func (t *Trials) Free() { t.s.d.store.Free() }
 func (t *Trials) Images() int { return t.s.guide.set.Len() }
 
 // Team is how many threads compute a score.
-func (t *Trials) Team() int { return t.s.engine.team() }
+func (t *Trials) Team() int { return t.s.team() }
 
 // Trial is what a search came to.
 type Trial struct {
