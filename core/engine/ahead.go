@@ -28,9 +28,10 @@ type ahead struct {
 	broken  chan error // of a scorer that could not start
 
 	mu    sync.Mutex
-	work  *sync.Cond        // there is something to measure, or the end
+	work  *sync.Cond        // something to measure, nothing any more, or the end
 	of    map[string]*early // by the subnet's key
 	queue []*early          // that no scorer has taken, in the order of their turns
+	busy  int               // scorers that measure
 	held  bool
 	ended bool
 }
@@ -51,14 +52,10 @@ type early struct {
 // scorers is how many candidates are measured at a time. What latency measures is not to
 // be disturbed, and a GPU is one.
 func (e *engine) scorers() int {
-	n := e.cfg.Search.Workers
-	if n <= 0 || n > e.threads {
-		n = e.threads
-	}
 	if e.device != tensor.CPU || e.cfg.Search.Timed() {
 		return 1
 	}
-	return n
+	return e.atOnce
 }
 
 // team is how many threads compute a score.
@@ -155,12 +152,21 @@ func (a *ahead) drop(e *early) {
 	}
 }
 
-// hold keeps scorers from beginning with another candidate, or lets them. Those that are
-// under way are measured to their end.
-func (a *ahead) hold(held bool) {
+// hold waits until no scorer measures, and keeps them from beginning with another
+// candidate until release: what people do may change what they read.
+func (a *ahead) hold() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.held = held
+	a.held = true
+	for a.busy > 0 {
+		a.work.Wait()
+	}
+}
+
+func (a *ahead) release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = false
 	a.work.Broadcast()
 }
 
@@ -168,12 +174,7 @@ func (a *ahead) hold(held bool) {
 func (a *ahead) score() error {
 	for e := a.next(); e != nil; e = a.next() {
 		e.measure(a.j)
-		a.mu.Lock()
-		close(e.done)
-		if a.of[e.sub.Key()] != e { // dropped meanwhile
-			e.free()
-		}
-		a.mu.Unlock()
+		a.finish(e)
 	}
 	return nil
 }
@@ -190,7 +191,19 @@ func (a *ahead) next() *early {
 	}
 	e := a.queue[0]
 	a.queue = a.queue[1:]
+	a.busy++
 	return e
+}
+
+func (a *ahead) finish(e *early) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(e.done)
+	if a.of[e.sub.Key()] != e { // dropped meanwhile
+		e.free()
+	}
+	a.busy--
+	a.work.Broadcast()
 }
 
 // end stops the scorers, waits for them and frees what is left.

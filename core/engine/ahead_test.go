@@ -81,7 +81,7 @@ func TestAhead(t *testing.T) {
 	}
 }
 
-// aheadOn pins, unpins and locks while others are measured ahead, and pauses.
+// aheadOn pins, unpins, locks and edits while others are measured ahead, and pauses.
 func aheadOn(s *steered, e run.Event) {
 	switch e := e.(type) {
 	case run.Candidate:
@@ -93,6 +93,7 @@ func aheadOn(s *steered, e run.Event) {
 			s.do(steer.Command{Act: run.ActUnpin, Subnet: "2-2-22-2"})
 			s.do(steer.Command{Act: run.ActLock, Block: 2, Choice: "2"})
 		case 4:
+			s.do(steer.Command{Act: steer.ActConfigure, Text: s.edit("generations = 2", "generations = 3")})
 			s.do(steer.Command{Act: run.ActPause})
 		}
 	case run.Control:

@@ -27,8 +27,8 @@ func (e *engine) heed(ctx context.Context, j *judge, ev *search.Search) error {
 		return nil
 	}
 	if j.ahead != nil {
-		j.ahead.hold(true)
-		defer j.ahead.hold(false)
+		j.ahead.hold()
+		defer j.ahead.release()
 	}
 	return e.attend(ctx, place{step: config.StepSearch, iteration: len(ev.Evaluated()), search: ev})
 }

@@ -47,7 +47,7 @@ type Options struct {
 func Run(ctx context.Context, cfg *config.Config, f *run.Folder, opts Options) (run.Result, error) {
 	var result run.Result
 	e := &engine{cfg: cfg, folder: f, opts: opts, rank: train.Alone()}
-	e.threads, e.workers = plan(cfg)
+	e.threads, e.workers, e.atOnce = plan(cfg)
 	err := tensor.OnThread(e.threads, func() error {
 		var err error
 		result, err = e.run(ctx)
@@ -72,6 +72,7 @@ type engine struct {
 	device  tensor.Device
 	threads int // cores that the run may use
 	workers int // goroutines that make batches
+	atOnce  int // candidates that are measured at a time, at most
 	journal *run.Journal
 	before  run.State // what an earlier process had done
 	data    *data
@@ -388,14 +389,17 @@ func (e *engine) ended(ctx context.Context, err error) error {
 // plan is the number of cores that a run uses and of the goroutines that make
 // batches. Training leaves half of the cores' idle moments to those; the rest of
 // the time they wait.
-func plan(cfg *config.Config) (threads, workers int) {
+func plan(cfg *config.Config) (threads, workers, atOnce int) {
 	if threads = cfg.Threads; threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	if workers = cfg.LoaderWorkers; workers <= 0 {
 		workers = max(1, threads/2)
 	}
-	return threads, workers
+	if atOnce = min(cfg.Search.Workers, threads); atOnce <= 0 {
+		atOnce = threads
+	}
+	return threads, workers, atOnce
 }
 
 // pickDevice turns the config's word into a device that is there.

@@ -62,7 +62,7 @@ func Predict(ctx context.Context, checkpoint string, images []string, opts Predi
 	if e.device, err = pickDevice(opts.Device); err != nil {
 		return err
 	}
-	e.threads, e.workers = plan(in.cfg)
+	e.threads, e.workers, e.atOnce = plan(in.cfg)
 	e.data = newData(in.cfg, "", func(ev run.Event) {
 		if p, ok := ev.(run.DataProblem); ok {
 			bad.add(dataset.Problem{Kind: p.Fault, Where: p.Where, What: p.What, Cure: p.Cure})

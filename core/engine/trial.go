@@ -33,7 +33,7 @@ type Trials struct {
 // is to be called, as all of its methods, within tensor.OnThread.
 func OpenTrials(ctx context.Context, cfg *config.Config, f *run.Folder) (*Trials, error) {
 	e := &engine{cfg: cfg, folder: f, opts: Options{}}
-	e.threads, e.workers = plan(cfg)
+	e.threads, e.workers, e.atOnce = plan(cfg)
 	var err error
 	if e.device, err = pickDevice(cfg.Device); err != nil {
 		return nil, err
