@@ -407,8 +407,8 @@ type Search struct {
 	// Workers is how many candidates are measured at a time, each by as many threads
 	// as are left to it; 0 is one for each thread. It takes the memory of as many
 	// forward passes. A score goes by the threads that compute it, in its last digits,
-	// and the candidates proposed are those of measuring one after the other. On a GPU
-	// and where latency is measured it is one.
+	// and the candidates proposed are those of measuring one after the other. On a GPU,
+	// where latency is measured and with the method "regularized" it is one.
 	Workers int `toml:"workers"`
 	// Racing measures a candidate on growing parts of the guiding split and stops one
 	// that will not be among the best: those that stand in the result, or Parents if

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"detnas/core/config"
 	"detnas/core/tensor"
 	"detnas/nas"
 	"detnas/nas/search"
@@ -50,9 +51,9 @@ type early struct {
 }
 
 // scorers is how many candidates are measured at a time. What latency measures is not to
-// be disturbed, and a GPU is one.
+// be disturbed, a GPU is one, and regularised evolution proposes one at a time.
 func (e *engine) scorers() int {
-	if e.device != tensor.CPU || e.cfg.Search.Timed() {
+	if c := e.cfg.Search; e.device != tensor.CPU || c.Timed() || c.Method == config.MethodRegularized {
 		return 1
 	}
 	return e.atOnce

@@ -32,9 +32,9 @@ func TestAhead(t *testing.T) {
 	path := filepath.Join(runs, "supernet", "checkpoints", "step-2-last.safetensors")
 	poison(t, path, "backbone.layers.0.0.choices.shuffle_5x5")
 	for name, sets := range map[string][]string{
-		"racing":      {"search.population=15"},
-		"evolution":   {"search.racing=false", "search.population=6", "search.images=4", "search.batch=2"},
-		"regularized": {"search.racing=false", "search.population=6", "search.images=4", "search.method=regularized"},
+		"racing":    {"search.population=15"},
+		"evolution": {"search.racing=false", "search.population=6", "search.images=4", "search.batch=2"},
+		"nsga2":     {"search.racing=false", "search.population=6", "search.images=4", "search.method=nsga2", "search.cost=params"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sets := racingSets(append(sets, "search.load_from="+path)...)
