@@ -416,3 +416,35 @@ func TestEnded(t *testing.T) {
 		}
 	})
 }
+
+// TestUpcoming wants what stands before evaluation to come in its order, whatever the
+// scores, and pins before it.
+func TestUpcoming(t *testing.T) {
+	over(t, func(t *testing.T, m Method) {
+		s := newSearch(t, steered(m))
+		if len(s.Upcoming()) != 0 {
+			t.Error("something stands before evaluation before the first proposal")
+		}
+		for range 3 { // generations
+			if _, ok := s.Next(); !ok {
+				t.Fatal("the search is over")
+			}
+			pin := s.Upcoming()[len(s.Upcoming())-1]
+			for _, sub := range []nas.Subnet{of(t, small(6), "000123"), pin} { // one that waits, and one that is moved
+				if err := s.Pin(sub); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, want := range s.Upcoming() {
+				c, ok := s.Next()
+				if !ok || c.Subnet.Key() != want.Key() {
+					t.Fatalf("%v is proposed as number %d; want %v", c.Subnet, i, want)
+				}
+				if err := s.Report(c.Index, fineScore(c.Subnet)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Unpin(pin)
+		}
+	})
+}
