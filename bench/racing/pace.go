@@ -19,13 +19,14 @@ const paceGroup = 4
 // pace times what step 3 does beside the plain way, in turn. Without racing it measures
 // some subnets, and the plain way the same ones; with racing it searches by the config's
 // settings, each time from another seed, and the plain way measures some subnets whole.
-// The plain way has all the threads for each subnet.
+// The plain way has all the threads for each subnet. Where several are measured at a
+// time, that is also timed beside one at a time.
 func (o options) pace(ctx context.Context, t *engine.Trials, cfg *config.Config, threads int) error {
 	locks, err := o.locks()
 	if err != nil {
 		return err
 	}
-	var ratios, ours, shares []float64
+	var ratios, ours, shares, beside []float64
 	for i := range o.pairs + 1 {
 		subs := make([]nas.Subnet, paceGroup)
 		for k := range subs {
@@ -49,6 +50,15 @@ func (o options) pace(ctx context.Context, t *engine.Trials, cfg *config.Config,
 			return err
 		}
 		quick := time.Since(began).Seconds() / float64(candidates)
+		if t.Team() != threads && !cfg.Search.Racing {
+			began = time.Now()
+			for _, sub := range subs {
+				if _, err := t.Score(ctx, sub); err != nil {
+					return err
+				}
+			}
+			beside = append(beside, time.Since(began).Seconds()/float64(len(subs))/quick)
+		}
 		began = time.Now()
 		for _, sub := range subs {
 			if _, err := t.Plain(ctx, sub); err != nil {
@@ -62,6 +72,10 @@ func (o options) pace(ctx context.Context, t *engine.Trials, cfg *config.Config,
 	slices.Sort(ratios)
 	fmt.Printf("%.1f candidates a minute, %.2f times the plain way (medians of %d pairs; the middle half of the ratios from %.2f to %.2f)\n",
 		ours[len(ours)/2], ratios[len(ratios)/2], o.pairs, ratios[len(ratios)/4], ratios[3*len(ratios)/4])
+	if len(beside) > 0 {
+		slices.Sort(beside)
+		fmt.Printf("%.2f times one at a time by all the threads (from %.2f to %.2f)\n", beside[len(beside)/2], beside[0], beside[len(beside)-1])
+	}
 	if len(shares) > 0 {
 		slices.Sort(shares)
 		fmt.Printf("%.1f %% of the images measured (median)\n", 100*shares[len(shares)/2])
