@@ -86,7 +86,8 @@ type Data struct {
 
 // Shapes sizes the synthetic set that is drawn when a format is "shapes".
 type Shapes struct {
-	// Dir is where it is written; empty is the folder data of the run.
+	// Dir is where it is written; empty is the folder data of the run. A set that was
+	// drawn there with other settings or another seed is refused and stays.
 	Dir string `toml:"dir"`
 	// Classes is the number of kinds of shape.
 	Classes int `toml:"classes"`
@@ -263,7 +264,7 @@ type Train struct {
 	Sampling string `toml:"sampling"`
 	// SamplingBounds are the least and the greatest cost of the bins; 0 takes that of
 	// the constraint, or where nearly all of 1000 uniform paths lie, whichever is
-	// narrower. The official code has 290e6 to 360e6 of ImageNet's classifier, which
+	// narrower; bounds between which no path lies are refused. The official code has 290e6 to 360e6 of ImageNet's classifier, which
 	// are 257e6 to 327e6 conv_macs.
 	SamplingBounds []int `toml:"sampling_bounds"`
 	// SamplingBins is the number of the bins, which are equally wide.

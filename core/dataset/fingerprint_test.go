@@ -13,7 +13,8 @@ import (
 )
 
 // TestFingerprintOfAFolder changes a class folder: what a draw falls on changes the
-// fingerprint, and where the folder is and what a file holds do not.
+// fingerprint, as does the length of a file, and where the folder is does not. The
+// digest of earlier versions is of names alone.
 func TestFingerprintOfAFolder(t *testing.T) {
 	fingerprint := func(dir string) Fingerprint {
 		t.Helper()
@@ -35,10 +36,14 @@ func TestFingerprintOfAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, set.Files[0], []byte("broken"))
-	if got := fingerprint(dir); got != want {
-		t.Errorf("with a broken image it is %+v, want %+v", got, want)
+	if want.Older != "3bcb152576914eb84cf77045edad8fcb" || want.Older == want.Digest {
+		t.Errorf("by names alone it is %s", want.Older)
 	}
+	write(t, set.Files[0], []byte("another drawing"))
+	if got := fingerprint(dir); got.Digest == want.Digest || got.Older != want.Older {
+		t.Errorf("with another image of the name it is %+v, and was %+v", got, want)
+	}
+	want = fingerprint(dir)
 	if err := os.Rename(set.Files[4], strings.Replace(set.Files[4], "dog", "cat", 1)+".png"); err != nil {
 		t.Fatal(err)
 	}

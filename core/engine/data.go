@@ -70,6 +70,9 @@ func (d *data) draw(ctx context.Context) (shapes.Paths, error) {
 		return err
 	})
 	if err != nil {
+		if d.cfg.Data.Shapes.Dir != "" {
+			err = fmt.Errorf("data.shapes.dir: %w", err)
+		}
 		return paths, fmt.Errorf("draw the synthetic images: %w", err)
 	}
 	d.drawn = &paths

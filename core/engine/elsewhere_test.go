@@ -63,7 +63,7 @@ func TestSearchOnASupernetFromElsewhere(t *testing.T) {
 		sets []string
 		want string
 	}{
-		"seed":     {[]string{"seed=1"}, "may have been trained on; take a supernet of the same data, seed and data.detection.hold_out"},
+		"seed":     {[]string{"seed=1", "data.shapes.dir=" + images + "-of-seed-1"}, "may have been trained on; take a supernet of the same data, seed and data.detection.hold_out"},
 		"hold-out": {[]string{"data.detection.hold_out=0.4"}, "may have been trained on"},
 		"step":     {[]string{"search.load_from=" + strings.Replace(path, "step-2", "step-1", 1)}, "it is of step 1 (supernet-pretrain)"},
 		"layout":   {[]string{"space.layout=official"}, "mmrazor layout"},

@@ -305,11 +305,15 @@ func (e *engine) openData(ctx context.Context, first int) error {
 		var err error
 		switch step {
 		case config.StepSupernetPretrain, config.StepSubnetRetrain:
-			_, _, err = e.data.classification(ctx)
+			if _, _, err = e.data.classification(ctx); err == nil {
+				err = e.pathsThere(step)
+			}
 		case config.StepSearch:
 			err = e.openSearch(ctx)
 		default:
-			err = e.data.detection(ctx)
+			if err = e.data.detection(ctx); err == nil {
+				err = e.pathsThere(step)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("the data of step %d (%s): %w", step, config.StepName(step), err)

@@ -222,8 +222,8 @@ func TestBinsOfPaths(t *testing.T) {
 	if b, err := e.bins(1, space); err != nil || b.Min != whole.Min || b.Max != middle+1 || b.N != 3 {
 		t.Errorf("bins %+v (%v) within the constraint's %d", b, err, middle)
 	}
-	e, _ = engineOf("supernet-pretrain.sampling_bounds=[1000, 2000]")
-	if got, want := e.sampled(1), "macs-binned: 7 bins of conv_macs from 1000 to 2000"; got != want {
+	e, _ = engineOf(fmt.Sprintf("supernet-pretrain.sampling_bounds=[1000, %d]", middle))
+	if got, want := e.sampled(1), fmt.Sprintf("macs-binned: 7 bins of conv_macs from 1000 to %d", middle); got != want {
 		t.Errorf("the journal says %q, want %q", got, want)
 	}
 	if got := e.sampled(2); got != "" {
@@ -232,5 +232,14 @@ func TestBinsOfPaths(t *testing.T) {
 	e, _ = engineOf("search.constraint.max=1")
 	if _, err := e.bins(1, space); err == nil || !strings.Contains(err.Error(), "supernet-pretrain.sampling_bounds: ") {
 		t.Errorf("bins below all paths: %v", err)
+	}
+	for _, bounds := range []string{"[100, 200]", "[1000000000, 2000000000]"} {
+		e, _ = engineOf("supernet-pretrain.sampling_bounds=" + bounds)
+		if err := e.pathsThere(1); err == nil || !strings.Contains(err.Error(), "supernet-pretrain.sampling_bounds: no path has from ") || !strings.Contains(err.Error(), "those of the space have from") {
+			t.Errorf("bins where no path lies: %v", err)
+		}
+		if err := e.pathsThere(2); err != nil {
+			t.Errorf("of uniform paths: %v", err)
+		}
 	}
 }

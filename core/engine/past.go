@@ -137,9 +137,10 @@ func (e *engine) leakOf(p past) *leak {
 	if e.byClasses() {
 		sets, unknown = p.Classification, p.UnknownClassification
 	}
-	ours := e.data.known[trainedOn(step)].print
+	known := e.data.known[trainedOn(step)]
+	ours := known.print
 	for _, had := range sets {
-		if had != ours {
+		if !known.is(had) {
 			return &leak{
 				fmt.Sprintf("it was trained on %d images that are not the %d which step %d trains on here (%s)", had.Images, ours.Images, step, shortDigests(had, ours)),
 				fmt.Sprintf("take a supernet of the same data, seed and data.detection.hold_out, or train it anew: --from %s", config.StepName(config.StepSupernetPretrain)),
@@ -192,8 +193,8 @@ func (e *engine) startsUnseen() error {
 		_, finished := e.before.Finished[step]
 		_, begun := e.before.Data[step]
 		switch {
-		case finished && !e.redo(step) && len(e.before.Candidates) > 0: // the search has begun
-			return nil
+		case finished && !e.redo(step) && step == e.supernetStep():
+			return nil // nothing is left to be trained, and the search looks at it
 		case finished && !e.redo(step):
 			p, err := readPast(e.folder.LastPath(step))
 			if err != nil {

@@ -35,8 +35,17 @@ func detectionKey(split string) string { return "data.detection." + split }
 // known is a set that was opened, as far as a step's start tells of it.
 type known struct {
 	print  run.DataPrint
+	older  string // the digest that earlier versions gave to it, where it is another
 	source string
 	names  func() []string // nil for what is no set of images
+}
+
+// is reports whether a fingerprint, be it of an earlier version, is that of the set.
+func (k known) is(had run.DataPrint) bool {
+	if k.older != "" && had.Digest == k.older {
+		had.Digest = k.print.Digest
+	}
+	return had == k.print
 }
 
 // listed is a set that has a fingerprint.
@@ -47,7 +56,8 @@ type listed interface {
 
 // know takes the fingerprint of a set that was opened.
 func (d *data) know(key string, set listed) {
-	k := known{print: run.DataPrint(set.Fingerprint()), names: set.Names}
+	p := set.Fingerprint()
+	k := known{print: run.DataPrint{Images: p.Images, Boxes: p.Boxes, Digest: p.Digest}, older: p.Older, names: set.Names}
 	switch set := set.(type) {
 	case *dataset.Classification:
 		k.source = set.Source
@@ -135,7 +145,7 @@ func (e *engine) sameData(step, of int) error {
 	had := e.before.Data[of]
 	for _, key := range slices.Sorted(maps.Keys(had)) {
 		k, ok := e.data.known[key]
-		if !ok || k.print == had[key] {
+		if !ok || k.is(had[key]) {
 			continue
 		}
 		name := config.StepName(of)
@@ -165,7 +175,7 @@ func (e *engine) changed(key string, had run.DataPrint, k known) string {
 	if k.names == nil {
 		return "the checkpoint was replaced by another"
 	}
-	what := "the order, the sizes or the boxes of the images are not what they were"
+	what := "the order, the sizes or the boxes of the images, or the lengths of their files, are not what they were"
 	switch {
 	case k.print.Images != had.Images:
 		what = fmt.Sprintf("it has %d images, and had %d", k.print.Images, had.Images)

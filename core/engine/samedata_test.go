@@ -141,3 +141,19 @@ func TestKeysOfAStepsData(t *testing.T) {
 		}
 	}
 }
+
+// The journal of a run of an earlier version tells class folders apart by names alone.
+func TestFingerprintsOfEarlierVersionsCount(t *testing.T) {
+	k := known{print: run.DataPrint{Images: 2, Digest: "new"}, older: "old"}
+	for had, want := range map[run.DataPrint]bool{
+		{Images: 2, Digest: "new"}: true, {Images: 2, Digest: "old"}: true,
+		{Images: 3, Digest: "old"}: false, {Images: 2, Digest: "other"}: false, {}: false,
+	} {
+		if k.is(had) != want {
+			t.Errorf("%+v is that of the set: %t", had, !want)
+		}
+	}
+	if k.older = ""; k.is(run.DataPrint{Images: 2}) {
+		t.Error("no digest is that of a set that has no older one")
+	}
+}

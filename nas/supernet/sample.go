@@ -47,9 +47,7 @@ const binTries = 500
 // Path draws the subnet that iteration of step trains.
 func (b Bins) Path(space nas.Space, root uint64, step string, iteration int) nas.Subnet {
 	rng := seed.Rand(root, "path", step, iteration)
-	bin := int64(rng.IntN(b.N))
-	width := b.Max - b.Min
-	from, to := b.Min+bin*width/int64(b.N), b.Min+(bin+1)*width/int64(b.N)
+	from, to := b.edges(rng.IntN(b.N))
 	var path nas.Subnet
 	for range binTries {
 		path = nas.Random(space, rng)
@@ -58,6 +56,26 @@ func (b Bins) Path(space nas.Space, root uint64, step string, iteration int) nas
 		}
 	}
 	return path
+}
+
+// edges are the least cost of a bin and that of the next.
+func (b Bins) edges(bin int) (from, to int64) {
+	width := b.Max - b.Min
+	at := func(i int) int64 { return b.Min + int64(i)*width/int64(b.N) }
+	return at(bin), at(bin + 1)
+}
+
+// Empty lists, as costs from and to, the bins that hold none of the paths that
+// CostRange looks at: an iteration that draws one of them will hardly find a path of it.
+func (b Bins) Empty(space nas.Space, root uint64) (empty [][2]int64) {
+	costs := sampleCosts(space, root, b.Cost)
+	for bin := range b.N {
+		from, to := b.edges(bin)
+		if at, _ := slices.BinarySearch(costs, from); at == len(costs) || costs[at] >= to {
+			empty = append(empty, [2]int64{from, to})
+		}
+	}
+	return empty
 }
 
 // The costs between which bins lie where nobody says so are those of all but the
@@ -70,10 +88,34 @@ const (
 
 // CostRange is where the costs of a space's paths lie, but for the outer ones.
 func CostRange(space nas.Space, root uint64, cost func(nas.Subnet) int64) (least, most int64) {
+	costs := sampleCosts(space, root, cost)
+	return costs[rangeOuter], costs[rangePaths-1-rangeOuter]
+}
+
+// sampleCosts are the costs of so many uniform paths, sorted.
+func sampleCosts(space nas.Space, root uint64, cost func(nas.Subnet) int64) []int64 {
 	costs := make([]int64, rangePaths)
 	for i := range costs {
 		costs[i] = cost(nas.Random(space, seed.Rand(root, "cost range", i)))
 	}
 	slices.Sort(costs)
-	return costs[rangeOuter], costs[rangePaths-1-rangeOuter]
+	return costs
+}
+
+// CostBounds are the least and the greatest cost of a path, for a cost that is a sum
+// over blocks.
+func CostBounds(space nas.Space, cost func(nas.Subnet) int64) (least, most int64) {
+	extreme := func(beyond func(a, b int64) bool) int64 {
+		path := slices.Repeat(nas.Subnet{space.Choices[0]}, space.Len())
+		for i := range path {
+			for _, c := range space.Choices {
+				other := slices.Clone(path)
+				if other[i] = c; beyond(cost(other), cost(path)) {
+					path = other
+				}
+			}
+		}
+		return cost(path)
+	}
+	return extreme(func(a, b int64) bool { return a < b }), extreme(func(a, b int64) bool { return a > b })
 }

@@ -97,7 +97,16 @@ func TestBins(t *testing.T) {
 	if least < 1 || least > 3 || most < 12 || most > 14 {
 		t.Errorf("the costs lie from %d to %d", least, most)
 	}
+	if first, last := CostBounds(space, cost); first != 0 || last != 15 {
+		t.Errorf("the least path costs %d and the dearest %d", first, last)
+	}
 	b := Bins{Min: 3, Max: 13, N: 5, Cost: cost}
+	if empty := b.Empty(space, 7); empty != nil {
+		t.Errorf("the bins %v have no paths", empty)
+	}
+	if empty := (Bins{Min: 12, Max: 20, N: 2, Cost: cost}).Empty(space, 7); len(empty) != 1 || empty[0] != [2]int64{16, 20} {
+		t.Errorf("the bins %v have no paths; want that from 16 to 20", empty)
+	}
 	counts := make([]int, b.N)
 	const draws = 2000
 	for i := range draws {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"detnas/core/config"
 	"detnas/core/dataset"
@@ -38,6 +40,7 @@ func (a *App) evalRun(ctx context.Context, from string, e evalArgs) error {
 	if err != nil {
 		return err
 	}
+	a.otherThanTrained(cfg, checkpoint, set, e)
 	gt := cocoeval.FromSet(set)
 	r, err := measured(gt, found, cocoeval.Options{}, e)
 	if err != nil {
@@ -83,15 +86,20 @@ func configIn(checkpoint string) (*config.Config, error) {
 	return cfg, nil
 }
 
+// splitOf is the split of the config that is measured on.
+func splitOf(cfg *config.Config, e evalArgs) string {
+	switch {
+	case e.split != "":
+		return e.split
+	case cfg.Data.Detection.FinalOnVal():
+		return "val"
+	}
+	return "test"
+}
+
 // evalSet opens what is measured on.
 func (a *App) evalSet(cfg *config.Config, checkpoint string, e evalArgs) (*dataset.Detection, error) {
-	c, split := cfg.Data.Detection, e.split
-	if split == "" {
-		split = "test"
-		if c.FinalOnVal() {
-			split = "val"
-		}
-	}
+	c, split := cfg.Data.Detection, splitOf(cfg, e)
 	opts := dataset.COCOOptions{Policy: dataset.PolicySkip, Decode: dataset.DecodeOptions{ApplyEXIF: cfg.Data.ApplyEXIF}}
 	var file, images string
 	switch {
@@ -117,6 +125,32 @@ func (a *App) evalSet(cfg *config.Config, checkpoint string, e evalArgs) (*datas
 		a.warn("%d problems in %s, the first: %s; detnas data check lists them", len(problems), input.Line(set.Source), problems[0])
 	}
 	return set, nil
+}
+
+// otherThanTrained warns where the split of a run's config is not what it was as the run
+// used it, by the run's journal. The set has the detector's labels by then.
+func (a *App) otherThanTrained(cfg *config.Config, checkpoint string, set *dataset.Detection, e evalArgs) {
+	dir := filepath.Dir(checkpoint)
+	if e.gt != "" || filepath.Base(dir) != "checkpoints" {
+		return
+	}
+	folder, err := run.Find("", filepath.Dir(dir))
+	if err != nil {
+		return // no run's
+	}
+	state, err := folder.Status()
+	if err != nil {
+		return // whoever needs the journal says so
+	}
+	split, now := splitOf(cfg, e), set.Fingerprint()
+	for _, step := range slices.Sorted(maps.Keys(state.Data)) {
+		had, ok := state.Data[step]["data.detection."+split]
+		if ok && had.Digest != now.Digest {
+			a.warn("data.detection.%s (%s) is not what step %d of the run was done with: it has %d images with %d boxes, and had %d with %d; these figures cannot be set beside those of the run",
+				split, input.Line(set.Source), step, now.Images, now.Boxes, had.Images, had.Boxes)
+			return
+		}
+	}
 }
 
 // drawnSplit is where the images that a run draws for itself are.

@@ -76,6 +76,31 @@ func TestEvalOfADetectorOnVOC(t *testing.T) {
 	}
 }
 
+// A run's detector that is measured on other images than the run had says so.
+func TestEvalTellsOtherImagesThanTheRunHad(t *testing.T) {
+	root := vocTree(t)
+	set, _, err := dataset.OpenVOC(root, "VOC2007/test", dataset.VOCOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	had := run.DataPrint{Images: set.Len(), Boxes: 7, Digest: "another"}
+	for name, same := range map[string]bool{"same": true, "other": false} {
+		images := had
+		if same {
+			images.Digest = set.Fingerprint().Digest
+		}
+		f := standing(t, filepath.Join(t.TempDir(), "runs"), name, run.StepStarted{Step: 5, Data: map[string]run.DataPrint{"data.detection.test": images}})
+		weights := filepath.Join(f.Dir(), "checkpoints", "step-5-last.safetensors")
+		if err := os.Rename(detectorOn(t, root), weights); err != nil {
+			t.Fatal(err)
+		}
+		c := byDetector(t, seesACat, "eval", weights, "--json")
+		if c.code != exitOK || strings.Contains(c.err, "is not what step 5 of the run was done with") == same {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
 // What curves cannot be written to is found out before the detector works.
 func TestEvalWantsAFolderForCurvesFirst(t *testing.T) {
 	weights := detectorOn(t, vocTree(t))

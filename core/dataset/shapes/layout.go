@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 
 	"detnas/core/input"
 )
@@ -113,6 +115,29 @@ func complete(dir string, cfg Config) bool {
 		}
 	}
 	return true
+}
+
+// drawnWith says in what the set in dir was drawn from another config; empty where there
+// is none, or nothing tells.
+func drawnWith(dir string, cfg Config) string {
+	text, err := input.File(filepath.Join(dir, recordName), maxRecord)
+	var have record
+	if err != nil || json.Unmarshal(text, &have) != nil || have.Config == cfg {
+		return ""
+	}
+	var differ []string
+	had, now := reflect.ValueOf(have.Config), reflect.ValueOf(cfg)
+	for i := range had.NumField() {
+		name, a, b := had.Type().Field(i).Tag.Get("json"), had.Field(i).Interface(), now.Field(i).Interface()
+		switch {
+		case a == b:
+		case name == "seed": // of a run it is derived from the run's
+			differ = append(differ, "another seed")
+		default:
+			differ = append(differ, fmt.Sprintf("%s = %v and not %v", name, a, b))
+		}
+	}
+	return strings.Join(differ, ", ")
 }
 
 // replaceable refuses a folder that holds anything that is not part of a set,

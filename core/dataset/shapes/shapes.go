@@ -20,11 +20,14 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"detnas/core/input"
 )
 
 // Ensure returns the paths of the set of cfg in dir, and draws it if it is not
-// there, not whole, or drawn from another config. Progress may be nil; see
-// Generate, also for the errors.
+// there, not whole, or drawn by another version. A set that was drawn from another
+// config is an error, and stays: something may rest on its images. Progress may be nil;
+// see Generate, also for the errors.
 func Ensure(ctx context.Context, dir string, cfg Config, progress func(done, total int)) (Paths, error) {
 	if err := cfg.Validate(); err != nil {
 		return Paths{}, err
@@ -32,6 +35,9 @@ func Ensure(ctx context.Context, dir string, cfg Config, progress func(done, tot
 	if complete(dir, cfg) {
 		tidy(dir)
 		return PathsIn(dir), nil
+	}
+	if other := drawnWith(dir, cfg); other != "" {
+		return Paths{}, fmt.Errorf("shapes: %s holds a set that was drawn with %s; name another folder for this one, or remove that one if nothing rests on it", input.Line(dir), other)
 	}
 	if err := Generate(ctx, dir, cfg, progress); err != nil {
 		return Paths{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	_ "image/jpeg"
 	"io/fs"
@@ -191,12 +192,16 @@ func TestEnsureReusesAndRemakes(t *testing.T) {
 			aloneIn(t, filepath.Dir(dir), "set")
 		})
 	}
-	cfg.Classes, cfg.Train = 2, 4
-	if drawn := ensure(t, dir, cfg); drawn != cfg.Images() {
-		t.Errorf("%d pictures drawn for another config, want %d", drawn, cfg.Images())
+	other := cfg
+	other.Classes, other.Seed = 2, cfg.Seed+1
+	_, err := Ensure(t.Context(), dir, other, nil)
+	for _, words := range []string{dir, fmt.Sprintf("drawn with another seed, classes = %d and not 2;", cfg.Classes), "name another folder"} {
+		if err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("in place of another set: %v; want %q", err, words)
+		}
 	}
-	if got := len(contents(t, dir)); got != cfg.Images()+4 {
-		t.Errorf("%d files after a change of config, want %d", got, cfg.Images()+4)
+	if !cmp.Equal(want, contents(t, dir)) {
+		t.Error("the set has changed")
 	}
 }
 
@@ -240,8 +245,8 @@ func TestCancelKeepsTheEarlierSet(t *testing.T) {
 	cancel()
 	other := small()
 	other.Seed = 99
-	if _, err := Ensure(ctx, dir, other, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("Ensure: %v, want context.Canceled", err)
+	if err := Generate(ctx, dir, other, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Generate: %v, want context.Canceled", err)
 	}
 	if !cmp.Equal(before, contents(t, dir)) {
 		t.Error("the earlier set has changed")
