@@ -254,7 +254,8 @@ type Train struct {
 	Accumulate int `toml:"accumulate"`
 	// FrozenStages is how many stages of the backbone, counted from the stem, stay as
 	// they were: 0 is none, 1 the stem and the first stage. Their BN uses its
-	// statistics, in the search as well. It is for the detection steps (mmdet's frozen_stages).
+	// statistics, in the search as well. It is for the detection steps (mmdet's
+	// frozen_stages).
 	FrozenStages int `toml:"frozen_stages"`
 	// Sampling is how the path of each iteration of a supernet is drawn: "uniform";
 	// "fair", where of as many iterations as there are choices each block takes each
@@ -264,8 +265,8 @@ type Train struct {
 	Sampling string `toml:"sampling"`
 	// SamplingBounds are the least and the greatest cost of the bins; 0 takes that of
 	// the constraint, or where nearly all of 1000 uniform paths lie, whichever is
-	// narrower; bounds between which no path lies are refused. The official code has 290e6 to 360e6 of ImageNet's classifier, which
-	// are 257e6 to 327e6 conv_macs.
+	// narrower. Bounds between which no path lies are refused. The official code has
+	// 290e6 to 360e6 of ImageNet's classifier, which are 257e6 to 327e6 conv_macs.
 	SamplingBounds []int `toml:"sampling_bounds"`
 	// SamplingBins is the number of the bins, which are equally wide.
 	SamplingBins int `toml:"sampling_bins"`
