@@ -39,7 +39,7 @@ func dataFaults(t *testing.T) *onData {
 func (f *onData) begin(name, onBad string) *process {
 	f.t.Helper()
 	return f.start(name, append(set(
-		"data.cache_mb=0", "data.on_bad="+onBad,
+		"data.cache_mb=0", "search.reuse=false", "data.on_bad="+onBad, // or the scores of a run before are taken, without an image
 		"data.classification.format=folder", "data.classification.train="+f.at("classification", "train"), "data.classification.val="+f.at("classification", "val"),
 		"data.detection.format=coco", "data.detection.train="+f.at("detection", "train.json"), "data.detection.test="+f.at("detection", "test.json"),
 		"data.detection.images="+f.at("detection", "images"),
