@@ -404,7 +404,7 @@ type Search struct {
 	Batch int `toml:"batch"`
 	// Reuse takes the score of a subnet that was measured before, in this run or in
 	// another of its folder of runs, by the same supernet, images and settings on a
-	// machine of the same kind: the same score to the bit.
+	// machine of the same kind: the same score to the bit. With Racing none is taken.
 	Reuse bool `toml:"reuse"`
 	// Workers is how many candidates are measured at a time, each by as many threads
 	// as are left to it; 0 is one for each thread. It takes the memory of as many

@@ -58,7 +58,7 @@ func (e *engine) takeTurns(ctx context.Context, j *judge, ev *search.Search) err
 			return err
 		}
 		short := c.Subnet.Short(j.space)
-		if seen := o.status == run.CandidateNew || o.status == run.CandidateStopped; seen && j.scorer != nil {
+		if o.status == run.CandidateNew && j.scorer != nil { // one that was stopped has not seen them all
 			e.show(config.StepSearch, short, o.found) // before the event that it is looked for by
 		}
 		measured := run.Candidate{

@@ -135,9 +135,11 @@ func processor() string {
 	return strings.Join(words, "; ")
 }
 
-// reusable are the scores that are known under a key, unless search.reuse is off.
+// reusable are the scores that are known under a key, unless search.reuse is off. A
+// race takes none: a candidate that it would stop must not have a score because some
+// other run lies beside this one.
 func (e *engine) reusable(key string) map[string]float64 {
-	if !e.cfg.Search.Reuse || key == "" {
+	if !e.cfg.Search.Reuse || e.cfg.Search.Racing || key == "" {
 		return nil
 	}
 	return e.folder.KnownScores(key)

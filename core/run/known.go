@@ -3,7 +3,6 @@ package run
 import (
 	"bytes"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,7 +48,7 @@ func scoresUnder(key string, known map[string]float64) func(Entry) error {
 			under = e.Step == searchStep && e.Key == key
 		case Candidate:
 			whole := e.Status == CandidateNew || e.Status == CandidateKnown
-			if under && whole && !math.IsNaN(e.Score) {
+			if under && whole && e.Score >= 0 && e.Score <= 1 { // as all figures are, which NaN is not
 				known[e.Subnet] = e.Score
 			}
 		}

@@ -20,8 +20,8 @@ type steering struct {
 
 // Pin has a subnet evaluated next, after those pinned before it, and breeds from
 // it as long as it stays pinned, whatever its score. One that was evaluated is
-// not evaluated again, and one that stands in the present generation is moved to
-// its head. Locks do not bear on it; a subnet that is not of the space or breaks
+// not evaluated again unless it got no score (a race that it lost), and one that
+// stands in the present generation is moved to its head. Locks do not bear on it; a subnet that is not of the space or breaks
 // the constraint is refused.
 func (s *Search) Pin(sub nas.Subnet) error {
 	if err := sub.Check(s.cfg.Space); err != nil {
@@ -39,7 +39,7 @@ func (s *Search) Pin(sub nas.Subnet) error {
 	switch {
 	case at >= 0:
 		s.raise(at)
-	case !s.seen[key]:
+	case !s.seen[key] || s.unscored(key):
 		s.seen[key] = true
 		s.waiting = append(s.waiting, sub.Clone())
 	}
@@ -69,9 +69,17 @@ func (s *Search) Unpin(sub nas.Subnet) {
 	s.pinned = slices.Delete(s.pinned, at, at+1)
 	if at := indexOf(s.waiting, key); at >= 0 {
 		s.waiting = slices.Delete(s.waiting, at, at+1)
-		delete(s.seen, key)
-		s.exhausted = false
+		if indexOfCandidate(s.evaluated, key) < 0 {
+			delete(s.seen, key)
+			s.exhausted = false
+		}
 	}
+}
+
+// unscored reports whether a subnet was evaluated and has no score.
+func (s *Search) unscored(key string) bool {
+	at := indexOfCandidate(s.evaluated, key)
+	return at >= 0 && !s.evaluated[at].Measured()
 }
 
 // nextPinned is the pinned subnet that is to be evaluated now. It belongs to the
@@ -131,5 +139,10 @@ func indexOf(subs []nas.Subnet, key string) int {
 }
 
 func indexOfCandidate(all []Candidate, key string) int {
-	return slices.IndexFunc(all, func(c Candidate) bool { return c.Subnet.Key() == key })
+	for i, c := range slices.Backward(all) { // the last: one without a score may have been evaluated again
+		if c.Subnet.Key() == key {
+			return i
+		}
+	}
+	return -1
 }

@@ -92,6 +92,52 @@ func TestPinIsEvaluatedNextAndOnce(t *testing.T) {
 	})
 }
 
+// TestPinOfOneWithoutAScore wants a candidate that got no score evaluated once more
+// when it is pinned, the score that it has then to count, and a replay to do the same.
+func TestPinOfOneWithoutAScore(t *testing.T) {
+	over(t, func(t *testing.T, m Method) {
+		cfg := steered(m)
+		s := newSearch(t, cfg)
+		times := map[string]int{}
+		var lost nas.Subnet
+		score := func(sub nas.Subnet) float64 {
+			times[sub.Key()]++
+			if lost == nil {
+				lost = sub.Clone()
+			}
+			if sub.Key() == lost.Key() && times[sub.Key()] == 1 {
+				return math.NaN()
+			}
+			return fineScore(sub)
+		}
+		runWith(t, s, 3, score)
+		pin := func(s *Search) error { return s.Pin(lost) }
+		if err := pin(s); err != nil {
+			t.Fatal(err)
+		}
+		s.Unpin(lost)
+		if c, ok := s.Next(); !ok || c.Subnet.Key() == lost.Key() {
+			t.Fatalf("an unpinned subnet is proposed: %v", c.Subnet)
+		}
+		if err := pin(s); err != nil {
+			t.Fatal(err)
+		}
+		runWith(t, s, math.MaxInt, score)
+		all := s.Evaluated()
+		if len(all) != 41 || all[3].Origin != Pinned || all[3].Subnet.Key() != lost.Key() || all[3].Score != fineScore(lost) || times[lost.Key()] != 2 {
+			t.Errorf("%d candidates, of which the fourth is %+v; the pinned one was evaluated %d times", len(all), all[3], times[lost.Key()])
+		}
+		again := newSearch(t, cfg)
+		var results []Result
+		for _, c := range all {
+			results = append(results, Result{Subnet: c.Subnet, Score: c.Score})
+		}
+		if err := again.Replay(results, Act{At: 3, Do: pin}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestPinnedSubnetStaysAParent(t *testing.T) {
 	over(t, func(t *testing.T, m Method) {
 		if m == RandomSearch {
