@@ -3,7 +3,6 @@
 package razor
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -121,13 +120,28 @@ func (m *mapper) model(path string) *pyconf.Value {
 	return m.first("algorithm.architecture.model."+path, "model.architecture."+path, "model."+path)
 }
 
+// why says what was not read of a config, as far as it may be why something is missing.
+func (r *Result) why() string {
+	var parts []string
+	if len(r.Absent) > 0 {
+		parts = append(parts, "or a file that it inherits is not there ("+r.Absent[0].String()+")")
+	}
+	if len(r.Strange) > 0 {
+		parts = append(parts, "or a statement that was not understood ("+r.Strange[0].String()+")")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(parts, ", ")
+}
+
 // kind tells which step a config is of, and what detector it has.
 func (m *mapper) kind(o Options) error {
 	head, roi := m.model("bbox_head"), m.model("roi_head")
 	detects := head != nil || roi != nil
 	classifies := m.model("head") != nil
 	if !detects && !classifies {
-		return errors.New("it has neither a detector's head nor a classifier's, so it is no config of DetNAS, or the files that it inherits are not there")
+		return fmt.Errorf("it has neither a detector's head nor a classifier's, so it is no config of DetNAS%s", m.out.why())
 	}
 	m.retina = detects && roi == nil
 	if kind := m.model("type"); kind != nil {
