@@ -6,10 +6,8 @@ SHELL := /bin/bash
 # installs what is missing.
 TOOLCHAIN := set -e; env=$$(core/native/toolchain.sh); eval "$$env";
 GO := $(TOOLCHAIN) go
-# Packages without cgo: they are tested under the race detector as well.
-PURE := ./core/input/... ./core/seed/... ./core/config/... ./core/dataset/... ./core/run/... ./core/steer/... ./configs/... \
-	./nas ./nas/search/... ./detector/box/... ./detector/cocoeval/... ./detector/voceval/... ./detector/picture/... ./tui/...
-# Packages that compute use every core, so one is tested after the other.
+# Packages that compute use every core, so one is tested after the other. All others
+# are without cgo, and are tested under the race detector.
 COMPUTING := . ./core/native/... ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
@@ -38,7 +36,7 @@ kill: ## kill runs 200 times in each step and compare what they come to (20 min)
 	@$(TOOLCHAIN) DETNAS_KILLS=$${DETNAS_KILLS:-200} go test -count=1 -timeout 12h -v -run '^TestKill$$' .
 
 race: ## test the packages without cgo under the race detector
-	@CGO_ENABLED=1 go test -race -short $(PURE)
+	@CGO_ENABLED=1 go test -race -short $$(go list ./... | grep -vxF -f <(go list $(COMPUTING)))
 
 lint: $(LINTED) ## golangci-lint and gofumpt
 	@$(TOOLCHAIN) bin/golangci-lint run ./...
