@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"detnas/core/config"
-	"detnas/core/input"
 	"detnas/core/run"
 )
 
@@ -33,15 +32,6 @@ func (a *App) child(ctx context.Context, r runArgs, whole string) (run.Result, e
 	}
 	return result, fmt.Errorf("run %s: %w; then go on with: %s", j.folder.Name(), err, whole)
 }
-
-// undertaking is what a command line says of runs that are done one after another.
-type undertaking struct {
-	headless bool
-	words    []string // that go on with it
-}
-
-// again is the command that goes on with it.
-func (u undertaking) again() string { return input.CommandLine(u.words...) }
 
 // lastStep is the last step, as runArgs take it.
 func lastStep() string { return config.StepName(config.StepSubnetFinetune) }

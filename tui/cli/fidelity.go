@@ -70,13 +70,12 @@ func (a *App) fidelity(ctx context.Context, args fidelityArgs) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // runs are there to be read
 		return fmt.Errorf("making the folder for the runs of fidelity: %w", err)
 	}
-	u := undertaking{headless: args.headless, words: args.words()}
 	suffix := fmt.Sprintf("-%d", args.subnets)
 	_ = a.print("scoring %d random subnets on the supernet\n", args.subnets)
 	if _, err := a.child(ctx, runArgs{
 		config: f.Config(), name: study.ScoresRun + suffix, runs: dir, set: study.ScoreSets(cfg, f, args.subnets),
-		from: config.StepName(config.StepSearch), to: config.StepName(config.StepSearch), headless: u.headless,
-	}, u.again()); err != nil {
+		from: config.StepName(config.StepSearch), to: config.StepName(config.StepSearch), headless: args.headless,
+	}, args.again()); err != nil {
 		return err
 	}
 	scores, err := run.Find(dir, filepath.Join(dir, study.ScoresRun+suffix))
@@ -93,7 +92,7 @@ func (a *App) fidelity(ctx context.Context, args fidelityArgs) error {
 		if err := a.alone(ctx, f, cfg, args, c, &found); err != nil {
 			return err
 		}
-		if err := writeFidelity(args.report(dir), found, u.again()); err != nil {
+		if err := writeFidelity(args.report(dir), found, args.again()); err != nil {
 			return err
 		}
 	}
@@ -110,7 +109,7 @@ func (a *App) alone(ctx context.Context, f *run.Folder, cfg *config.Config, args
 	result, err := a.child(ctx, runArgs{
 		config: f.Config(), name: args.nameOf(c.Subnet), runs: dir, set: sets,
 		from: config.StepName(study.AloneFrom(cfg)), to: lastStep(), headless: args.headless,
-	}, input.CommandLine(args.words()...))
+	}, args.again())
 	if err != nil {
 		return err
 	}
@@ -181,12 +180,13 @@ func (args fidelityArgs) check() (*run.Folder, *config.Config, error) {
 	return f, cfg, nil
 }
 
-func (args fidelityArgs) words() []string {
+// again is the command that goes on with it.
+func (args fidelityArgs) again() string {
 	words := []string{"fidelity", args.run, "--subnets", strconv.Itoa(args.subnets), "--scale", strconv.FormatFloat(args.scale, 'g', -1, 64)}
 	if args.runs != run.DefaultRuns {
 		words = append(words, "--runs", args.runs)
 	}
-	return words
+	return input.CommandLine(words...)
 }
 
 // writeFidelity writes the report and the picture.

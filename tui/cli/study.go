@@ -75,8 +75,7 @@ func (a *App) study(ctx context.Context, args studyArgs) error {
 	if err != nil {
 		return err
 	}
-	u := undertaking{headless: args.headless, words: args.words()}
-	jobs := s.Plan()
+	again, jobs := args.again(), s.Plan()
 	for i, j := range jobs {
 		done, err := a.tellStudy(s, i, len(jobs), j)
 		if err != nil {
@@ -90,17 +89,17 @@ func (a *App) study(ctx context.Context, args studyArgs) error {
 			return err
 		}
 		_, err = a.child(ctx, runArgs{
-			config: s.ConfigPath(), name: j.Name, runs: s.Dir(), set: sets, headless: u.headless,
+			config: s.ConfigPath(), name: j.Name, runs: s.Dir(), set: sets, headless: args.headless,
 			from: config.StepName(j.From), to: lastStep(),
-		}, u.again())
+		}, again)
 		if err != nil {
 			return err
 		}
-		if err := writeStudy(s, u.again()); err != nil {
+		if err := writeStudy(s, again); err != nil {
 			return err
 		}
 	}
-	if err := writeStudy(s, u.again()); err != nil { // what is said of runs that were altered since
+	if err := writeStudy(s, again); err != nil { // what is said of runs that were altered since
 		return err
 	}
 	return a.studyTable(s)
@@ -141,8 +140,8 @@ func (args studyArgs) open() (*study.Study, error) {
 	return study.Open(filepath.Join(cfg.Runs, name), args.config, cfg, args.seeds, args.random)
 }
 
-// words are the command line that goes on with the study.
-func (args studyArgs) words() []string {
+// again is the command that goes on with the study.
+func (args studyArgs) again() string {
 	words := []string{"study", args.config, "--seeds", fmt.Sprint(args.seeds), "--random", fmt.Sprint(args.random)}
 	if args.name != "" {
 		words = append(words, "--name", args.name)
@@ -153,7 +152,7 @@ func (args studyArgs) words() []string {
 	for _, s := range args.set {
 		words = append(words, "--set", s)
 	}
-	return words
+	return input.CommandLine(words...)
 }
 
 // tellStudy says which run is next, unless that is done, and how long all of them will
