@@ -40,6 +40,17 @@ type Run struct {
 	classes  []string  // of their boxes, by label
 }
 
+// InTime reports whether a subnet (short form) takes as long as the search's bounds on
+// the latency allow, by what was measured in this run; known is false where it was not
+// measured.
+func (r *Run) InTime(short string) (in, known bool) {
+	if r.Config == nil || !r.Config.Search.Constraint.BoundsLatency() {
+		return true, true
+	}
+	l, known := r.History.State.Latencies[short]
+	return r.Config.Search.Constraint.InTime(l.MS), known
+}
+
 // Updated says that the run of the page has taken in new events, or another text
 // of the config, or takes commands when it did not, or the other way round.
 type Updated struct{}

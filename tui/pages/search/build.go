@@ -102,13 +102,20 @@ func (p *Page) subnetWords(width int) string {
 // verdict says whether the constraint allows a subnet.
 func (p *Page) verdict(short string) string {
 	s := p.common.Styles
-	switch ok, known := p.fits(short); {
-	case !known:
+	ok, known := p.fits(short)
+	if !known {
 		return ""
-	case ok:
-		return "  " + s.Good.Render("allowed")
 	}
-	return "  " + s.Bad.Render("not allowed")
+	in, timed := p.run.InTime(short)
+	switch {
+	case !ok:
+		return "  " + s.Bad.Render("not allowed")
+	case !timed:
+		return "  " + s.Good.Render("allowed") + s.Faint.Render(" by its counts")
+	case !in:
+		return "  " + s.Bad.Render("not allowed") + s.Faint.Render(" by its latency")
+	}
+	return "  " + s.Good.Render("allowed")
 }
 
 // known says what is known of a subnet's score.

@@ -242,6 +242,20 @@ func TestAConstraintForbids(t *testing.T) {
 	}
 }
 
+func TestALatencyForbidsOnceItIsMeasured(t *testing.T) {
+	for ms, words := range map[float64]string{0: "allowed by its counts", 4: "allowed  ", 6: "not allowed by its latency"} {
+		s := open(t, uitest.Searching, false, styles.Braille)
+		cfg := *s.run.Config
+		cfg.Search.Constraint.LatencyMax = 5
+		s.run.Config = &cfg
+		if ms > 0 {
+			s.run.History.State.Latencies = map[string]run.Latency{s.rows[0].Key: {MS: ms}}
+		}
+		s.Update(follow.Updated{})
+		s.see(words)
+	}
+}
+
 func TestLockAndUnlock(t *testing.T) {
 	s := open(t, uitest.Searching, false, styles.Braille)
 	s.press("shift+tab", "right", "down", "L")

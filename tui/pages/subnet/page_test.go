@@ -361,6 +361,13 @@ func TestSteering(t *testing.T) {
 	if got := s.off("P"); !strings.Contains(got, "constraint") {
 		t.Errorf("pin is off because %q", got)
 	}
+	cfg.Search.Constraint.LatencyMax = 5
+	cfg.Search.Constraint.Max = 0
+	s.run(s.Open("0-0-00-0", ""))
+	s.see("at most 5 ms: not measured yet")
+	s.Page.run.History.State.Latencies = map[string]run.Latency{bestOne: {MS: 6.25}}
+	s.run(s.Open(bestOne, ""))
+	s.see("at most 5 ms (6.25): not allowed")
 	s.fake.Away = errors.New("nobody runs it")
 	s.tell()
 	if got := s.off("T"); got != "nobody runs it" {

@@ -130,19 +130,41 @@ func (p *Page) bound() string {
 	}
 	c := &p.run.Config.Search.Constraint
 	words := strings.Join(slices.DeleteFunc([]string{
-		bounds(c.Min, c.Max, c.Count), bounds(c.ParamsMin, c.ParamsMax, "params"),
+		bounds(c.Min, c.Max, c.Count), bounds(c.ParamsMin, c.ParamsMax, "params"), p.latencyBounds(),
 	}, func(s string) bool { return s == "" }), ", ")
-	switch {
-	case words == "" && c.BoundsLatency():
-		return s.Faint.Render("the search bounds the latency, which has to be measured")
-	case words == "":
+	if words == "" {
 		return s.Faint.Render("the search has no constraint")
 	}
 	words += ": "
-	if why := p.against(p.subnet.short); why != "" {
+	in, timed := p.run.InTime(p.subnet.short)
+	switch {
+	case p.against(p.subnet.short) != "" || timed && !in:
 		return s.Faint.Render(words) + s.Bad.Render("not allowed")
+	case !timed:
+		return s.Faint.Render(words + "not measured yet")
 	}
 	return s.Faint.Render(words) + s.Good.Render("allowed")
+}
+
+// latencyBounds says what the latency may be, and is where it was measured; empty
+// without bounds.
+func (p *Page) latencyBounds() string {
+	c := &p.run.Config.Search.Constraint
+	words := ""
+	if c.LatencyMin > 0 {
+		words = fmt.Sprintf("at least %g ", c.LatencyMin)
+	}
+	if c.LatencyMax > 0 {
+		words += fmt.Sprintf("at most %g ", c.LatencyMax)
+	}
+	if words == "" {
+		return ""
+	}
+	words += "ms"
+	if l, ok := p.run.History.State.Latencies[p.subnet.short]; ok {
+		words += fmt.Sprintf(" (%.3g)", l.MS)
+	}
+	return words
 }
 
 // bounds says what a count may be; empty without bounds.
