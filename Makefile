@@ -11,7 +11,7 @@ GO := $(TOOLCHAIN) go
 COMPUTING := . ./core/native/... ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test kill race lint fmt fidelity bench bench-eval bench-screen fuzz clean
+.PHONY: help setup build demo test kill race lint fmt fidelity bench bench-eval bench-screen interop fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-eval: build ## time COCO's evaluation beside a Python one (a minute, nearl
 
 bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
 	@go run ./bench/screen
+
+interop: build ## hold exports against onnxruntime, OpenCV and PyTorch (installs them by npm and apt; 2 min)
+	@bench/interop/run.sh
 
 fuzz: ## fuzz every parser for 20 s each
 	@bench/fuzz.sh 20s

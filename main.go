@@ -27,6 +27,10 @@ func main() {
 	app.Import = func(path string, o cli.ImportOptions) (*interop.Report, error) {
 		return engine.Import(path, engine.ImportOptions(o))
 	}
+	app.WriteONNX = func(checkpoint string, o interop.DrawOptions) (*interop.Drawn, error) {
+		o.Version = app.Version
+		return engine.WriteONNX(checkpoint, o)
+	}
 	os.Exit(app.Execute(context.Background(), os.Args[1:]))
 }
 

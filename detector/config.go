@@ -115,11 +115,12 @@ type SampleConfig struct {
 // ProposalConfig says which anchors become proposals.
 type ProposalConfig struct {
 	// PerLevel best of each level enter the suppression and Max an image leave it.
-	PerLevel, Max int
+	PerLevel int `json:"per_level"`
+	Max      int `json:"max"`
 	// NMSIoU suppresses a proposal that overlaps a better one by more.
-	NMSIoU float64
+	NMSIoU float64 `json:"nms_iou"`
 	// MinSize in px: both sides have to be longer.
-	MinSize float64
+	MinSize float64 `json:"min_size"`
 }
 
 // LossConfig weighs and shapes the two losses of a head.
@@ -134,8 +135,9 @@ type LossConfig struct {
 type TestConfig struct {
 	// ScoreThr is the least class probability (exclusive), NMSIoU the overlap above
 	// which the better of two boxes of a class suppresses the other.
-	ScoreThr, NMSIoU float64
-	MaxPerImage      int
+	ScoreThr    float64 `json:"score_thr"`
+	NMSIoU      float64 `json:"nms_iou"`
+	MaxPerImage int     `json:"max_per_image"`
 }
 
 // DefaultFasterRCNN is DetNAS's Faster R-CNN of MMRazor v0.1: mmdet 2.x's

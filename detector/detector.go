@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 	"detnas/nas"
 )
@@ -30,6 +31,13 @@ type Detector interface {
 	// Detect finds the objects of each image of batch along subnet, from the best
 	// down. Boxes are in pixels of the batch. It runs with autograd off.
 	Detect(p *nn.Pass, batch Batch, subnet nas.Subnet) ([][]Detection, error)
+	// Draw draws what Detect computes of a backbone's levels up to the raw outputs,
+	// for images of a size.
+	Draw(d *nn.Drawing, features []onnx.Value, size Extent) []Map
+	// Raw computes the values of Draw's maps for images x [n, 3, h, w] along subnet.
+	Raw(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) []*tensor.Tensor
+	// Decoding is what makes boxes of Draw's maps.
+	Decoding() Decoding
 }
 
 // Backbone gives feature maps, from fine to coarse.

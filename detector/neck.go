@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 )
 
@@ -42,8 +43,12 @@ func (c *convNorm) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	return z
 }
 
+// draw draws what forward computes.
+func (c *convNorm) draw(d *nn.Drawing, x onnx.Value) onnx.Value { return d.ConvNorm(c.conv, c.norm, x) }
+
 // neck is the feature pyramid: mmdet's FPN.
 type neck struct {
+	name    string
 	levels  []int // of the backbone
 	numOuts int
 	fromP5  bool        // where the first of extra starts
@@ -53,7 +58,7 @@ type neck struct {
 }
 
 func newNeck(p nn.Path, c NeckConfig, channels []int, bnMomentum float64) *neck {
-	n := &neck{levels: c.Levels, numOuts: c.NumOuts, fromP5: c.Extra == ExtraOnOutput}
+	n := &neck{name: p.Name(), levels: c.Levels, numOuts: c.NumOuts, fromP5: c.Extra == ExtraOnOutput}
 	bn := normOf{momentum: bnMomentum, mode: c.BN}
 	if !c.Norm {
 		bn = normOf{}
@@ -143,6 +148,53 @@ func (n *neck) merge(p *nn.Pass, i int, x, above *tensor.Tensor) *tensor.Tensor 
 	p.Free(large)
 	p.Free(above)
 	return sum
+}
+
+// draw draws what forward computes of a backbone's levels. strides are those of the
+// pyramid's.
+func (n *neck) draw(d *nn.Drawing, features []onnx.Value, size Extent, strides []int) []onnx.Value {
+	outs := make([]onnx.Value, len(n.levels), n.numOuts)
+	var above onnx.Value
+	for i := len(n.levels) - 1; i >= 0; i-- {
+		lateral := n.lateral[i].draw(d, features[n.levels[i]])
+		if above != "" {
+			lateral = d.Add(n.name+".add", lateral, n.drawEnlarged(d, above, lateral, size, int64(strides[i])))
+		}
+		above = lateral
+		outs[i] = n.output[i].draw(d, above)
+	}
+	for len(outs) < n.numOuts && len(n.extra) == 0 {
+		outs = append(outs, d.MaxPool(n.name+".pool", outs[len(outs)-1], onnx.Window{Kernel: 1, Stride: 2}))
+	}
+	x := features[n.levels[len(n.levels)-1]]
+	if n.fromP5 {
+		x = outs[len(outs)-1]
+	}
+	for i, conv := range n.extra {
+		if i > 0 {
+			x = d.Relu(n.name+".relu", x)
+		}
+		x = conv.draw(d, x)
+		outs = append(outs, x)
+	}
+	return outs
+}
+
+// drawEnlarged draws above at the size of the level below, which has the stride. Where
+// the size is known it is a doubling, of which a level with an odd side leaves the last
+// row out: what that repeats is the same.
+func (n *neck) drawEnlarged(d *nn.Drawing, above, below onnx.Value, size Extent, stride int64) onnx.Value {
+	if size == (Extent{}) {
+		return d.EnlargeLike(n.name+".enlarge", above, below)
+	}
+	large := d.EnlargeTwice(n.name+".enlarge", above)
+	if size.Multiples {
+		return large
+	}
+	if h, w := size.level(stride); h%2 != 0 || w%2 != 0 {
+		return d.Crop(n.name+".crop", large, h, w)
+	}
+	return large
 }
 
 // kaimingFanOut is the std of mmcv's kaiming_init for a convolution with ReLU.

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 	"detnas/detector/box"
 )
@@ -63,8 +64,8 @@ func (h *retinaHead) forward(p *nn.Pass, levels []*tensor.Tensor) anchorOutput {
 		deltas := make([]*tensor.Tensor, len(levels))
 		for i, x := range levels {
 			done := p.Layer(fmt.Sprintf("level %d", i))
-			logits[i] = byAnchor(p, tower(p, "cls", h.classConvs, h.class, x), h.classes)
-			deltas[i] = byAnchor(p, tower(p, "reg", h.boxConvs, h.box, x), 4)
+			class, reg := h.maps(p, x)
+			logits[i], deltas[i] = byAnchor(p, class, h.classes), byAnchor(p, reg, 4)
 			done()
 		}
 		return []*tensor.Tensor{
@@ -77,6 +78,24 @@ func (h *retinaHead) forward(p *nn.Pass, levels []*tensor.Tensor) anchorOutput {
 	out, err := anchorOutput{logits: flat[0], deltas: flat[1]}.over(levels, h.anchors)
 	p.Fail(err)
 	return out
+}
+
+// maps are the logits [n, A*classes, h, w] and the deltas [n, 4A, h, w] of a level.
+func (h *retinaHead) maps(p *nn.Pass, x *tensor.Tensor) (class, deltas *tensor.Tensor) {
+	return tower(p, "cls", h.classConvs, h.class, x), tower(p, "reg", h.boxConvs, h.box, x)
+}
+
+// draw draws maps.
+func (h *retinaHead) draw(d *nn.Drawing, x onnx.Value) (class, deltas onnx.Value) {
+	return drawTower(d, h.classConvs, h.class, x), drawTower(d, h.boxConvs, h.box, x)
+}
+
+// drawTower draws what tower computes.
+func drawTower(d *nn.Drawing, convs []*convNorm, last *nn.Conv2d, x onnx.Value) onnx.Value {
+	for _, conv := range convs {
+		x = d.Relu("bbox_head.relu", conv.draw(d, x))
+	}
+	return d.ConvNorm(last, nil, x)
 }
 
 // tower runs one of the two stacks of convolutions and its output layer over x,

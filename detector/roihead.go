@@ -6,6 +6,7 @@ import (
 
 	"detnas/core/native"
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 	"detnas/detector/box"
 )
@@ -69,16 +70,33 @@ func (r *rois) box(i int) box.Box { return box.Box(r.flat[5*i+1 : 5*i+5]) }
 // add appends a box of an image, to be pooled from the level of its size: mmdet's
 // map_roi_levels.
 func (h *roiHead) add(r *rois, image int, b box.Box) {
-	finest := h.cfg.FinestScale
-	if finest == 0 {
-		finest = 14 * float64(h.strides[0])
-	}
 	level := 0
-	if scale := math.Sqrt(float64(box.Area(b)))/finest + 1e-6; scale >= 2 {
+	if scale := math.Sqrt(float64(box.Area(b)))/h.finest() + 1e-6; scale >= 2 {
 		level = min(math.Ilogb(scale), len(h.strides)-1)
 	}
 	r.flat = append(r.flat, float32(image), b[0], b[1], b[2], b[3])
 	r.level = append(r.level, int32(level))
+}
+
+// finest is the side in px from twice which on a box is pooled from the second level.
+func (h *roiHead) finest() float64 {
+	if h.cfg.FinestScale == 0 {
+		return 14 * float64(h.strides[0])
+	}
+	return h.cfg.FinestScale
+}
+
+// draw draws onPooled.
+func (h *roiHead) draw(d *nn.Drawing, x onnx.Value) (logits, deltas onnx.Value) {
+	const name = "roi_head.bbox_head"
+	for _, conv := range h.convs {
+		x = d.Relu(name+".relu", conv.draw(d, x))
+	}
+	x = d.Flatten(name+".flatten", x)
+	for _, fc := range h.fcs {
+		x = d.Relu(name+".relu", d.Linear(fc, x))
+	}
+	return d.Linear(h.class, x), d.Linear(h.box, x)
 }
 
 // forward pools the boxes from the pyramid's levels [n, c, h_i, w_i] and returns
@@ -86,21 +104,29 @@ func (h *roiHead) add(r *rois, image int, b box.Box) {
 func (h *roiHead) forward(p *nn.Pass, levels []*tensor.Tensor, r *rois) (logits, deltas *tensor.Tensor) {
 	defer p.Layer("roi head")()
 	out := inner(p, func(p *nn.Pass) []*tensor.Tensor {
-		x := h.convolve(p, levels, r)
-		flat := p.Reshape(x, int64(r.len()), -1)
-		p.Free(x)
-		x = flat
-		for i, fc := range h.fcs {
-			x = then(p, fmt.Sprintf("shared_fcs.%d", i), fc.Forward, x)
-		}
-		return []*tensor.Tensor{h.class.Forward(p, x), h.box.Forward(p, x)}
+		logits, deltas := h.onPooled(p, h.pool(p, levels, r))
+		return []*tensor.Tensor{logits, deltas}
 	})
 	return out[0], out[1]
 }
 
-// convolve pools the boxes and runs the convolutions over them.
-func (h *roiHead) convolve(p *nn.Pass, levels []*tensor.Tensor, r *rois) *tensor.Tensor {
-	x := h.pool(p, levels, r)
+// onPooled runs the head on pooled boxes x, of which it lets go.
+func (h *roiHead) onPooled(p *nn.Pass, x *tensor.Tensor) (logits, deltas *tensor.Tensor) {
+	x = h.convolve(p, x)
+	if p.Err() != nil {
+		return &tensor.Tensor{}, &tensor.Tensor{}
+	}
+	flat := p.Reshape(x, x.Dim(0), -1)
+	p.Free(x)
+	x = flat
+	for i, fc := range h.fcs {
+		x = then(p, fmt.Sprintf("shared_fcs.%d", i), fc.Forward, x)
+	}
+	return h.class.Forward(p, x), h.box.Forward(p, x)
+}
+
+// convolve runs the convolutions over pooled boxes.
+func (h *roiHead) convolve(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	for i, conv := range h.convs {
 		x = then(p, fmt.Sprintf("shared_convs.%d", i), conv.forward, x)
 	}
@@ -114,7 +140,7 @@ func (h *roiHead) normalises() bool { return len(h.convs) > 0 && h.convs[0].norm
 func (h *roiHead) calibrate(p *nn.Pass, levels []*tensor.Tensor, r *rois) {
 	defer p.Layer("roi head")()
 	inner(p, func(p *nn.Pass) []*tensor.Tensor {
-		h.convolve(p, levels, r)
+		h.convolve(p, h.pool(p, levels, r))
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 	"detnas/detector/box"
 )
@@ -53,10 +54,8 @@ func (r *rpn) forward(p *nn.Pass, levels []*tensor.Tensor) anchorOutput {
 		deltas := make([]*tensor.Tensor, len(levels))
 		for i, x := range levels {
 			done := p.Layer(fmt.Sprintf("level %d", i))
-			h := relu(p, r.conv.Forward(p, x))
-			logits[i] = byAnchor(p, r.class.Forward(p, h), 1)
-			deltas[i] = byAnchor(p, r.box.Forward(p, h), 4)
-			p.Free(h)
+			class, reg := r.maps(p, x)
+			logits[i], deltas[i] = byAnchor(p, class, 1), byAnchor(p, reg, 4)
 			done()
 		}
 		return []*tensor.Tensor{p.Reshape(p.Cat(logits, 1), -1), p.Reshape(p.Cat(deltas, 1), -1, 4)}
@@ -67,6 +66,20 @@ func (r *rpn) forward(p *nn.Pass, levels []*tensor.Tensor) anchorOutput {
 	out, err := anchorOutput{logits: flat[0], deltas: flat[1]}.over(levels, r.anchors)
 	p.Fail(err)
 	return out
+}
+
+// maps are the logits [n, A, h, w] and the deltas [n, 4A, h, w] of a level.
+func (r *rpn) maps(p *nn.Pass, x *tensor.Tensor) (class, deltas *tensor.Tensor) {
+	h := relu(p, r.conv.Forward(p, x))
+	class, deltas = r.class.Forward(p, h), r.box.Forward(p, h)
+	p.Free(h)
+	return class, deltas
+}
+
+// draw draws maps.
+func (r *rpn) draw(d *nn.Drawing, x onnx.Value) (class, deltas onnx.Value) {
+	h := d.Relu("rpn_head.relu", d.ConvNorm(r.conv, nil, x))
+	return d.ConvNorm(r.class, nil, h), d.ConvNorm(r.box, nil, h)
 }
 
 // matcher is the assignment in the form of package box.

@@ -17,6 +17,7 @@ import (
 	"detnas/core/run"
 	"detnas/core/seed"
 	"detnas/core/tensor"
+	"detnas/detector"
 	"detnas/nas"
 	"detnas/nas/supernet"
 )
@@ -116,11 +117,11 @@ func (in *importing) run() (*interop.Report, error) {
 	if err := in.findSpace(); err != nil {
 		return nil, err
 	}
-	st, err := in.build()
+	net, err := in.build()
 	if err != nil {
 		return nil, err
 	}
-	defer st.Free()
+	defer net.store.Free()
 	r := &interop.Report{
 		File: in.path, Out: in.opts.Out, Source: string(in.weights.Source), Network: "supernet " + in.network, Space: found(in.space),
 		Taken: []interop.Taken{}, Left: in.weights.Left, Missing: []interop.Taken{}, Counters: in.weights.Counters, Beside: in.file.beside, Notes: in.weights.Notes,
@@ -128,7 +129,7 @@ func (in *importing) run() (*interop.Report, error) {
 	if in.subnet != nil {
 		r.Network, r.Subnet = "subnet "+in.network, in.subnet.Short(in.space)
 	}
-	tensors, err := in.match(st, r)
+	tensors, err := in.match(net.store, r)
 	if err != nil {
 		return nil, err
 	}
@@ -237,32 +238,44 @@ func (in *importing) ofItsSize() error {
 	return nil
 }
 
+// assembled is a network that a file's weights are of, with the store of its tensors.
+// Its classifier and its detector are nil where it has none.
+type assembled struct {
+	store      *nn.Store
+	backbone   *supernet.Backbone
+	classifier *supernet.Classifier
+	detector   detector.Detector
+}
+
 // build makes the network whose tensors are looked for.
-func (in *importing) build() (*nn.Store, error) {
+func (in *importing) build() (*assembled, error) {
 	if in.network == "detector" {
 		return in.detector()
 	}
-	st := nn.NewStore(tensor.CPU, seed.Derive(0, "import"))
+	net := &assembled{store: nn.NewStore(tensor.CPU, seed.Derive(0, "import"))}
 	var err error
-	switch path := st.Root(); {
+	switch path := net.store.Root(); {
 	case in.network == "classifier" && in.subnet != nil:
-		_, err = supernet.NewSubnetClassifier(path, in.space, in.subnet)
+		net.classifier, err = supernet.NewSubnetClassifier(path, in.space, in.subnet)
 	case in.network == "classifier":
-		_, err = supernet.NewSupernetClassifier(path, in.space)
+		net.classifier, err = supernet.NewSupernetClassifier(path, in.space)
 	case in.subnet != nil:
-		_, err = supernet.NewSubnet(path.At("backbone"), in.space, in.subnet)
+		net.backbone, err = supernet.NewSubnet(path.At("backbone"), in.space, in.subnet)
 	default:
-		_, err = supernet.NewSupernet(path.At("backbone"), in.space)
+		net.backbone, err = supernet.NewSupernet(path.At("backbone"), in.space)
 	}
-	if err = errors.Join(err, st.Err()); err != nil {
-		st.Free()
+	if err = errors.Join(err, net.store.Err()); err != nil {
+		net.store.Free()
 		return nil, err
 	}
-	return st, nil
+	if net.classifier != nil {
+		net.backbone = net.classifier.Backbone
+	}
+	return net, nil
 }
 
 // detector makes the config's detector for as many classes as the file's head has.
-func (in *importing) detector() (*nn.Store, error) {
+func (in *importing) detector() (*assembled, error) {
 	n, err := in.countClasses()
 	if err != nil {
 		return nil, err
@@ -279,7 +292,7 @@ func (in *importing) detector() (*nn.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.store, nil
+	return &assembled{store: d.store, backbone: d.backbone, detector: d.net}, nil
 }
 
 // countClasses reads how many classes the detector's head tells apart.

@@ -1,10 +1,9 @@
 package tensorboard
 
 import (
-	"math"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"detnas/core/protobuf"
 )
 
 // The numbers of fields of TensorFlow's messages (core/util/event.proto,
@@ -49,14 +48,13 @@ const (
 const fileVersion = "brain.Event:2"
 
 // event is an Event of a moment and a step, with one more field.
-func event(at time.Time, step int64, field protowire.Number, body []byte) []byte {
+func event(at time.Time, step int64, field protobuf.Number, body []byte) []byte {
 	var b []byte
-	b = protowire.AppendTag(b, eventWallTime, protowire.Fixed64Type)
-	b = protowire.AppendFixed64(b, math.Float64bits(float64(at.UnixMicro())/1e6))
+	b = protobuf.Double(b, eventWallTime, float64(at.UnixMicro())/1e6)
 	if step != 0 { // what is 0 is left out of a message
-		b = number(b, eventStep, step)
+		b = protobuf.Int(b, eventStep, step)
 	}
-	return message(b, field, body)
+	return protobuf.Bytes(b, field, body)
 }
 
 func versionEvent(at time.Time) []byte { return event(at, 0, eventFileVersion, []byte(fileVersion)) }
@@ -64,51 +62,40 @@ func versionEvent(at time.Time) []byte { return event(at, 0, eventFileVersion, [
 // startEvent is the mark of a start: what older files have of this step and later
 // ones is dropped.
 func startEvent(at time.Time, step int64) []byte {
-	return event(at, step, eventSessionLog, number(nil, sessionStatus, sessionStart))
+	return event(at, step, eventSessionLog, protobuf.Int(nil, sessionStatus, sessionStart))
 }
 
 // summaryEvent has all values of one step.
 func summaryEvent(at time.Time, step int64, values ...[]byte) []byte {
 	var summary []byte
 	for _, v := range values {
-		summary = message(summary, summaryValue, v)
+		summary = protobuf.Bytes(summary, summaryValue, v)
 	}
 	return event(at, step, eventSummary, summary)
 }
 
 // scalar is a value of a curve.
 func scalar(tag string, v float64) []byte {
-	b := message(nil, valueTag, []byte(tag))
-	b = protowire.AppendTag(b, valueSimple, protowire.Fixed32Type)
-	return protowire.AppendFixed32(b, math.Float32bits(float32(v)))
+	b := protobuf.Bytes(nil, valueTag, []byte(tag))
+	return protobuf.Float(b, valueSimple, float32(v))
 }
 
 // pictureValue is an image, encoded as PNG.
 func pictureValue(tag string, width, height int, png []byte) []byte {
-	image := number(nil, imageHeight, int64(height))
-	image = number(image, imageWidth, int64(width))
-	image = number(image, imageColorspace, colorspaceRGB)
-	image = message(image, imageEncoded, png)
-	return message(message(nil, valueTag, []byte(tag)), valueImage, image)
+	image := protobuf.Int(nil, imageHeight, int64(height))
+	image = protobuf.Int(image, imageWidth, int64(width))
+	image = protobuf.Int(image, imageColorspace, colorspaceRGB)
+	image = protobuf.Bytes(image, imageEncoded, png)
+	return protobuf.Bytes(protobuf.Bytes(nil, valueTag, []byte(tag)), valueImage, image)
 }
 
 // text is a text in Markdown, which TensorBoard has as a tensor of one string.
 func text(tag, markdown string) []byte {
-	plugin := message(nil, metadataPlugin, message(nil, pluginName, []byte("text")))
-	shape := message(nil, shapeDim, number(nil, dimSize, 1))
-	tensor := message(number(nil, tensorType, typeString), tensorShape, shape)
-	tensor = message(tensor, tensorString, []byte(markdown))
-	b := message(nil, valueTag, []byte(tag))
-	b = message(b, valueTensor, tensor)
-	return message(b, valueMetadata, plugin)
-}
-
-func number(b []byte, field protowire.Number, v int64) []byte {
-	b = protowire.AppendTag(b, field, protowire.VarintType)
-	return protowire.AppendVarint(b, uint64(v)) //nolint:gosec // none is below 0
-}
-
-func message(b []byte, field protowire.Number, body []byte) []byte {
-	b = protowire.AppendTag(b, field, protowire.BytesType)
-	return protowire.AppendBytes(b, body)
+	plugin := protobuf.Bytes(nil, metadataPlugin, protobuf.Bytes(nil, pluginName, []byte("text")))
+	shape := protobuf.Bytes(nil, shapeDim, protobuf.Int(nil, dimSize, 1))
+	tensor := protobuf.Bytes(protobuf.Int(nil, tensorType, typeString), tensorShape, shape)
+	tensor = protobuf.Bytes(tensor, tensorString, []byte(markdown))
+	b := protobuf.Bytes(nil, valueTag, []byte(tag))
+	b = protobuf.Bytes(b, valueTensor, tensor)
+	return protobuf.Bytes(b, valueMetadata, plugin)
 }

@@ -131,6 +131,9 @@ func (g *AnchorGenerator) Levels() int { return len(g.base) }
 // PerPlace is the number of anchors at each place, the same at every level.
 func (g *AnchorGenerator) PerPlace() int { return len(g.base[0]) }
 
+// Base is the anchors of place (0, 0) of each level.
+func (g *AnchorGenerator) Base() [][]Box { return g.base }
+
 // Grid returns the anchors of feature maps of the given sizes, one size a level.
 // It is a function of the sizes alone.
 func (g *AnchorGenerator) Grid(sizes []Size) (*Anchors, error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 	"detnas/nas"
 )
@@ -124,6 +125,25 @@ func (b *Backbone) walk(p *nn.Pass, y *tensor.Tensor, path []*block, from, to in
 		y = next
 	}
 	return y
+}
+
+// Draw draws what Forward computes in evaluation of x [n, 3, h, w]; the values are its
+// results.
+func (b *Backbone) Draw(d *nn.Drawing, x onnx.Value, subnet nas.Subnet) []onnx.Value {
+	path, err := b.path(subnet)
+	if err != nil {
+		d.Fail(err)
+		return make([]onnx.Value, len(b.space.Depths))
+	}
+	y := b.stem.draw(d, x)
+	var stages []onnx.Value
+	for i, block := range path {
+		if spec := b.positions[i].spec; spec.Index == 0 && spec.Stage > 0 {
+			stages = append(stages, y)
+		}
+		y = block.draw(d, y)
+	}
+	return append(stages, y)
 }
 
 // blocksBefore is how many blocks the first stages have.

@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 	"detnas/nas"
 )
@@ -12,6 +13,7 @@ type block struct {
 	name       string // in the checkpoint, and in errors
 	layout     nas.Layout
 	stride     int
+	out        int64   // channels of the output
 	half       int64   // channels that pass through at stride 1; as many enter main
 	projection []*unit // beside main at stride 2; empty at stride 1
 	main       []*unit
@@ -21,7 +23,7 @@ type block struct {
 func newBlock(path nn.Path, space nas.Space, spec nas.BlockSpec, c nas.Choice) *block {
 	path = path.At("choices").At("%s", c.MMRazor())
 	width := space.Branches(spec)
-	b := &block{name: path.Name(), layout: space.Layout, stride: spec.Stride, half: int64(width.In)}
+	b := &block{name: path.Name(), layout: space.Layout, stride: spec.Stride, out: int64(spec.Out), half: int64(width.In)}
 	if spec.Stride == 2 {
 		side := path.At("branch1")
 		b.projection = []*unit{
@@ -105,6 +107,28 @@ func interleave(p *nn.Pass, a, b *tensor.Tensor) *tensor.Tensor {
 	n, c, h, w := a.Dim(0), a.Dim(1), a.Dim(2), a.Dim(3)
 	pairs := p.Cat([]*tensor.Tensor{p.Reshape(a, n, c, 1, h, w), p.Reshape(b, n, c, 1, h, w)}, 2)
 	return p.Reshape(pairs, n, 2*c, h, w)
+}
+
+// draw draws what run computes.
+func (b *block) draw(d *nn.Drawing, x onnx.Value) onnx.Value {
+	var left, right onnx.Value
+	if b.stride == 2 {
+		left, right = drawChain(d, b.projection, x), drawChain(d, b.main, x)
+	} else {
+		switch b.layout {
+		case nas.LayoutOfficial:
+			x = d.Shuffle(b.name+".shuffle", x, 2, 2*b.half)
+		case nas.LayoutOfficial2:
+			x = d.Shuffle(b.name+".shuffle", x, b.half, 2*b.half)
+		}
+		left, right = d.Halves(b.name+".split", x, b.half)
+		right = drawChain(d, b.main, right)
+	}
+	y := d.Concat(b.name+".concat", left, right)
+	if b.layout.Official() {
+		return y
+	}
+	return d.Shuffle(b.name+".shuffle", y, 2, b.out)
 }
 
 // norms lists the block's BatchNorms in the order of the checkpoint.

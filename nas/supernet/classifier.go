@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 	"detnas/nas"
 )
@@ -68,6 +69,13 @@ func (c *Classifier) head(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	done = p.Layer("head.fc")
 	defer done()
 	return c.fc.Forward(p, y)
+}
+
+// Draw draws what Forward computes in evaluation of x [n, 3, h, w].
+func (c *Classifier) Draw(d *nn.Drawing, x onnx.Value, subnet nas.Subnet) onnx.Value {
+	stages := c.Backbone.Draw(d, x, subnet)
+	y := c.last.draw(d, stages[len(stages)-1])
+	return d.Linear(c.fc, d.MeanPlanes(c.lastName+".mean", y))
 }
 
 // Norms lists every BatchNorm: the backbone's, then the last convolution's.

@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"detnas/core/nn"
+	"detnas/core/onnx"
 	"detnas/core/tensor"
 )
 
@@ -15,6 +16,7 @@ const stemStd = 0.01
 // unit is a convolution without bias, its BatchNorm and, for all but depthwise
 // convolutions, a ReLU.
 type unit struct {
+	name string
 	conv *nn.Conv2d
 	norm *nn.BatchNorm
 	relu bool
@@ -23,6 +25,7 @@ type unit struct {
 // newUnit makes the layers path.conv and path.bn.
 func newUnit(path nn.Path, c nn.ConvSpec, relu bool) *unit {
 	return &unit{
+		name: path.Name(),
 		conv: nn.NewConv2d(path.At("conv"), c),
 		norm: nn.NewBatchNorm(path.At("bn"), c.Out, betaInit),
 		relu: relu,
@@ -56,6 +59,15 @@ func (u *unit) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	return out
 }
 
+// draw draws what forward computes.
+func (u *unit) draw(d *nn.Drawing, x onnx.Value) onnx.Value {
+	y := d.ConvNorm(u.conv, u.norm, x)
+	if u.relu {
+		y = d.Relu(u.name+".relu", y)
+	}
+	return y
+}
+
 // chain runs units one after the other and frees what lies between them.
 func chain(p *nn.Pass, units []*unit, x *tensor.Tensor) *tensor.Tensor {
 	y := x
@@ -67,4 +79,12 @@ func chain(p *nn.Pass, units []*unit, x *tensor.Tensor) *tensor.Tensor {
 		y = next
 	}
 	return y
+}
+
+// drawChain draws units one after the other.
+func drawChain(d *nn.Drawing, units []*unit, x onnx.Value) onnx.Value {
+	for _, u := range units {
+		x = u.draw(d, x)
+	}
+	return x
 }

@@ -39,6 +39,8 @@ type App struct {
 	Predict func(ctx context.Context, checkpoint string, images []string, opts PredictOptions) error
 	// Import writes a checkpoint of another program as one of detnas.
 	Import func(path string, opts ImportOptions) (*interop.Report, error)
+	// WriteONNX writes the network of a checkpoint as an ONNX file.
+	WriteONNX func(checkpoint string, opts interop.DrawOptions) (*interop.Drawn, error)
 
 	noColour      bool
 	theme, glyphs string  // of the screen; empty leaves it to the settings

@@ -24,6 +24,7 @@ const (
 	toSafetensors = "safetensors"
 	toPth         = "pth"
 	toSubnet      = "subnet.yaml"
+	toONNX        = "onnx"
 )
 
 // exportArgs are the flags of export.
@@ -31,6 +32,9 @@ type exportArgs struct {
 	to, out, runs, layout, prefix, form string
 	step                                int
 	ownPrefix, force, json              bool
+
+	size string // of the images, as HxW
+	draw interop.DrawOptions
 }
 
 // exported is what export says that it has done.
@@ -49,9 +53,9 @@ type exported struct {
 func (a *App) exportCommand() *cobra.Command {
 	var e exportArgs
 	cmd := &cobra.Command{
-		Use: "export RUN|CHECKPOINT --to safetensors|pth|subnet.yaml", Short: "Write weights or a subnet for other programs",
-		Long: `Write the weights of a run or of a checkpoint, or the subnet that they are of, as a file
-for other programs. Of a run it is the end of its last finished step that has weights,
+		Use: "export RUN|CHECKPOINT --to safetensors|pth|onnx|subnet.yaml", Short: "Write weights, a network or a subnet for other programs",
+		Long: `Write the weights of a run or of a checkpoint, their network, or the subnet that they are
+of, as a file for other programs. Of a run it is the end of its last finished step that has weights,
 or of --step.
 
 --to safetensors and --to pth write the weights without the optimiser's state. pth is
@@ -61,15 +65,31 @@ detnas_. --layout names the tensors as detnas does (ours), as MMRazor 0.x does o
 1.x does; --prefix replaces what that program's algorithm has before them. detnas
 import reads all of them back to the bit.
 
+--to onnx writes a network of one subnet, with its weights, as ONNX of opset 11: all of it,
+or --part. A detector goes up to the raw outputs of each level: cls_p3 and reg_p3 and so
+on of RetinaNet; of Faster R-CNN rpn_cls_p2, rpn_reg_p2 and the levels p2 and so on, whose
+head on pooled boxes is --part roi-head, a file of its own. Batch and size are any, unless
+--batch and --size fix them; --size multiples takes those sizes alone that the coarsest
+stride divides, by which OpenCV's DNN module takes a detector. The input is RGB, of which
+mean and std are taken off, unless --normalise builds that in. Classes, mean, std, anchors
+and all else that is needed are in metadata_props (docs/interop.md).
+
+--sample makes a folder with inputs of several sizes and what detnas computes of each, as
+NumPy's files, with which bench/interop/runtimes.py holds onnxruntime or OpenCV against it.
+
 --to subnet.yaml writes the subnet in one of MMRazor's forms: mmrazor-0.1, modules or
 mmrazor-1.0.`,
 		Example: "  detnas export small-20261125-101112 --to pth --layout mmrazor-1.x -o subnet.pth\n" +
-			"  detnas export small-20261125-101112 --to subnet.yaml --form mmrazor-1.0 -o subnet.yaml",
+			"  detnas export small-20261125-101112 --to subnet.yaml --form mmrazor-1.0 -o subnet.yaml\n" +
+			"  detnas export small-20261125-101112 --to onnx --fold-bn --normalise -o detector.onnx",
 		Args: exactly(1, "a run or a checkpoint"),
 		RunE: failing(func(cmd *cobra.Command, args []string) error {
 			e.ownPrefix = cmd.Flags().Changed("prefix")
 			if err := e.check(cmd); err != nil {
 				return err
+			}
+			if e.to == toONNX {
+				return a.exportONNX(&e, args[0])
 			}
 			done, err := e.export(args[0])
 			if err != nil {
@@ -82,11 +102,18 @@ mmrazor-1.0.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&e.to, "to", "", "safetensors, pth or subnet.yaml")
+	f.StringVar(&e.to, "to", "", "safetensors, pth, onnx or subnet.yaml")
 	f.StringVarP(&e.out, "output", "o", "", "file to write; else the run's or the checkpoint's name, in this folder")
 	f.StringVar(&e.layout, "layout", "ours", "whose names the tensors get: ours, mmrazor-0.x, mmrazor-1.x")
 	f.StringVar(&e.prefix, "prefix", "", "what is before the names; else architecture.model. for mmrazor-0.x and architecture. for mmrazor-1.x")
 	f.StringVar(&e.form, "form", string(nas.FormatMMRazor01), "form of the subnet: mmrazor-0.1, modules, mmrazor-1.0, short")
+	f.StringVar(&e.draw.Part, "part", "", "part of the network: backbone, classifier, detector or roi-head; else all of it")
+	f.StringVar(&e.size, "size", "", "height and width of the images, as 800x1216, or multiples of the coarsest stride; else any")
+	f.IntVar(&e.draw.Batch, "batch", 0, "images of a batch, or boxes of the roi-head; 0: any")
+	f.BoolVar(&e.draw.FoldBN, "fold-bn", false, "put BatchNorms into the convolutions before them")
+	f.BoolVar(&e.draw.Normalise, "normalise", false, "have the network itself take off mean and std, from RGB values of 0 to 255")
+	f.StringVar(&e.draw.Sample, "sample", "", "folder to make, with inputs and what detnas computes of them, to hold other programs against")
+	f.StringSliceVar(&e.draw.SampleImages, "sample-image", nil, "image that is among the inputs, at its own size; may be given several times")
 	f.IntVar(&e.step, "step", 0, "step of the run, 1 to 5; 0: the last that is finished")
 	f.StringVar(&e.runs, "runs", run.DefaultRuns, "folder that holds the runs")
 	f.BoolVar(&e.force, "force", false, "overwrite the file")
@@ -107,8 +134,14 @@ func (e *exportArgs) names() interop.Source {
 func (e *exportArgs) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	switch {
-	case !slices.Contains([]string{toSafetensors, toPth, toSubnet}, e.to):
-		return usage("--to %q: want safetensors, pth or subnet.yaml", e.to)
+	case !slices.Contains([]string{toSafetensors, toPth, toSubnet, toONNX}, e.to):
+		return usage("--to %q: want safetensors, pth, onnx or subnet.yaml", e.to)
+	case e.to == toONNX && (given("layout") || e.ownPrefix || given("form")):
+		return usage("--layout, --prefix and --form are of other files; onnx has --part, --size, --batch, --fold-bn, --normalise and --sample")
+	case e.to != toONNX && (given("part") || given("size") || given("batch") || given("fold-bn") || given("normalise") || given("sample")):
+		return usage("--part, --size, --batch, --fold-bn, --normalise and --sample are of onnx")
+	case len(e.draw.SampleImages) > 0 && e.draw.Sample == "":
+		return usage("--sample-image is of --sample")
 	case e.to == toSubnet && (given("layout") || e.ownPrefix || given("step")):
 		return usage("--layout, --prefix and --step are of weights; a subnet has --form")
 	case e.to != toSubnet && given("form"):
@@ -117,6 +150,9 @@ func (e *exportArgs) check(cmd *cobra.Command) error {
 		return usage("--layout %q: want ours, mmrazor-0.x or mmrazor-1.x", e.layout)
 	case e.step < 0 || e.step > config.StepSubnetFinetune || e.step == config.StepSearch:
 		return usage("--step %d: want 1, 2, 4 or 5, which have weights", e.step)
+	}
+	if e.to == toONNX {
+		return e.checkONNX(given("size"))
 	}
 	if _, err := nas.ParseFormat(e.form); err != nil {
 		return usage("--form: %v", err)

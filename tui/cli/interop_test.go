@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"detnas/core/interop"
 	"detnas/core/pth"
 	"detnas/core/run"
@@ -146,7 +148,8 @@ func TestExportRefuses(t *testing.T) {
 		code int
 		want []string
 	}{
-		{[]string{path, "--to", "onnx"}, 2, []string{"--to", "safetensors, pth or subnet.yaml"}},
+		{[]string{path, "--to", "torchscript"}, 2, []string{"--to", "safetensors, pth, onnx or subnet.yaml"}},
+		{[]string{path, "--to", "pth", "--part", "backbone"}, 2, []string{"are of onnx"}},
 		{[]string{path, "--to", "pth", "--layout", "x"}, 2, []string{"--layout", "mmrazor-1.x"}},
 		{[]string{path, "--to", "pth", "--step", "3"}, 2, []string{"--step 3"}},
 		{[]string{path, "--to", "pth", "--step", "5", "-o", fresh}, 2, []string{"is a file"}},
@@ -169,6 +172,65 @@ func TestExportRefuses(t *testing.T) {
 	}
 	if got := detnas(t, nil, "export", path, "--to", "pth", "-o", there, "--force"); got.code != 0 {
 		t.Errorf("--force: %s", got.err)
+	}
+}
+
+// TestExportONNX looks at the flags, what is handed to the engine and the report.
+func TestExportONNX(t *testing.T) {
+	path, _ := translated(t, "mmrazor-1.x-subnet.pth", map[string]string{"subnet": "103-32"})
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("there.onnx", []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var given interop.DrawOptions
+	run := func(args ...string) call {
+		given = interop.DrawOptions{}
+		var out, errs bytes.Buffer
+		a := &App{Out: &out, Err: &errs, WriteONNX: func(from string, o interop.DrawOptions) (*interop.Drawn, error) {
+			given = o
+			return &interop.Drawn{
+				From: from, Out: o.Out, To: "onnx", Part: "backbone", Subnet: "103-32", Opset: 11, FoldBN: o.FoldBN, Takes: "planes of RGB",
+				Inputs: []interop.Port{{Name: "image", Shape: []string{"batch", "3", "height", "width"}}}, Bytes: 12345, Sample: o.Sample, Samples: 3,
+			}, nil
+		}}
+		code := a.Execute(t.Context(), append([]string{"export", path, "--to", "onnx"}, args...))
+		return call{code: code, out: out.String(), err: errs.String()}
+	}
+	got := run("--part", "backbone", "--fold-bn", "--normalise", "--size", "800x1216", "--batch", "2", "--sample", "s", "--sample-image", "a.jpg")
+	want := interop.DrawOptions{
+		Out: "own.onnx", Part: "backbone", FoldBN: true, Normalise: true, Height: 800, Width: 1216, Batch: 2, Sample: "s", SampleImages: []string{"a.jpg"},
+	}
+	if diff := cmp.Diff(want, given); diff != "" || got.code != 0 {
+		t.Errorf("%d, %s, %s", got.code, diff, got.err)
+	}
+	for _, want := range []string{"the backbone of subnet 103-32", "opset 11, BatchNorms in the convolutions", "image [batch, 3, height, width]", "planes of RGB", "own.onnx, 12,345 bytes", "s, 3 inputs"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("no %q in\n%s", want, got.out)
+		}
+	}
+	if got := run("--size", "multiples", "--json"); !given.Multiples || given.Height != 0 || !json.Valid([]byte(got.out)) {
+		t.Errorf("%+v, %s%s", given, got.out, got.err)
+	}
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--part", "neck"}, 2, "roi-head"},
+		{[]string{"--size", "800"}, 2, "as 800x1216"},
+		{[]string{"--size", "0x5"}, 2, "as 800x1216"},
+		{[]string{"--size", "5x99999999"}, 2, "as 800x1216"},
+		{[]string{"--batch", "-1"}, 2, "--batch -1"},
+		{[]string{"--part", "roi-head", "--size", "8x8"}, 2, "pooled"},
+		{[]string{"--layout", "ours"}, 2, "are of other files"},
+		{[]string{"--sample-image", "a.jpg"}, 2, "is of --sample"},
+		{[]string{"-o", "there.onnx"}, 1, "--force"},
+		{[]string{"-o", path, "--force"}, 2, "over itself"},
+	} {
+		run(tt.args...).fails(t, tt.code, tt.want)
+		if given.Out != "" {
+			t.Errorf("%v was exported", tt.args)
+		}
 	}
 }
 
