@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
 )
 
 // Decoder reads JSON from a stream piece by piece, and refuses a piece (what one
@@ -61,4 +64,20 @@ func Skip(dec *json.Decoder) error {
 			return fmt.Errorf("%w: values within values, %d deep", ErrTooLarge, depth)
 		}
 	}
+}
+
+// PrintableJSON escapes in JSON what a terminal would obey. It can only stand in
+// strings, where \u may too.
+func PrintableJSON(text []byte) string {
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r == '\n' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
 }

@@ -200,5 +200,14 @@ func (f *Folder) EventFiles(name string) (string, error) {
 	return dir, nil
 }
 
+// Exports makes the folder for the tables that people have asked for.
+func (f *Folder) Exports() (string, error) {
+	dir := filepath.Join(f.dir, "exports")
+	if err := f.room(dir); err != nil {
+		return "", fmt.Errorf("exports: %w", err)
+	}
+	return dir, nil
+}
+
 func (f *Folder) checkpoints() string { return filepath.Join(f.dir, "checkpoints") }
 func (f *Folder) lockPath() string    { return filepath.Join(f.dir, "lock") }

@@ -16,6 +16,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/input"
 	"detnas/core/run"
+	"detnas/core/sheet"
 	"detnas/nas"
 )
 
@@ -310,7 +311,7 @@ func (c *card) recipe(b *strings.Builder) {
 	for _, s := range c.result.Steps {
 		var told []string
 		for _, name := range slices.Sorted(maps.Keys(s.Metrics)) {
-			told = append(told, cell(name)+" "+number(s.Metrics[name]))
+			told = append(told, cell(name)+" "+sheet.Number(s.Metrics[name]))
 		}
 		rows = append(rows, []string{fmt.Sprintf("%d %s", s.Step, cell(s.Name)), duration(s.Seconds), strings.Join(told, ", ")})
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"detnas/core/config"
+	"detnas/core/input"
 	"detnas/core/run"
 	"detnas/tui/uitest"
 )
@@ -67,7 +68,7 @@ func TestPrintableKeepsTheValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out map[string]string
-	shown := printable(text)
+	shown := input.PrintableJSON(text)
 	uitest.Harmless(t, "JSON", shown)
 	if err := json.Unmarshal([]byte(shown), &out); err != nil || out["a\x1b\u009b\u202e\U000e0001"] != "plain ärger 漢字\n\x7f" || !strings.Contains(shown, "ärger 漢字") {
 		t.Errorf("%v: %s", err, shown)

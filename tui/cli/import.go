@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"detnas/core/config"
 	"detnas/core/input"
@@ -108,8 +109,8 @@ func (o *ImportOptions) check(cmd *cobra.Command, path, cfg string, force bool) 
 // mayWrite refuses to write over what is there, and never over what is read.
 func mayWrite(out string, force bool, from ...string) error {
 	there, err := os.Stat(out)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return mayWriteIn(filepath.Dir(out))
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", input.Line(out), input.Plain(err))
@@ -124,6 +125,22 @@ func mayWrite(out string, force bool, from ...string) error {
 		return fmt.Errorf("%s is there and is no file; name another with -o", input.Line(out))
 	case !force:
 		return fmt.Errorf("%s is there; name another file with -o, or overwrite it with --force", input.Line(out))
+	}
+	return mayWriteIn(filepath.Dir(out)) // a file is replaced, not written over
+}
+
+// mayWriteIn refuses a folder that is not there or that is not to be written in, before
+// anything is computed for it.
+func mayWriteIn(folder string) error {
+	info, err := os.Stat(folder)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the folder %s: %w; make it, or name another file with -o", input.Line(folder), input.Plain(err))
+	case !info.IsDir():
+		return fmt.Errorf("%s is no folder; name another file with -o", input.Line(folder))
+	}
+	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("nothing may be written in the folder %s: %w; name another file with -o", input.Line(folder), err)
 	}
 	return nil
 }

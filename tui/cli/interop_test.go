@@ -175,6 +175,33 @@ func TestExportRefuses(t *testing.T) {
 	}
 }
 
+// TestExportNowhere asks for files where none can be: before anything is computed, and
+// while it is written. Nothing is left behind.
+func TestExportNowhere(t *testing.T) {
+	path, _ := translated(t, "mmrazor-1.x-subnet.pth", map[string]string{"subnet": published, "space": "300m"})
+	dir := t.TempDir()
+	closed, file := filepath.Join(dir, "closed"), filepath.Join(dir, "file")
+	if err := errors.Join(os.Mkdir(closed, 0o500), os.WriteFile(file, []byte("mine"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for folder, want := range map[string]string{
+		filepath.Join(dir, "no"): "make it", file: "-o", closed: "nothing may be written", "/proc": "/proc",
+	} {
+		if folder == closed && os.Geteuid() == 0 {
+			continue // whom nothing is closed to
+		}
+		for _, to := range []string{"onnx", "pth", "safetensors", "subnet.yaml"} {
+			if folder == "/proc" && to == "onnx" {
+				continue // written by the engine, whose test has it
+			}
+			detnas(t, nil, "export", path, "--to", to, "-o", filepath.Join(folder, "x")).fails(t, 1, want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 // TestExportONNX looks at the flags, what is handed to the engine and the report.
 func TestExportONNX(t *testing.T) {
 	path, _ := translated(t, "mmrazor-1.x-subnet.pth", map[string]string{"subnet": "103-32"})

@@ -28,6 +28,7 @@ func TestJournalExport(t *testing.T) {
 		run.StepStarted{Step: 3, Name: "search", Iterations: 2},
 		run.Candidate{Index: 0, Origin: "random", Subnet: "0-0-00-0", Params: 7, MACs: 8, Score: 0.1, Status: run.CandidateNew},
 		run.Candidate{Index: 1, Origin: "crossover", Parents: []int{0, 0}, Subnet: "1-0-00-0", Params: 9, MACs: 10, Score: math.NaN(), Status: run.CandidateDiverged},
+		run.Candidate{Index: 2, Origin: "mutation", Subnet: "2-0-00-0", Score: math.NaN(), Status: run.CandidateStopped, Images: 30, Partial: 0.05},
 	)
 	table := func(args ...string) [][]string {
 		t.Helper()
@@ -52,7 +53,9 @@ func TestJournalExport(t *testing.T) {
 		{flat(table("--what", "loss"), 0, 2, 3, 5), "step iteration of loss \n2 10 train 3 \n2 20 train 2 \n2 30 train +Inf \n"},
 		{flat(table("--what", "lr"), 2, 5), "iteration lr \n10 0.5 \n20 0.25 \n30 0.25 \n"},
 		{flat(table("--what", "AP"), 1, 2, 3, 5), "name iteration of AP \nsupernet-finetune 10 eval 0.125 \nsupernet-finetune 30 end 0.25 \n"},
-		{flat(table(), 0, 3, 4, 6, 7, 9), "index parents subnet macs score status \n0  0-0-00-0 8 0.1 new \n1 0 0 1-0-00-0 10  diverged \n"},
+		{flat(table(), 0, 3, 4, 6, 7, 8, 9, 11), "index parents subnet macs score images partial status \n0  0-0-00-0 8 0.1   new \n1 0 0 1-0-00-0 10    diverged \n2  2-0-00-0 0  30 0.05 stopped \n"},
+		{flat(table("--what", "metrics")[:6], 2, 3, 5, 6), "iteration of metric value \n10 train data_s 0 \n10 train images_per_s 0 \n10 train loss 3 \n10 train lr 0.5 \n10 train step_s 0 \n"},
+		{flat(table("--what", "metrics")[6:12], 2, 3, 5, 6), "10 eval AP 0.125 \n20 train data_s 0 \n20 train images_per_s 0 \n20 train loss 2 \n20 train lr 0.25 \n20 train step_s 0 \n"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got\n%swant\n%s", tt.got, tt.want)

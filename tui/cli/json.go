@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf16"
+
+	"detnas/core/input"
 )
 
 // printJSON writes v as JSON that people can read too. What does not print is
@@ -15,23 +15,7 @@ func (a *App) printJSON(v any) error {
 	if err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
-	return a.print("%s\n", printable(text))
-}
-
-// printable escapes in JSON what a terminal would obey. It can only stand in
-// strings, where \u may too.
-func printable(text []byte) string {
-	var b strings.Builder
-	for _, r := range string(text) {
-		if r == '\n' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, "\\u%04x", unit)
-		}
-	}
-	return b.String()
+	return a.print("%s\n", input.PrintableJSON(text))
 }
 
 // thousands writes 1666192 as 1,666,192.

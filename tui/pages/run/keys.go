@@ -6,6 +6,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"detnas/core/config"
+	"detnas/core/sheet"
+	"detnas/tui/components/exporting"
 	"detnas/tui/keymap"
 )
 
@@ -15,9 +17,20 @@ const far = 10
 // Bindings are what the keys do now.
 func (p *Page) Bindings() []keymap.Binding {
 	out := p.steering()
-	out = append(out, p.paneKeys()...)
+	out = append(append(out, p.paneKeys()...), p.export())
 	out = append(out, p.chartKeys()...)
 	return append(out, p.scrollKeys()...)
+}
+
+// export writes what there is of the run in figures.
+func (p *Page) export() keymap.Binding {
+	folder := p.run.Viewer.Folder()
+	return exporting.Binding(p.common, folder, exporting.Table{
+		Name: sheet.Metrics, About: "losses, speeds and figures",
+		Take: func() func(string) ([]byte, error) {
+			return func(format string) ([]byte, error) { return sheet.Of(folder, sheet.Metrics, format) }
+		},
+	})
 }
 
 // show makes a binding that changes what the page shows.

@@ -6,7 +6,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"detnas/core/run"
+	"detnas/core/sheet"
 	"detnas/tui/common"
+	"detnas/tui/components/exporting"
 	"detnas/tui/components/input"
 	"detnas/tui/components/steering"
 	"detnas/tui/keymap"
@@ -26,7 +29,7 @@ func (p *Page) Bindings() []keymap.Binding {
 		default:
 			out = p.choicesBindings()
 		}
-		out = append(out, p.steerings()...)
+		out = append(append(out, p.steerings()...), p.export())
 		out = append(
 			out,
 			p.key(keymap.Show, "next view", "candidates, score and cost, generations, choices", func() { p.show((p.focus + 1) % panes) }, "tab"),
@@ -55,6 +58,23 @@ func (p *Page) tableBindings() []keymap.Binding {
 	clearing := quiet(p.key(keymap.Show, "clear filter", "show all candidates again", func() { p.setFilter("") }, "esc"))
 	clearing.Off = steering.When(p.filter == "", "there is no filter")
 	return append(append([]keymap.Binding{p.open(), p.compare()}, out...), filter, clearing)
+}
+
+// export writes the candidates that the filter leaves, in the order of evaluation.
+func (p *Page) export() keymap.Binding {
+	return exporting.Binding(p.common, p.run.Viewer.Folder(), exporting.Table{
+		Name: sheet.Candidates, About: "the candidates that are listed", Off: steering.When(len(p.rows) == 0, "there are no candidates"),
+		Take: func() func(string) ([]byte, error) {
+			var all []run.Candidate
+			for _, r := range p.rows {
+				if e, ok := r.Value.(entry); ok && !e.waiting {
+					all = append(all, e.Candidate)
+				}
+			}
+			slices.SortFunc(all, func(a, b run.Candidate) int { return a.Index - b.Index })
+			return func(format string) ([]byte, error) { return sheet.OfCandidates(all, format) }
+		},
+	})
 }
 
 // open goes to the page of the selected subnet.
