@@ -1,7 +1,7 @@
 // Package onnx builds networks as ONNX models (onnx.ai, onnx/onnx.proto) and writes
-// them. It knows the operators that detnas's networks are made of, in the forms that
-// onnxruntime, TensorRT and the DNN module of OpenCV 4.6 all take: attributes where
-// later versions have inputs, and no shape that is computed where there is another way.
+// them. It knows the operators that detnas's networks are made of, in the forms that both
+// onnxruntime and the DNN module of OpenCV 4.6 take: attributes where later versions have
+// inputs, and no shape that is computed where there is another way.
 package onnx
 
 import (
@@ -11,7 +11,7 @@ import (
 )
 
 // Opset is the version of the operators that a model is written in: 11 is of 2019, and
-// every program that is mentioned takes it.
+// both take it.
 const Opset = 11
 
 // irVersion is the form of the file that opset 11 came with (onnx 1.6).

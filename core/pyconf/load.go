@@ -3,6 +3,7 @@ package pyconf
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -21,10 +22,12 @@ type Config struct {
 }
 
 // Load reads a config and the files that its _base_ names, which have to lie where it
-// says; a package's (mmdet::...) are absent. A file has up to 1 MiB, a config up to
+// says. A package's (mmdet::a.py) lie in the folder of its sources, which packages has
+// by its name, in configs or, as installed, in .mim/configs (mmengine's
+// Config._get_cfg_path); those of others are absent. A file has up to 1 MiB, a config up to
 // 64 files and 100,000 values in 64 levels. The error names the file.
-func Load(path string) (*Config, error) {
-	l := &loader{used: map[string]bool{}, values: mostValues, copier: copier{left: mostValues}}
+func Load(path string, packages map[string]string) (*Config, error) {
+	l := &loader{packages: packages, used: map[string]bool{}, values: mostValues, copier: copier{left: mostValues}}
 	v, err := l.load(path, 0)
 	if err != nil {
 		return nil, err
@@ -38,6 +41,7 @@ func Load(path string) (*Config, error) {
 
 type loader struct {
 	copier
+	packages        map[string]string // folders by name
 	used            map[string]bool
 	values, files   int
 	strange, absent []Strange
@@ -84,9 +88,9 @@ func (l *loader) inherited(path string, base *Value, depth int) (*Value, error) 
 		names = []*Value{base}
 	}
 	for _, n := range names {
-		file := filepath.Join(filepath.Dir(path), filepath.FromSlash(n.Text))
-		if n.Kind != Text || strings.Contains(n.Text, "::") {
-			l.absent = append(l.absent, Strange{path, n.Line, fmt.Sprintf("%s is a file of a package, which is not looked for", input.Line(n.Text))})
+		file, why := l.file(path, n)
+		if why != "" {
+			l.absent = append(l.absent, Strange{path, n.Line, why})
 			continue
 		}
 		if f, _, err := input.Open(file); err != nil {
@@ -104,4 +108,25 @@ func (l *loader) inherited(path string, base *Value, depth int) (*Value, error) 
 		}
 	}
 	return out, nil
+}
+
+// file is where a file that path inherits lies, or why it is not looked for.
+func (l *loader) file(path string, name *Value) (file, why string) {
+	text := filepath.FromSlash(name.Text)
+	pack, within, is := strings.Cut(text, "::")
+	switch {
+	case name.Kind != Text:
+		return "", "a file that it inherits is named by no text"
+	case !is:
+		return filepath.Join(filepath.Dir(path), text), ""
+	case l.packages[pack] == "":
+		return "", fmt.Sprintf("%s is a file of a package: name the folder of its sources with --package %s=DIR", input.Line(name.Text), input.Line(pack))
+	}
+	for _, configs := range []string{"configs", filepath.Join(".mim", "configs")} {
+		file = filepath.Join(l.packages[pack], configs, within)
+		if _, err := os.Stat(file); err == nil {
+			return file, ""
+		}
+	}
+	return "", fmt.Sprintf("%s is neither in configs nor in .mim/configs of %s", input.Line(name.Text), input.Line(l.packages[pack]))
 }

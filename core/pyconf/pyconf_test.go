@@ -86,7 +86,7 @@ late = 7; later = 8
 model.nothing.x = 1
 `},
 		[2]string{"base/a.py", "model = dict(head=dict(kind='old', lost=1), body=dict(depth=4), kept=r'a\\b')\nover = 1\n"})
-	c, err := Load(path)
+	c, err := Load(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,12 +136,12 @@ func TestLoadRefuses(t *testing.T) {
 		"large":   {strings.Repeat("#", mostBytes+1), "too large"},
 		"strange": {strings.Repeat("f()\n", 2000), "more than 1000"},
 	} {
-		_, err := Load(put(t, [2]string{"a.py", tt.text}))
+		_, err := Load(put(t, [2]string{"a.py", tt.text}), nil)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "a.py") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if c, err := Load(put(t, [2]string{"a.py", "a = " + strings.Repeat("[", 5000) + "\n"})); err == nil && len(c.Strange) != 1 {
+	if c, err := Load(put(t, [2]string{"a.py", "a = " + strings.Repeat("[", 5000) + "\n"}), nil); err == nil && len(c.Strange) != 1 {
 		t.Errorf("deep brackets: %+v", c)
 	}
 }
@@ -160,7 +160,7 @@ func FuzzLoad(f *testing.F) {
 		path := put(t, [2]string{"a.py", string(text)})
 		var c *Config
 		var err error
-		took := inputtest.Allocated(func() { c, err = Load(path) })
+		took := inputtest.Allocated(func() { c, err = Load(path, nil) })
 		if took > 256<<20 {
 			t.Errorf("%d bytes were allocated for %d", took, len(text))
 		}

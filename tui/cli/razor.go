@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ func (a *App) configFromMMRazor() *cobra.Command {
 		Long: `Read a config of DetNAS of MMRazor, written in Python, and write it as TOML.
 
 No Python is run: assignments of literals are read, with the files that _base_ names
-where they are there. The config is the preset of its detector with all that the file
+where they are there; those of a package (mmdet::...) are looked for in --package. The config is the preset of its detector with all that the file
 says and that has a meaning here. The report names the preset, each key with the line
 that set it, the values that have no place here, and the statements that were not
 understood. It goes to the terminal's errors where the config is printed, and is
@@ -44,6 +45,11 @@ schedule are set for that step, and the other steps are the preset's.`,
 				var err error
 				if o.Step, err = config.ParseStep(step); err != nil {
 					return usage("--step: %v", err)
+				}
+			}
+			for name, dir := range o.Packages {
+				if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+					return usage("--package %s=%s: want the folder of the package's sources", input.Line(name), input.Line(dir))
 				}
 			}
 			if out != "" {
@@ -71,6 +77,7 @@ schedule are set for that step, and the other steps are the preset's.`,
 	f.StringVarP(&out, "output", "o", "", "file to write; else the config is printed")
 	f.BoolVar(&force, "force", false, "overwrite OUT")
 	f.IntVar(&o.GPUs, "gpus", 0, "how many the batch of one GPU is of, where the file does not say the whole batch")
+	f.StringToStringVar(&o.Packages, "package", nil, "folder of a package's sources, as mmdet=DIR, whose configs the file inherits (mmdet::...); may be given several times")
 	f.StringVar(&step, "step", "", "the step that the file is of, by name or number, where it should not be told from it")
 	return cmd
 }

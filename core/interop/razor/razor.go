@@ -21,6 +21,8 @@ type Options struct {
 	GPUs int
 	// Step is the training step that the config is of; 0 tells it from the config.
 	Step int
+	// Packages are the folders of packages that a config inherits files of, by name.
+	Packages map[string]string
 }
 
 // Taken is a key of detnas's config that a value of MMRazor's has set.
@@ -50,7 +52,7 @@ type Result struct {
 // configs/nas/mmdet/detnas) and says what it comes to. It fails where the file cannot
 // be read, is no such config, or comes to values that cannot be.
 func Read(path string, o Options) (*Result, error) {
-	read, err := pyconf.Load(path)
+	read, err := pyconf.Load(path, o.Packages)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the file
 	}
