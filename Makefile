@@ -60,7 +60,7 @@ bench-eval: build ## time COCO's evaluation beside a Python one (a minute, nearl
 bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
 	@go run ./bench/screen
 
-interop: build ## hold exports against onnxruntime, OpenCV and PyTorch (installs them by npm and apt; 2 min)
+interop: build ## hold exports against onnxruntime, OpenCV and PyTorch (installs them by npm and apt; 3 min)
 	@bench/interop/run.sh
 
 fuzz: ## fuzz every parser for 20 s each

@@ -192,10 +192,11 @@ func table(b *strings.Builder, rows ...[]string) {
 	b.WriteByte('\n')
 }
 
-// stages draws the subnet, a row for each stage.
+// stages draws the subnet from the image on, and has a row for each stage.
 func (c *card) stages(b *strings.Builder) {
 	rows := [][]string{{"stage", "stride", "channels", "blocks"}}
 	at := 0
+	b.WriteString("```text\nimage -> (3x3)\n")
 	for i, depth := range c.space.Depths {
 		names := make([]string, depth)
 		for j := range names {
@@ -203,7 +204,9 @@ func (c *card) stages(b *strings.Builder) {
 		}
 		at += depth
 		rows = append(rows, []string{fmt.Sprintf("C%d", i+2), strconv.Itoa(c.space.StageStrides()[i]), strconv.Itoa(c.space.Widths[i]), strings.Join(names, ", ")})
+		fmt.Fprintf(b, "   C%d -> [%s]\n", i+2, strings.Join(names, "]-["))
 	}
+	b.WriteString("```\n\n")
 	table(b, rows...)
 }
 

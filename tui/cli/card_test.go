@@ -23,7 +23,7 @@ func TestCard(t *testing.T) {
 	}
 	got := detnas(t, nil, "card", "a|b <i>", "--runs", runs)
 	for _, want := range []string{
-		"# a\\|b \\<i\\>\n", "`1-3-10-3` in the space custom", "| C4 | 16 | 64 | 5x5, 3x3 |", "| parameters, backbone | 29,992 | 29,992 |",
+		"# a\\|b \\<i\\>\n", "`1-3-10-3` in the space custom", "image -> (3x3)\n   C2 -> [5x5]\n   C3 -> [xception]\n   C4 -> [5x5]-[3x3]\n", "| C4 | 16 | 64 | 5x5, 3x3 |", "| parameters, backbone | 29,992 | 29,992 |",
 		"| mmcv's FLOPs, classifier | 11,146,624 |", "| AP | 0.3750 |", "| APl | - |", "| mAP07 | 0.5000 |", "| subnet-finetune | data.detection.train | 1,200 | 3,400 | abc |",
 		"Seed 7", "evaluated 1,000 candidates", "```toml\n", "preset = \"custom\"",
 	} {
