@@ -128,7 +128,7 @@ func (d *FasterRCNN) Raw(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) []*ten
 // Decoding is what makes boxes of Draw's maps, and of DrawHead's results.
 func (d *FasterRCNN) Decoding() Decoding {
 	return Decoding{
-		Kind: "faster_rcnn", Strides: d.trunk.strides, Anchors: d.rpn.anchors.generator.Base(), Stds: rpnCoder.Stds,
+		Kind: "faster-rcnn", Strides: d.trunk.strides, Anchors: d.rpn.anchors.generator.Base(), Stds: rpnCoder.Stds,
 		Proposals: &d.cfg.RPN.Test, Test: d.cfg.Test,
 		RoI: &PoolingDecoding{
 			Pool: d.cfg.RoI.Pool, SamplingRatio: d.cfg.RoI.SamplingRatio, Aligned: d.cfg.RoI.Aligned,
