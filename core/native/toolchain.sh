@@ -10,8 +10,10 @@
 #                    first needed (lazy/lazy.c). These live in the user's cache folder
 #                    under a name made from their content, so that every
 #                    checkout shares them and Go's build cache notices a change.
-#   LIBTORCH=/path   an official libtorch 2.1 (CPU or CUDA) unpacked there: no
-#                    header, no archives; only its folders and an rpath.
+#   LIBTORCH=/path   an official libtorch of 2.1 or newer (CPU or CUDA) unpacked there, or
+#                    pip's PyTorch, whose folder this prints:
+#                    python3 -c 'import torch,os;print(os.path.dirname(torch.__file__))'
+#                    See official.sh.
 #
 # All messages go to stderr.
 set -eu
@@ -29,7 +31,7 @@ missing() { # the packages of the arguments that dpkg does not have
 
 install() {
 	[ $# -eq 0 ] && return
-	command -v apt-get >/dev/null || die "needs $*, and there is no apt-get; install them, or set LIBTORCH=/path to an official libtorch 2.1"
+	command -v apt-get >/dev/null || die "needs $*, and there is no apt-get; install them, or set LIBTORCH=/path to an official libtorch"
 	sudo=
 	if [ "$(id -u)" -ne 0 ]; then
 		command -v sudo >/dev/null || die "needs $*; run as root: apt-get install $*"
@@ -42,18 +44,8 @@ install() {
 }
 
 if [ -n "${LIBTORCH:-}" ]; then
-	[ -f "$LIBTORCH/lib/libtorch.so" ] || die "LIBTORCH=$LIBTORCH has no lib/libtorch.so; point it at an unpacked libtorch 2.1"
 	command -v g++ >/dev/null || install g++
-	cuda=
-	if [ ! -f "$LIBTORCH/lib/libtorch_cuda.so" ]; then # the CPU build: gotch still names the CUDA libraries
-		cuda="-L$("$here/stubs.sh")"
-	fi
-	cat <<-END
-		export CGO_CFLAGS='-O2 -Wno-deprecated-declarations'
-		export CGO_CXXFLAGS='-I$LIBTORCH/include -I$LIBTORCH/include/torch/csrc/api/include'
-		export CGO_LDFLAGS='-L$LIBTORCH/lib $cuda -Wl,-rpath,$LIBTORCH/lib'
-	END
-	exit 0
+	exec "$here/official.sh" "$LIBTORCH"
 fi
 
 want=$(missing g++ libtorch-dev libturbojpeg0) # the last is optional: JPEGs are decoded faster
