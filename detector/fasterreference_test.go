@@ -33,7 +33,7 @@ func referenceFasterRCNN(t *testing.T, name string) (*FasterRCNN, *nn.Store) {
 		skip, channels = 2, append(channels, 48)
 		c.RoI.Pool, c.RoI.SamplingRatio, c.RoI.Aligned, c.RoI.FinestScale = 5, 2, false, 15
 	}
-	st := nn.NewStore(tensor.CPU, 1)
+	st := nn.NewStore(device, 1)
 	t.Cleanup(st.Free)
 	d, err := NewFasterRCNN(st.Root(), newToyBackbone(st.Root().At("backbone"), skip, channels...), c)
 	if err != nil {

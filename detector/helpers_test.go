@@ -39,7 +39,7 @@ func filled(s *tensor.Scope, name string, scale float64, shape ...int64) *tensor
 	for _, d := range shape {
 		n *= d
 	}
-	return s.FromFloats(fill(name, int(n), scale), tensor.CPU, shape...)
+	return s.FromFloats(fill(name, int(n), scale), device, shape...)
 }
 
 // setWeights fills every tensor of the store as set_weights does.
@@ -60,7 +60,7 @@ func setWeights(t *testing.T, st *nn.Store) {
 		for i := range values {
 			values[i] += shift
 		}
-		run(t, func(s *tensor.Scope) error { return target.Assign(s.FromFloats(values, tensor.CPU, target.Shape()...)) })
+		run(t, func(s *tensor.Scope) error { return target.Assign(s.FromFloats(values, device, target.Shape()...)) })
 	}
 	for _, p := range st.Params {
 		set(p.Name, p.T)

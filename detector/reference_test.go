@@ -50,7 +50,7 @@ func TestNeckAgainstTorchvision(t *testing.T) {
 	readReference(t, "pyramid", &cases)
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("norm=%v,train=%v", c.Norm, c.Train), func(t *testing.T) {
-			st := nn.NewStore(tensor.CPU, 1)
+			st := nn.NewStore(device, 1)
 			defer st.Free()
 			n := newNeck(st.Root().At("neck"), NeckConfig{Channels: 5, Levels: []int{0, 1, 2}, NumOuts: 4, Norm: c.Norm}, []int{4, 6, 8}, 0.1)
 			setWeights(t, st)
@@ -80,7 +80,7 @@ func TestRPNAgainstReference(t *testing.T) {
 		}
 	}
 	readReference(t, "rpn", &ref)
-	st := nn.NewStore(tensor.CPU, 1)
+	st := nn.NewStore(device, 1)
 	defer st.Free()
 	sizes := []box.Size{{H: 8, W: 12}, {H: 4, W: 6}, {H: 2, W: 3}}
 	for _, c := range ref.Cases {
@@ -140,7 +140,7 @@ func TestRoILossAgainstReference(t *testing.T) {
 		}
 	}
 	readReference(t, "roi", &ref)
-	st := nn.NewStore(tensor.CPU, 1)
+	st := nn.NewStore(device, 1)
 	defer st.Free()
 	for _, c := range ref.Cases {
 		cfg := DefaultFasterRCNN(3).RoI
@@ -183,7 +183,7 @@ func TestBoxHeadAgainstTorchvision(t *testing.T) {
 	readReference(t, "head", &cases)
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("norm=%v,train=%v", c.Norm, c.Train), func(t *testing.T) {
-			st := nn.NewStore(tensor.CPU, 1)
+			st := nn.NewStore(device, 1)
 			defer st.Free()
 			cfg := RoIConfig{Pool: 3, Aligned: true, Convs: 2, ConvChannels: 6, FC: []int{8, 7}, Norm: c.Norm, Stds: [4]float64{0.1, 0.1, 0.2, 0.2}}
 			h := newRoIHead(st.Root().At("roi_head.bbox_head"), cfg, 3, 4, []int{8, 16, 32}, 0.1)
@@ -216,7 +216,7 @@ func TestDetectionsAgainstReference(t *testing.T) {
 		}
 	}
 	readReference(t, "detections", &ref)
-	st := nn.NewStore(tensor.CPU, 1)
+	st := nn.NewStore(device, 1)
 	defer st.Free()
 	cfg := DefaultFasterRCNN(3).RoI
 	cfg.Convs, cfg.FC = 0, []int{4}

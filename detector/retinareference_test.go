@@ -21,7 +21,7 @@ func referenceRetinaNet(t *testing.T, extra string) (*RetinaNet, *nn.Store) {
 	c.Head.Channels, c.Head.PerLevel = 20, 20
 	c.Head.Loss.ClassWeight, c.Head.Loss.BoxWeight = 1.5, 3
 	c.Test = TestConfig{ScoreThr: 0.3, NMSIoU: 0.5, MaxPerImage: 40}
-	st := nn.NewStore(tensor.CPU, 1)
+	st := nn.NewStore(device, 1)
 	t.Cleanup(st.Free)
 	d, err := NewRetinaNet(st.Root(), newToyBackbone(st.Root().At("backbone"), 2, 12, 16, 24, 32, 48), c)
 	if err != nil {
@@ -115,7 +115,7 @@ func TestRetinaLossAgainstReference(t *testing.T) {
 		}
 	}
 	readReference(t, "retina", &ref)
-	st := nn.NewStore(tensor.CPU, 1)
+	st := nn.NewStore(device, 1)
 	defer st.Free()
 	sizes := []box.Size{{H: 8, W: 12}, {H: 4, W: 6}, {H: 2, W: 3}}
 	for i, c := range ref.Cases {
@@ -169,7 +169,7 @@ func TestHigherLevelsAgainstTorch(t *testing.T) {
 	readReference(t, "retinapyramid", &cases)
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%s,norm=%v,train=%v", c.Extra, c.Norm, c.Train), func(t *testing.T) {
-			st := nn.NewStore(tensor.CPU, 1)
+			st := nn.NewStore(device, 1)
 			defer st.Free()
 			n := newNeck(st.Root().At("neck"), NeckConfig{
 				Channels: 5, Levels: []int{0, 1, 2}, NumOuts: 5, Extra: extraOf(c.Extra), Norm: c.Norm,

@@ -15,7 +15,7 @@ type Config struct {
 	Name string `toml:"name"`
 	// Seed is the root of every random draw.
 	Seed uint64 `toml:"seed"`
-	// Device is "auto", "cpu" or "cuda:N".
+	// Device is "auto", "cpu" or "cuda:N"; "cuda" is the first of the latter.
 	Device string `toml:"device"`
 	// Runs is the folder that holds the run folders.
 	Runs string `toml:"runs"`

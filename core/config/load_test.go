@@ -320,6 +320,14 @@ func TestSharedSplitMayBeAllowed(t *testing.T) {
 	parse(t, minimal+"[data.detection]\nguide = \"val\"\nval = \"a.json\"\nallow_shared_split = true\n")
 }
 
+func TestDevices(t *testing.T) {
+	for _, device := range []string{"auto", "cpu", "cuda", "cuda:0", "cuda:12"} {
+		if c := parse(t, "device = \""+device+"\"\n"+minimal); c.Device != device {
+			t.Errorf("the device is %q, want %q", c.Device, device)
+		}
+	}
+}
+
 // TestHostileSizes wants an error in bounded time and stack.
 func TestHostileSizes(t *testing.T) {
 	keys := strings.Builder{}

@@ -112,7 +112,7 @@ func (v *validator) top(c *Config) {
 			v.add("name", "%v", err)
 		}
 	}
-	if !regexp.MustCompile(`^(auto|cpu|cuda:\d{1,3})$`).MatchString(c.Device) {
+	if !regexp.MustCompile(`^(auto|cpu|cuda(:\d{1,3})?)$`).MatchString(c.Device) {
 		v.add("device", "%q is no device; write auto, cpu or cuda:0", clip(c.Device))
 	}
 	if c.Seed > math.MaxInt64 {

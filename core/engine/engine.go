@@ -406,24 +406,25 @@ func plan(cfg *config.Config) (threads, workers, atOnce int) {
 	return threads, workers, atOnce
 }
 
-// pickDevice turns the config's word into a device that is there.
+// pickDevice turns the config's word into a device that is there, whose results will be
+// the same each time. The thread that trains calls it.
 func pickDevice(name string) (tensor.Device, error) {
 	devices := tensor.Describe().CUDA
 	if name == "auto" {
-		if devices > 0 {
-			return 0, nil
+		if devices == 0 {
+			return tensor.CPU, nil
 		}
-		return tensor.CPU, nil
+		return 0, tensor.Repeatable(0)
 	}
 	if name == "cpu" {
 		return tensor.CPU, nil
 	}
 	var n int
-	if _, err := fmt.Sscanf(name, "cuda:%d", &n); err != nil {
-		return tensor.CPU, fmt.Errorf("device %q: write auto, cpu or cuda:N", name)
+	if _, err := fmt.Sscanf(name, "cuda:%d", &n); name != "cuda" && err != nil {
+		return tensor.CPU, fmt.Errorf("device %q: write auto, cpu, cuda or cuda:N", name)
 	}
 	if n < 0 || n >= devices {
 		return tensor.CPU, fmt.Errorf("device %s: libtorch sees %d CUDA devices here; set device = \"auto\" or \"cpu\"", name, devices)
 	}
-	return tensor.Device(n), nil
+	return tensor.Device(n), tensor.Repeatable(tensor.Device(n))
 }

@@ -12,6 +12,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/run"
+	"detnas/core/tensor"
 	"detnas/nas"
 )
 
@@ -360,6 +361,10 @@ func TestBadDataIsRefusedBeforeTraining(t *testing.T) {
 func TestPickDevice(t *testing.T) {
 	if _, err := pickDevice("cuda:99"); err == nil || !strings.Contains(err.Error(), "cuda:99") {
 		t.Errorf("cuda:99: %v", err)
+	}
+	d, err := pickDevice("cuda")
+	if n := tensor.Describe().CUDA; n > 0 && (err != nil || d != 0) || n == 0 && (err == nil || !strings.Contains(err.Error(), "device cuda: libtorch sees 0")) {
+		t.Errorf("cuda with %d devices: %v, %v", n, d, err)
 	}
 	if d, err := pickDevice("cpu"); err != nil || d.String() != "cpu" {
 		t.Errorf("cpu: %v, %v", d, err)

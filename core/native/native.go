@@ -58,6 +58,11 @@ func BLAS() string { return C.GoString(C.dn_blas()) }
 // CUDADevices counts the CUDA devices that libtorch sees.
 func CUDADevices() int { return int(C.dn_cuda_devices()) }
 
+// Repeatable has CUDA devices take those algorithms that give the same bits each time,
+// and compute float in full, not in TF32. It is for the process; that libtorch does not
+// warn of what detnas knows to be repeatable is for the calling OS thread.
+func Repeatable() error { return failure(C.dn_repeatable()) }
+
 // Threads is the size of the calling OS thread's intra-op team.
 func Threads() int { return int(C.dn_get_threads()) }
 

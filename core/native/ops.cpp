@@ -2,6 +2,7 @@
 // several calls for one: data in and out, scalars, gradients, the optimiser.
 #include "ops.h"
 #include "guard.h"
+#include "send.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <cstring>
 #include <dlfcn.h>
+#include <map>
 #include <sys/mman.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
@@ -46,6 +48,45 @@ int dn_cuda_devices(void) {
   } catch (...) {
     return 0;
   }
+}
+
+// A deterministic libtorch fills what it allocates with NaN unless this is said; an older
+// one has neither.
+template <class C> static auto leave_memory_as_it_is(C &context, int)
+    -> decltype(context.setDeterministicFillUninitializedMemory(false)) {
+  context.setDeterministicFillUninitializedMemory(false);
+}
+template <class C> static void leave_memory_as_it_is(C &, long) {}
+
+// libtorch warns of max pooling's gradient at every call. It is summed by atomic adds in
+// channels-last memory alone, and detnas has none.
+#if TORCH_VERSION_MAJOR >= 2
+struct Heed : c10::WarningHandler {
+  void process(const c10::Warning &w) override {
+    if (w.msg().find("max_pool2d_with_indices_backward_cuda") == std::string::npos)
+      c10::WarningHandler::process(w);
+  }
+};
+static void heed() {
+  static Heed handler;
+  c10::WarningUtils::set_warning_handler(&handler);
+}
+#else
+static void heed() {} // Debian's 1.13 has no CUDA
+#endif
+
+char *dn_repeatable(void) {
+  GUARD({
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0); // cuBLAS's condition; read at its first product
+    at::Context &context = at::globalContext();
+    context.setDeterministicAlgorithms(true, true);
+    leave_memory_as_it_is(context, 0);
+    context.setDeterministicCuDNN(true);
+    context.setBenchmarkCuDNN(false); // else it times algorithms, and takes which won
+    context.setAllowTF32CuDNN(false);
+    context.setAllowTF32CuBLAS(false);
+    heed();
+  })
 }
 
 int dn_get_threads(void) { return at::get_num_threads(); }
@@ -89,12 +130,8 @@ char *dn_reserve_blas(int n) {
 char *dn_from_data(void **out, const void *data, const int64_t *dims, int ndims,
                    int dtype, int device) {
   GUARD({
-    Tensor t = at::empty(dims_of(dims, ndims), options(dtype, -1));
-    if (t.nbytes() > 0)
-      std::memcpy(t.data_ptr(), data, t.nbytes());
-    if (device >= 0)
-      t = t.to(options(dtype, device));
-    *out = new Tensor(std::move(t));
+    const at::TensorOptions o = options(dtype, device);
+    *out = new Tensor(sent(data, dims_of(dims, ndims), static_cast<at::ScalarType>(dtype), o.device()));
   })
 }
 
@@ -160,14 +197,30 @@ char *dn_all_finite(void *t, int *yes) {
   GUARD({ *yes = all_finite(T(t)); })
 }
 
+// On a device, whose every answer has to be waited for, all tensors are asked at once.
 char *dn_not_finite(void **tensors, int n, int grads, int *place) {
   GUARD({
     *place = -1;
+    std::vector<Tensor> answers;
+    std::vector<int> of;
     for (int i = 0; i < n && *place < 0; i++) {
       const Tensor &t = grads ? T(tensors[i]).grad() : T(tensors[i]);
-      if (t.defined() && !all_finite(t))
-        *place = i;
+      if (!t.defined())
+        continue;
+      if (t.device().is_cpu()) {
+        if (!all_finite(t))
+          *place = i;
+        continue;
+      }
+      answers.push_back(at::isfinite(t).all());
+      of.push_back(i);
     }
+    if (answers.empty())
+      return nullptr;
+    const Tensor finite = at::stack(answers).to(at::kCPU);
+    for (size_t k = 0; k < of.size() && *place < 0; k++)
+      if (!finite.data_ptr<bool>()[k])
+        *place = of[k];
   })
 }
 
@@ -225,6 +278,13 @@ char *dn_swap(void **a, void **b, int n) {
 
 int dn_autocast(int on, int cuda) {
   namespace ac = at::autocast;
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+  const at::DeviceType device = cuda ? at::kCUDA : at::kCPU; // what is below warns from here on
+  int enabled = ac::is_autocast_enabled(device);
+  ac::set_autocast_dtype(device, at::kBFloat16);
+  ac::set_autocast_enabled(device, on != 0);
+  return enabled;
+#else
   if (cuda) {
     int before = ac::is_enabled();
     ac::set_autocast_gpu_dtype(at::kBFloat16);
@@ -235,6 +295,7 @@ int dn_autocast(int on, int cuda) {
   ac::set_autocast_cpu_dtype(at::kBFloat16);
   ac::set_cpu_enabled(on != 0);
   return before;
+#endif
 }
 
 void dn_autocast_clear(void) { at::autocast::clear_cache(); }
@@ -267,25 +328,50 @@ void dn_drop_grads(void **params, int n) {
     T(params[i]).mutable_grad() = Tensor();
 }
 
+// The squares of the norms are summed in double, in the order of the parameters; on a
+// device all norms are fetched at once.
+static double norm_of(const std::vector<Tensor> &grads) {
+  std::vector<Tensor> norms;
+  for (const Tensor &g : grads)
+    norms.push_back(g.norm());
+  double sum = 0;
+  if (!norms.empty() && !norms[0].device().is_cpu())
+    norms = at::stack(norms).to(at::kCPU).unbind();
+  for (const Tensor &norm : norms) {
+    double v = norm.item<double>();
+    sum += v * v;
+  }
+  return std::sqrt(sum);
+}
+
 char *dn_clip_grads(void **params, int n, double max_norm, double *norm) {
   GUARD({
     at::NoGradGuard no_grad;
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-      const Tensor &g = T(params[i]).grad();
-      if (g.defined()) {
-        double v = g.norm().item<double>();
-        sum += v * v;
-      }
-    }
-    *norm = std::sqrt(sum);
-    if (max_norm > 0 && *norm > max_norm) {
-      double by = max_norm / (*norm + 1e-6);
-      for (int i = 0; i < n; i++)
-        if (T(params[i]).grad().defined())
-          T(params[i]).mutable_grad().mul_(by);
-    }
+    std::vector<Tensor> grads;
+    for (int i = 0; i < n; i++)
+      if (T(params[i]).grad().defined())
+        grads.push_back(T(params[i]).grad());
+    *norm = norm_of(grads);
+    if (max_norm > 0 && *norm > max_norm && !grads.empty())
+      at::_foreach_mul_(grads, max_norm / (*norm + 1e-6));
   })
+}
+
+// The parameters on a device that a step moves, with their momenta and gradients.
+struct Moving {
+  std::vector<Tensor> params, momenta, grads;
+};
+
+// One launch for many tensors in place of four for each.
+static void sgd_at_once(const Moving &all, const std::map<double, Moving> &by_decay, double lr, double momentum) {
+  if (all.params.empty())
+    return;
+  at::_foreach_mul_(all.momenta, momentum);
+  at::_foreach_add_(all.momenta, all.grads);
+  for (const auto &[decay, some] : by_decay)
+    if (decay != 0)
+      at::_foreach_add_(some.momenta, some.params, decay);
+  at::_foreach_add_(all.params, all.momenta, -lr);
 }
 
 // SGD with momentum as torch.optim.SGD does it (dampening 0, no Nesterov), over
@@ -295,6 +381,8 @@ char *dn_sgd(void **params, void **momenta, const double *decay, int n,
              double lr, double momentum, uint8_t *moved) {
   GUARD({
     at::NoGradGuard no_grad;
+    Moving all;
+    std::map<double, Moving> by_decay;
     for (int i = 0; i < n; i++) {
       Tensor &p = T(params[i]);
       Tensor &m = T(momenta[i]);
@@ -318,8 +406,12 @@ char *dn_sgd(void **params, void **momenta, const double *decay, int n,
         });
         continue;
       }
-      m.mul_(momentum).add_(g).add_(p, decay[i]);
-      p.add_(m, -lr);
+      for (Moving *some : {&all, &by_decay[decay[i]]}) {
+        some->params.push_back(p);
+        some->momenta.push_back(m);
+        some->grads.push_back(g);
+      }
     }
+    sgd_at_once(all, by_decay, lr, momentum);
   })
 }

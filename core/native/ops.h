@@ -14,6 +14,7 @@ extern "C" {
 const char *dn_torch_version(void);
 const char *dn_blas(void); // path of the library that sgemm_ comes from
 int dn_cuda_devices(void);
+char *dn_repeatable(void); // CUDA's results, and fp32 in full; for the process, and warnings of this thread
 int dn_get_threads(void);
 void dn_set_threads(int n); // this OS thread's intra-op team, and BLAS's pool
 
@@ -48,7 +49,7 @@ char *dn_sgd(void **params, void **momenta, const double *decay, int n,
 
 char *dn_roi_align(void **out, void **features, const double *scales, int levels,
                    const float *rois, const int32_t *roi_level, int64_t n,
-                   int pooled, int sampling, int aligned, int by_gather);
+                   int pooled, int sampling, int aligned, int by_bags);
 char *dn_focal_loss(void **out, void *logits, void *labels, double alpha,
                     double gamma, int plain);
 

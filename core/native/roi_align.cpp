@@ -5,11 +5,13 @@
 // than one pixel outside the map counts as zero.
 #include "ops.h"
 #include "guard.h"
+#include "send.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <torch/csrc/autograd/custom_function.h>
 #include <vector>
 
@@ -31,34 +33,39 @@ struct Point {
   float weight[4];
 };
 
-Point sample(float y, float x, int64_t height, int64_t width) {
+// One coordinate of a point: the two pixels that it lies between, and their weights. A
+// point more than one pixel outside has none.
+struct Axis {
+  int64_t at[2] = {0, 0};
+  float weight[2] = {0, 0};
+  bool inside = false;
+};
+
+Axis along(float v, int64_t size) {
+  Axis a;
+  if (v < -1.0f || v > size)
+    return a;
+  v = std::max(v, 0.0f);
+  a.inside = true;
+  a.at[0] = static_cast<int64_t>(v);
+  if (a.at[0] >= size - 1) {
+    a.at[0] = a.at[1] = size - 1;
+    v = static_cast<float>(a.at[0]);
+  } else {
+    a.at[1] = a.at[0] + 1;
+  }
+  a.weight[1] = v - a.at[0];
+  a.weight[0] = 1 - a.weight[1];
+  return a;
+}
+
+Point point(const Axis &y, const Axis &x, int64_t width) {
   Point p = {{0, 0, 0, 0}, {0, 0, 0, 0}};
-  if (y < -1.0f || y > height || x < -1.0f || x > width)
-    return p;
-  y = std::max(y, 0.0f);
-  x = std::max(x, 0.0f);
-  int64_t y0 = static_cast<int64_t>(y), x0 = static_cast<int64_t>(x), y1, x1;
-  if (y0 >= height - 1) {
-    y1 = y0 = height - 1;
-    y = static_cast<float>(y0);
-  } else {
-    y1 = y0 + 1;
-  }
-  if (x0 >= width - 1) {
-    x1 = x0 = width - 1;
-    x = static_cast<float>(x0);
-  } else {
-    x1 = x0 + 1;
-  }
-  float ly = y - y0, lx = x - x0, hy = 1 - ly, hx = 1 - lx;
-  p.at[0] = y0 * width + x0;
-  p.at[1] = y0 * width + x1;
-  p.at[2] = y1 * width + x0;
-  p.at[3] = y1 * width + x1;
-  p.weight[0] = hy * hx;
-  p.weight[1] = hy * lx;
-  p.weight[2] = ly * hx;
-  p.weight[3] = ly * lx;
+  if (y.inside && x.inside)
+    for (int j = 0; j < 4; j++) {
+      p.at[j] = y.at[j / 2] * width + x.at[j % 2];
+      p.weight[j] = y.weight[j / 2] * x.weight[j % 2];
+    }
   return p;
 }
 
@@ -66,7 +73,16 @@ Point sample(float y, float x, int64_t height, int64_t width) {
 struct Grid {
   std::vector<Point> points;
   int per_bin = 0;
+  std::vector<Axis> ys, xs; // of every bin, one after the other
 };
+
+// n points to each of so many bins, of which the first begins at from.
+void fill_axis(std::vector<Axis> &axis, float from, float bin, int bins, int n, int64_t size) {
+  axis.clear();
+  for (int b = 0; b < bins; b++)
+    for (int i = 0; i < n; i++)
+      axis.push_back(along(from + b * bin + (i + 0.5f) * bin / n, size));
+}
 
 void fill_grid(Grid &grid, const float *roi, double scale, const Geometry &g,
                int64_t height, int64_t width) {
@@ -82,15 +98,13 @@ void fill_grid(Grid &grid, const float *roi, double scale, const Geometry &g,
   const int nx = g.sampling > 0 ? g.sampling : static_cast<int>(std::ceil(w / g.pooled));
   grid.per_bin = std::max(ny, 0) * std::max(nx, 0);
   grid.points.clear();
+  fill_axis(grid.ys, y1, bin_h, g.pooled, ny, height);
+  fill_axis(grid.xs, x1, bin_w, g.pooled, nx, width);
   for (int py = 0; py < g.pooled; py++)
     for (int px = 0; px < g.pooled; px++)
-      for (int iy = 0; iy < ny; iy++) {
-        const float y = y1 + py * bin_h + (iy + 0.5f) * bin_h / ny;
-        for (int ix = 0; ix < nx; ix++) {
-          const float x = x1 + px * bin_w + (ix + 0.5f) * bin_w / nx;
-          grid.points.push_back(sample(y, x, height, width));
-        }
-      }
+      for (int iy = 0; iy < ny; iy++)
+        for (int ix = 0; ix < nx; ix++)
+          grid.points.push_back(point(grid.ys[py * ny + iy], grid.xs[px * nx + ix], width));
 }
 
 struct Rois {
@@ -222,46 +236,64 @@ struct PyramidAlign : torch::autograd::Function<PyramidAlign> {
   }
 };
 
-// The same from operators that every device has: the points are laid out on the
-// CPU, where the boxes are, and gathered where the maps are. Used off the CPU.
-Tensor align_by_gather(const variable_list &features, const Rois &rois, const Geometry &g) {
-  const int64_t channels = features[0].size(1), bins = g.pooled * g.pooled;
-  Tensor out = at::zeros({rois.n, bins * channels}, features[0].options());
-  for (size_t level = 0; level < features.size(); level++) {
-    const Tensor &f = features[level];
-    std::vector<int64_t> mine;
-    std::vector<Grid> grids;
-    int most = 1;
-    for (int64_t i = 0; i < rois.n; i++)
-      if (rois.level[i] == static_cast<int>(level)) {
-        mine.push_back(i);
-        grids.emplace_back();
-        fill_grid(grids.back(), rois.box + 5 * i, g.scales[level], g, f.size(2), f.size(3));
-        most = std::max(most, grids.back().per_bin);
+// The rows of a table that each bin is the weighted sum of, bin after bin.
+struct Bags {
+  std::vector<int32_t> row, start;
+  std::vector<float> weight;
+};
+
+// first[l] is the table's row of the first pixel of level l.
+Bags lay_out(const variable_list &features, const std::vector<int64_t> &first, const Rois &rois, const Geometry &g) {
+  Bags bags;
+  Grid grid;
+  for (int64_t i = 0; i < rois.n; i++) {
+    const int level = rois.level[i];
+    const int64_t h = features[level].size(2), w = features[level].size(3);
+    fill_grid(grid, rois.box + 5 * i, g.scales[level], g, h, w);
+    const int64_t image = first[level] + static_cast<int64_t>(rois.box[5 * i]) * h * w;
+    const size_t from = bags.row.size();
+    for (int b = 0; b < g.pooled * g.pooled; b++)
+      bags.start.push_back(static_cast<int32_t>(from + size_t{4} * b * grid.per_bin));
+    bags.row.resize(from + 4 * grid.points.size());
+    bags.weight.resize(bags.row.size());
+    int32_t *row = bags.row.data() + from;
+    float *weight = bags.weight.data() + from;
+    const float inv = 1.0f / std::max(grid.per_bin, 1);
+    for (const Point &p : grid.points)
+      for (int j = 0; j < 4; j++) {
+        *row++ = static_cast<int32_t>(image + p.at[j]);
+        *weight++ = p.weight[j] * inv;
       }
-    if (mine.empty())
-      continue;
-    const int64_t rows = static_cast<int64_t>(mine.size()) * bins;
-    Tensor at_ = at::zeros({rows * most * 4}, at::kLong), weight = at::zeros({rows, most * 4}, at::kFloat);
-    int64_t *a = at_.data_ptr<int64_t>();
-    float *w = weight.data_ptr<float>();
-    for (size_t m = 0; m < mine.size(); m++) {
-      const int64_t image = static_cast<int64_t>(rois.box[5 * mine[m]]) * f.size(2) * f.size(3);
-      for (int64_t b = 0; b < bins; b++, a += most * 4, w += most * 4)
-        for (int k = 0; k < grids[m].per_bin; k++) {
-          const Point &p = grids[m].points[b * grids[m].per_bin + k];
-          for (int j = 0; j < 4; j++) {
-            a[4 * k + j] = image + p.at[j];
-            w[4 * k + j] = p.weight[j] / grids[m].per_bin;
-          }
-        }
-    }
-    Tensor flat = f.permute({0, 2, 3, 1}).reshape({-1, channels});
-    Tensor got = at::bmm(weight.to(f.options()).unsqueeze(1),
-                         flat.index_select(0, at_.to(f.device())).view({rows, most * 4, channels}));
-    Tensor where = at::tensor(mine, at::kLong).to(f.device());
-    out = out.index_add(0, where, got.view({static_cast<int64_t>(mine.size()), bins * channels}));
   }
+  return bags;
+}
+
+// The same from operators that every device has, for what is not on the CPU: the points
+// are laid out on the CPU, where the boxes are, and the bins are summed where the maps
+// are, as bags of weighted rows of one table of all pixels. Its gradient sorts the rows
+// rather than add atomically, and so is the same each time.
+Tensor align_by_bags(const variable_list &features, const Rois &rois, const Geometry &g) {
+  const int64_t channels = features[0].size(1);
+  const at::TensorOptions there = features[0].options();
+  if (rois.n == 0)
+    return at::zeros({0, channels, g.pooled, g.pooled}, there);
+  std::vector<Tensor> tables;
+  std::vector<int64_t> first;
+  int64_t rows = 0;
+  for (const Tensor &f : features) {
+    tables.push_back(f.permute({0, 2, 3, 1}).reshape({-1, channels}));
+    first.push_back(rows);
+    rows += tables.back().size(0);
+  }
+  Bags bags = lay_out(features, first, rois, g);
+  TORCH_CHECK(rows < INT32_MAX && bags.row.size() < INT32_MAX, "roi_align: ", rows, " pixels and ", bags.row.size(),
+              " points are too many");
+  auto send = [&](const auto &values, at::ScalarType from, at::ScalarType to) {
+    return sent(values.data(), {static_cast<int64_t>(values.size())}, from, there.device()).to(to);
+  };
+  const Tensor out = std::get<0>(at::embedding_bag(at::cat(tables), send(bags.row, at::kInt, at::kInt),
+                                                   send(bags.start, at::kInt, at::kInt), false, 0 /* sum */, false,
+                                                   send(bags.weight, at::kFloat, features[0].scalar_type())));
   return out.view({rois.n, g.pooled, g.pooled, channels}).permute({0, 3, 1, 2}).contiguous();
 }
 
@@ -269,7 +301,7 @@ Tensor align_by_gather(const variable_list &features, const Rois &rois, const Ge
 
 char *dn_roi_align(void **out, void **features, const double *scales, int levels,
                    const float *rois, const int32_t *roi_level, int64_t n, int pooled,
-                   int sampling, int aligned, int by_gather) {
+                   int sampling, int aligned, int by_bags) {
   GUARD({
     variable_list fs;
     for (int i = 0; i < levels; i++)
@@ -277,8 +309,8 @@ char *dn_roi_align(void **out, void **features, const double *scales, int levels
     Geometry g = {pooled, sampling, aligned != 0, std::vector<double>(scales, scales + levels)};
     Rois r = {rois, roi_level, n};
     check(fs, r, g);
-    if (by_gather || !fs[0].device().is_cpu() || fs[0].scalar_type() != at::kFloat) {
-      *out = new Tensor(align_by_gather(fs, r, g));
+    if (by_bags || !fs[0].device().is_cpu() || fs[0].scalar_type() != at::kFloat) {
+      *out = new Tensor(align_by_bags(fs, r, g));
       return nullptr;
     }
     Tensor boxes = at::empty({n, 5}, at::kFloat), level = at::empty({n}, at::kInt);

@@ -29,6 +29,19 @@ func OnThread(n int, f func() error) error {
 	return f()
 }
 
+// Repeatable has dev, where it is a CUDA device, give the same bits each time, and
+// compute float in full rather than in TF32. It is for the whole process, and the thread
+// that trains calls it.
+func Repeatable(dev Device) error {
+	if dev == CPU {
+		return nil
+	}
+	if err := native.Repeatable(); err != nil {
+		return fmt.Errorf("have %s repeat its results: %w", dev, err)
+	}
+	return nil
+}
+
 // SetTeam changes the team of the calling thread, within OnThread.
 func SetTeam(n int) { native.SetThreads(max(n, 1)) }
 

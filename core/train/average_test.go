@@ -85,7 +85,7 @@ func (b *branches) Batch(_ context.Context, i int64) ([]float32, error) {
 func (b *branches) Parts(batch []float32, _ int) [][]float32 { return [][]float32{batch} }
 
 func (b *branches) Loss(p *nn.Pass, batch []float32, iteration int64) (Losses, error) {
-	x := p.FromFloats(batch, tensor.CPU, b.shape...)
+	x := p.FromFloats(batch, device, b.shape...)
 	y := b.norm["a"].Forward(p, b.conv["a"].Forward(p, x))
 	if iteration%3 == 0 {
 		y = p.Add(y, b.norm["b"].Forward(p, b.conv["b"].Forward(p, x)))
@@ -93,7 +93,7 @@ func (b *branches) Loss(p *nn.Pass, batch []float32, iteration int64) (Losses, e
 	if p.Err() != nil {
 		return Losses{}, p.Err()
 	}
-	probe := p.FromFloats(wave("probe", y.Len()), tensor.CPU, y.Shape()...)
+	probe := p.FromFloats(wave("probe", y.Len()), device, y.Shape()...)
 	return Losses{Total: p.Mean(p.Mul(y, probe)), Images: int(b.shape[0])}, nil
 }
 
@@ -101,7 +101,7 @@ func (b *branches) Loss(p *nn.Pass, batch []float32, iteration int64) (Losses, e
 func averaged(t *testing.T, c *config.Train, shape []int64, lr float64, to int64, f func(st *nn.Store, a *Average) error) {
 	t.Helper()
 	err := tensor.OnThread(1, func() error {
-		st := nn.NewStore(tensor.CPU, 1)
+		st := nn.NewStore(device, 1)
 		defer st.Free()
 		task := newBranches(st, shape)
 		err := tensor.Run("fill", func(s *tensor.Scope) error {

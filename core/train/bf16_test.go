@@ -38,7 +38,7 @@ func TestBF16AgainstPyTorch(t *testing.T) {
 	// differences are those of the output and of the gradients, in bfloat16 or not.
 	differences := func(low bool) (out, grads float64) {
 		err := tensor.OnThread(1, func() error {
-			st := nn.NewStore(tensor.CPU, 1)
+			st := nn.NewStore(device, 1)
 			defer st.Free()
 			conv := nn.NewConv2d(st.Root().At("a.conv"), nn.ConvSpec{In: 3, Out: 4, Kernel: 1, Init: nn.Const(0)})
 			norm := nn.NewBatchNorm(st.Root().At("a.bn"), 4, 0)
@@ -50,14 +50,14 @@ func TestBF16AgainstPyTorch(t *testing.T) {
 						return err
 					}
 				}
-				x := s.FromFloats(wave("input", 300), tensor.CPU, reference.Shape...)
+				x := s.FromFloats(wave("input", 300), device, reference.Shape...)
 				if err := x.RequireGrad(true); err != nil {
 					return err
 				}
 				p := &nn.Pass{Scope: s, Mode: nn.Train, BF16: low}
 				y := norm.Forward(p, conv.Forward(p, x))
 				z := fc.Forward(p, s.MeanDims(s.Mul(y, y), []int64{2, 3}, false))
-				s.Backward(s.Sum(s.Mul(z, s.FromFloats(wave("probe", 12), tensor.CPU, 4, 3))))
+				s.Backward(s.Sum(s.Mul(z, s.FromFloats(wave("probe", 12), device, 4, 3))))
 				out, grads = off(z, reference.Out), off(s.Grad(x), reference.InputGrad)
 				for name, want := range reference.Grads {
 					grads = max(grads, off(s.Grad(st.Get(name)), want))
@@ -84,7 +84,7 @@ func TestBF16AgainstPyTorch(t *testing.T) {
 // A weight that was cast moves: the next pass casts it anew.
 func TestBF16FollowsTheWeights(t *testing.T) {
 	err := tensor.OnThread(1, func() error {
-		st := nn.NewStore(tensor.CPU, 1)
+		st := nn.NewStore(device, 1)
 		defer st.Free()
 		task := newBranches(st, []int64{2, 3, 2, 2})
 		opt, err := NewSGD(st, &config.Train{})

@@ -19,7 +19,7 @@ func run(t testing.TB, f func(s *tensor.Scope) error) {
 
 func newStore(t testing.TB) *nn.Store {
 	t.Helper()
-	st := nn.NewStore(tensor.CPU, 1)
+	st := nn.NewStore(device, 1)
 	t.Cleanup(st.Free)
 	return st
 }

@@ -65,7 +65,7 @@ With --curves a PNG of the precision over the recall is drawn for each category.
 	f.StringVar(&e.split, "split", "", "train, val or test of the run; or a list of images of --voc, such as VOC2007/test (default: every annotation)")
 	f.StringVar(&e.curves, "curves", "", "folder for pictures of precision over recall")
 	f.StringVar(&e.runs, "runs", run.DefaultRuns, "folder that holds the runs")
-	f.StringVar(&e.device, "device", "auto", "auto, cpu or cuda:N")
+	f.StringVar(&e.device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	f.IntVar(&e.threads, "threads", 0, "threads to compute with; 0: all cores")
 	f.BoolVar(&e.json, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("gt", "voc")

@@ -80,7 +80,7 @@ OUT has what was found until then.`,
 	f.StringVar(&p.runs, "runs", run.DefaultRuns, "folder that holds the runs")
 	f.Float64Var(&p.score, "score", 0.3, "least score of what is drawn and counted; detections.json has all")
 	f.BoolVar(&p.noPictures, "no-pictures", false, "write the JSON files alone")
-	f.StringVar(&p.opts.Device, "device", "auto", "auto, cpu or cuda:N")
+	f.StringVar(&p.opts.Device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	f.IntVar(&p.opts.Threads, "threads", 0, "threads to compute with; 0: all cores")
 	f.IntVar(&p.opts.Batch, "batch", 0, "images at once; 0: search.batch of the run, with which alone the results are the run's own to the last digit")
 	f.BoolVar(&p.json, "json", false, "print JSON")
