@@ -27,6 +27,7 @@ func main() {
 	flag.StringVar(&o.peer, "peer", "bench/peer/peer.py", "PyTorch's side, `script`")
 	flag.StringVar(&o.python, "python", "/usr/bin/python3", "`interpreter` of the script")
 	flag.StringVar(&o.only, "only", "", "measure this `work` alone")
+	flag.BoolVar(&o.cuda, "cuda", false, "compute the networks and RoIAlign on the first CUDA device, and leave out the rest; both sides without TF32")
 	flag.DurationVar(&o.each, "each", 60*time.Second, "time to spend on each work")
 	flag.BoolVar(&o.peerDefault, "peer-default-waiting", false,
 		"start PyTorch's side without GOMP_SPINCOUNT and OPENBLAS_THREAD_TIMEOUT, as a user who knows nothing of them has it")
@@ -40,7 +41,7 @@ func main() {
 type options struct {
 	step, peer, python, only string
 	each                     time.Duration
-	peerDefault              bool
+	peerDefault, cuda        bool
 }
 
 // work is a row of a table: two sides that do the same.
@@ -48,6 +49,7 @@ type work struct {
 	name, title string
 	peer        string // the other side's work, where it has another name
 	gotch       bool   // the other side is bench/step too
+	hostOnly    bool   // is done by the processor also where there is a CUDA device
 	seconds     int    // at most; 0: as the flag says
 }
 
@@ -61,15 +63,15 @@ var works = []work{
 // parts are pieces of a detector by themselves, and what feeds it.
 var parts = []work{
 	{name: "roialign", title: "RoIAlign, 1,000 boxes of 7², 256 channels, forward and backward", seconds: 30},
-	{name: "nms", title: "NMS of 2,000 boxes", seconds: 15},
-	{name: "match", title: "200,000 anchors matched to 50 boxes", seconds: 20},
-	{name: "loader", title: "loader: 64 JPEGs of 640 x 480 to 800 px, 2 workers", seconds: 40},
+	{name: "nms", hostOnly: true, title: "NMS of 2,000 boxes", seconds: 15},
+	{name: "match", hostOnly: true, title: "200,000 anchors matched to 50 boxes", seconds: 20},
+	{name: "loader", hostOnly: true, title: "loader: 64 JPEGs of 640 x 480 to 800 px, 2 workers", seconds: 40},
 }
 
 // perCall is what one operator's call costs.
 var perCall = []work{
-	{name: "op", peer: "op", title: "PyTorch from Python", seconds: 15},
-	{name: "op", peer: "op-gotch", title: "gotch's ts.Tensor", gotch: true, seconds: 15},
+	{name: "op", hostOnly: true, peer: "op", title: "PyTorch from Python", seconds: 15},
+	{name: "op", hostOnly: true, peer: "op-gotch", title: "gotch's ts.Tensor", gotch: true, seconds: 15},
 }
 
 func (o options) run(out io.Writer) error {
@@ -87,7 +89,7 @@ func (o options) run(out io.Writer) error {
 	var rows [3][]row
 	for i, group := range groups {
 		for _, w := range group {
-			if o.only != "" && o.only != w.name {
+			if o.only != "" && o.only != w.name || o.cuda && w.hostOnly {
 				continue
 			}
 			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", w.name, w.title)
@@ -150,12 +152,16 @@ func (o options) commands(dir string, w work) (ours, theirs *exec.Cmd, err error
 		peer = w.name
 		file := filepath.Join(dir, w.name+".safetensors")
 		write := exec.Command(o.step, "-write", file, w.name)
+		ours = exec.Command(o.step, "-load", file, w.name)
+		theirs = exec.Command(o.python, o.peer, "--load", file, peer)
+		if o.cuda {
+			write.Args, ours.Args = slices.Insert(write.Args, 1, "-cuda"), slices.Insert(ours.Args, 1, "-cuda")
+			theirs.Args = slices.Insert(theirs.Args, 2, "--cuda")
+		}
 		write.Stderr = os.Stderr
 		if err := write.Run(); err != nil {
 			return nil, nil, fmt.Errorf("write the weights: %w", err)
 		}
-		ours = exec.Command(o.step, "-load", file, w.name)
-		theirs = exec.Command(o.python, o.peer, "--load", file, peer)
 	} else {
 		ours = exec.Command(o.step, w.name)
 		theirs = exec.Command(o.python, o.peer, peer)

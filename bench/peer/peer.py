@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 THREADS = 2
+DEVICE = "cpu"
 OPS_PER_STEP = 20_000
 RATE, MOMENTUM, DECAY, SMOOTHING = 0.01, 0.9, 4e-5, 0.1
 
@@ -43,7 +44,7 @@ def classify(state):
     from shufflenet import classifier
 
     x, labels = state.pop("input.x"), state.pop("input.labels")
-    net = classifier(state).train()
+    net = classifier(state).train().to(DEVICE)
     sgd, loss_of = optimiser(net), torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
 
     def step():
@@ -62,7 +63,7 @@ def detect(state):
     x, boxes, labels = (state.pop("input." + k) for k in ("x", "boxes", "labels"))
     # torchvision numbers background 0.
     targets = [{"boxes": b, "labels": k + 1} for b, k in zip(boxes, labels)]
-    net = detector(state)
+    net = detector(state).to(DEVICE)
     sgd = optimiser(net)
 
     def train():
@@ -97,7 +98,7 @@ def build(name, path):
         from parts import loader
 
         return loader(path)
-    state = read(path)
+    state = {name: t.to(DEVICE) for name, t in read(path).items()}
     if name in ("roialign", "nms", "match"):
         import parts
 
@@ -128,18 +129,25 @@ def obey(step, line):
     began = time.perf_counter()
     for _ in range(int(line)):
         value = step()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
     return {"seconds": time.perf_counter() - began, "value": value, **memory()}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--load")
+    parser.add_argument("--cuda", action="store_true", help="compute on the first CUDA device, without TF32, as detnas")
     parser.add_argument("work")
     args = parser.parse_args()
+    if args.cuda:
+        global DEVICE
+        DEVICE = "cuda"
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)
     step = build(args.work, args.load)
-    print(json.dumps({"side": f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}, {THREADS} threads"}), flush=True)
+    print(json.dumps({"side": f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}, {THREADS} threads, {torch.cuda.get_device_name() if args.cuda else DEVICE}"}), flush=True)
     for line in sys.stdin:
         print(json.dumps(obey(step, line.strip())), flush=True)
 

@@ -3,7 +3,8 @@
 // its input asks for. bench/peer/peer.py is the same on PyTorch.
 //
 //	step -write FILE WORK   writes the weights and the batch of WORK to FILE
-//	step -load FILE WORK    serves WORK from there, with -bf16 in bfloat16
+//	step -load FILE WORK    serves WORK from there, with -bf16 in bfloat16, with
+//	                        -cuda on the first CUDA device
 //	step op | op-gotch      serves the cost of an operator's call
 package main
 
@@ -25,6 +26,9 @@ import (
 // threads is what every side of a measurement computes with.
 const threads = 2
 
+// device is where the networks are.
+var device = tensor.CPU
+
 // work is something to time.
 type work interface {
 	// step runs once and returns a number that tells whether both sides did the
@@ -44,11 +48,18 @@ func serveArgs(args []string, in io.Reader, out io.Writer) error {
 	write := flags.String("write", "", "write the work's weights and batch to this `file` and end")
 	load := flags.String("load", "", "take the weights and the batch from this `file`")
 	bf16 := flags.Bool("bf16", false, "compute the convolutions and linear layers of a training in bfloat16")
+	cuda := flags.Bool("cuda", false, "compute a network on the first CUDA device")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read the flags: %w", err)
 	}
 	name := flags.Arg(0)
 	return tensor.OnThread(threads, func() error {
+		if *cuda {
+			device = 0
+			if err := tensor.Repeatable(device); err != nil {
+				return err
+			}
+		}
 		if *write != "" {
 			return writeState(name, *write)
 		}
@@ -99,7 +110,7 @@ type done struct {
 func serve(w work, in io.Reader, out io.Writer) error {
 	answer := json.NewEncoder(out)
 	info := tensor.Describe()
-	if err := answer.Encode(hello{Side: fmt.Sprintf("libtorch %s, %s, %d threads", info.LibTorch, info.BLAS, threads)}); err != nil {
+	if err := answer.Encode(hello{Side: fmt.Sprintf("libtorch %s, %s, %d threads, %s", info.LibTorch, info.BLAS, threads, device)}); err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
 	lines := bufio.NewScanner(in)
@@ -113,6 +124,17 @@ func serve(w work, in io.Reader, out io.Writer) error {
 		}
 	}
 	return lines.Err()
+}
+
+// settle waits until a CUDA device has done all that it was told.
+func settle() error {
+	if device == tensor.CPU {
+		return nil
+	}
+	return tensor.Run("wait", func(s *tensor.Scope) error {
+		_, err := s.Full(0, device).Item()
+		return err
+	})
 }
 
 func obey(w work, line string) (done, error) {
@@ -129,6 +151,9 @@ func obey(w work, line string) (done, error) {
 		if d.Value, err = w.step(); err != nil {
 			return d, err
 		}
+	}
+	if err := settle(); err != nil {
+		return d, err
 	}
 	d.Seconds = time.Since(began).Seconds()
 	d.RSS, d.Peak, err = memory()

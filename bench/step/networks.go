@@ -39,7 +39,7 @@ func (n *network) lower() { n.bf16 = true }
 
 // newNetwork makes a network with build and an optimiser for it.
 func newNetwork(build func(root nn.Path, space nas.Space, sub nas.Subnet) error) (network, error) {
-	n := network{store: nn.NewStore(tensor.CPU, rootSeed)}
+	n := network{store: nn.NewStore(device, rootSeed)}
 	space, err := nas.Preset("300m")
 	if err != nil {
 		return n, err
@@ -91,7 +91,7 @@ type classify struct {
 
 func newClassify(b dataset.ClassBatch) (*classify, error) {
 	w := &classify{batch: b, task: train.Classify{
-		Path: func(int64) nas.Subnet { return nil }, Smoothing: smoothing, Device: tensor.CPU,
+		Path: func(int64) nas.Subnet { return nil }, Smoothing: smoothing, Device: device,
 	}}
 	var err error
 	w.network, err = newNetwork(func(root nn.Path, space nas.Space, sub nas.Subnet) error {
@@ -116,7 +116,7 @@ type detect struct {
 
 func newDetect(b dataset.DetBatch) (*detect, error) {
 	w := &detect{batch: b, task: train.Detect{
-		Path: func(int64) nas.Subnet { return nil }, Seed: rootSeed, Step: "bench", Device: tensor.CPU,
+		Path: func(int64) nas.Subnet { return nil }, Seed: rootSeed, Step: "bench", Device: device,
 	}}
 	var err error
 	w.network, err = newNetwork(func(root nn.Path, space nas.Space, sub nas.Subnet) error {
@@ -142,7 +142,7 @@ func (w detectEval) step() (float64, error) {
 	found := 0
 	err := tensor.Run("detect", func(s *tensor.Scope) error {
 		b := w.batch
-		x := s.FromFloats(b.X, tensor.CPU, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+		x := s.FromFloats(b.X, device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 		images, err := w.task.Net.Detect(&nn.Pass{Scope: s}, train.DetectorBatch(x, b), nil)
 		for _, detections := range images {
 			found += len(detections)

@@ -81,7 +81,7 @@ func newPart(name, path string) (work, error) {
 	switch name {
 	case "roialign":
 		s := tensor.NewScope()
-		x := s.FromFloats(in["input.feature"], tensor.CPU, alignImages, alignChannels, alignH, alignW)
+		x := s.FromFloats(in["input.feature"], device, alignImages, alignChannels, alignH, alignW)
 		return alignWork{scope: s, x: x, rois: in["input.rois"]}, s.Err()
 	case "nms":
 		return nmsWork{boxesOf(in["input.boxes"]), in["input.scores"]}, nil
