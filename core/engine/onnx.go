@@ -224,12 +224,6 @@ func (d *drawing) meta() (map[string]string, error) {
 		meta[key], errs = string(text), append(errs, err)
 	}
 	add("space", found(d.space))
-	if cfg := d.importing.opts.Config; cfg != nil {
-		meta["config_hash"] = cfg.Hash()
-		add("mean", cfg.Data.Mean)
-		add("std", cfg.Data.Std)
-		meta["input"] = "float32 planes of RGB, (value of 0 to 255 - mean) / std"
-	}
 	if d.net.detector != nil {
 		var names []string
 		for _, c := range d.classes {
@@ -237,8 +231,8 @@ func (d *drawing) meta() (map[string]string, error) {
 		}
 		add("classes", names)
 		add("decoding", d.net.detector.Decoding())
-		meta["pad_to"] = strconv.Itoa(d.importing.opts.Config.Data.Detection.PadTo)
 	}
+	d.ofImages(meta, add)
 	switch {
 	case d.opts.Part == interop.PartRoIHead:
 		meta["input"] = "float32, boxes pooled from the detector's levels"
@@ -246,4 +240,24 @@ func (d *drawing) meta() (map[string]string, error) {
 		meta["input"] = "float32 planes of RGB, values of 0 to 255; mean and std are built in"
 	}
 	return meta, errors.Join(errs...)
+}
+
+// ofImages says how images are made an input, as they are for a run's figures; nothing
+// of a checkpoint without a config.
+func (d *drawing) ofImages(meta map[string]string, add func(key string, v any)) {
+	cfg := d.importing.opts.Config
+	if cfg == nil {
+		return
+	}
+	meta["config_hash"] = cfg.Hash()
+	meta["input"] = "float32 planes of RGB, (value of 0 to 255 - mean) / std"
+	add("mean", cfg.Data.Mean)
+	add("std", cfg.Data.Std)
+	switch data := &cfg.Data; {
+	case d.net.detector != nil:
+		add("resize", map[string]int{"short": data.Detection.EvalShort(), "max": data.Detection.Max})
+		meta["pad_to"] = strconv.Itoa(data.Detection.PadTo)
+	case d.net.classifier != nil:
+		add("resize", map[string]int{"short": data.Classification.EvalResize(), "crop": data.Classification.Size})
+	}
 }

@@ -198,7 +198,7 @@ func (d *drawings) asSpecified(t *testing.T) {
 		if m.Opset != onnx.Opset || m.Meta["subnet"] == "" || m.Meta["part"] == "" || m.Meta["mean"] != "[123.675,116.28,103.53]" || m.Meta["config_hash"] == "" {
 			t.Errorf("%s: opset %d, %v", name, m.Opset, m.Meta)
 		}
-		if detects := strings.HasPrefix(name, "frcnn") || strings.HasPrefix(name, "retina"); detects != (m.Meta["classes"] == `["disc","ring","box"]`) || detects != strings.Contains(m.Meta["decoding"], `"anchors":[[[-`) {
+		if detects := strings.HasPrefix(name, "frcnn") || strings.HasPrefix(name, "retina"); detects != (m.Meta["classes"] == `["disc","ring","box"]`) || detects != strings.Contains(m.Meta["decoding"], `"anchors":[[[-`) || m.Meta["resize"] != map[bool]string{true: `{"max":96,"short":96}`, false: `{"crop":32,"short":37}`}[detects] {
 			t.Errorf("%s: %v", name, m.Meta)
 		}
 		last := filepath.Join(d.dir, name, "2")
@@ -278,6 +278,9 @@ func TestONNXRefuses(t *testing.T) {
 		{bare, interop.DrawOptions{Sample: filepath.Join(dir, "s"), SampleImages: []string{"nowhere.jpg"}}, []string{"which mean and std"}},
 		{retina, interop.DrawOptions{Sample: filepath.Join(dir, "s"), SampleImages: []string{"nowhere.jpg"}}, []string{"nowhere.jpg"}},
 		{retina, interop.DrawOptions{Sample: filepath.Join(dir, "no", "s")}, []string{"the folder of the sample"}},
+		{retina, interop.DrawOptions{Sample: t.TempDir()}, []string{"is there", "another folder"}},
+		{retina, interop.DrawOptions{Sample: filepath.Join(dir, "s"), Batch: 1, Height: 65536, Width: 65536}, []string{"1x3x65536x65536 values", "smaller size"}},
+		{retina, interop.DrawOptions{Sample: filepath.Join(dir, "s"), Batch: math.MaxInt}, []string{"too large"}},
 		{retina, interop.DrawOptions{Sample: filepath.Join(dir, "s"), Out: filepath.Join(dir, "no", "x.onnx")}, []string{"x.onnx"}},
 		{filepath.Join(dir, "none"), interop.DrawOptions{}, []string{"none"}},
 	} {

@@ -18,6 +18,10 @@ import (
 	"detnas/detector"
 )
 
+// mostSampled bounds the values of a sample's input, which is computed as one batch: it
+// is an image of 6000x6000 px.
+const mostSampled = 3 * 6000 * 6000
+
 // sample is an input of an exported network.
 type sample struct {
 	values []float32 // as the graph takes them
@@ -36,7 +40,8 @@ type array struct {
 func (d *drawing) samples() ([]sample, error) {
 	if net, ok := d.net.detector.(*detector.FasterRCNN); ok && d.opts.Part == interop.PartRoIHead {
 		channels, side := net.Pooled()
-		return []sample{d.random([4]int64{d.many(5), channels, side, side})}, nil
+		s, err := d.random([4]int64{d.many(5), channels, side, side})
+		return []sample{s}, err
 	}
 	m := int64(slices.Max(d.net.backbone.Strides()))
 	sizes := [][4]int64{{d.many(1), 3, 2 * m, 2 * m}, {d.many(2), 3, 3 * m, 4 * m}, {d.many(3), 3, 3*m - 21, 4*m - 27}}
@@ -48,7 +53,11 @@ func (d *drawing) samples() ([]sample, error) {
 	}
 	var out []sample
 	for _, size := range sizes {
-		out = append(out, d.random(size))
+		s, err := d.random(size)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
 	}
 	for _, path := range d.opts.SampleImages {
 		s, err := d.ofImage(path, m)
@@ -68,9 +77,21 @@ func (d *drawing) many(n int64) int64 {
 	return n
 }
 
+// zeros is a sample of a shape, or the error that it would be too large.
+func zeros(shape [4]int64) (sample, error) {
+	left := int64(mostSampled)
+	for _, n := range shape {
+		left /= n
+	}
+	if left == 0 {
+		return sample{}, fmt.Errorf("a sample of %dx%dx%dx%d values is too large to be computed, which %d are at most; take a smaller size, batch or image, or no sample", shape[0], shape[1], shape[2], shape[3], mostSampled)
+	}
+	return sample{values: make([]float32, shape[0]*shape[1]*shape[2]*shape[3]), shape: shape}, nil
+}
+
 // random are normal draws, or values of an image where the graph normalises.
-func (d *drawing) random(shape [4]int64) sample {
-	s := sample{values: make([]float32, shape[0]*shape[1]*shape[2]*shape[3]), shape: shape}
+func (d *drawing) random(shape [4]int64) (sample, error) {
+	s, err := zeros(shape)
 	rng := seed.Rand(0, "sample", int(shape[0]), int(shape[2]), int(shape[3]))
 	for i := range s.values {
 		s.values[i] = float32(rng.NormFloat64())
@@ -78,7 +99,7 @@ func (d *drawing) random(shape [4]int64) sample {
 			s.values[i] = float32(255 * rng.Float64())
 		}
 	}
-	return s
+	return s, err
 }
 
 // ofImage is an image at its own size, with its sides padded to multiples of the coarsest
@@ -97,7 +118,10 @@ func (d *drawing) ofImage(path string, stride int64) (sample, error) {
 		h, w = int64(d.opts.Height), int64(d.opts.Width)
 	}
 	n := d.many(1)
-	s := sample{values: make([]float32, n*3*h*w), shape: [4]int64{n, 3, h, w}}
+	s, err := zeros([4]int64{n, 3, h, w})
+	if err != nil {
+		return s, fmt.Errorf("sample image %s: %w", input.Line(path), err)
+	}
 	for y := range min(img.H, int(h)) {
 		for x := range min(img.W, int(w)) {
 			for c := range 3 {
@@ -176,7 +200,9 @@ func (d *drawing) writeSample() (count int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := os.Mkdir(d.opts.Sample, 0o755); err != nil { //nolint:gosec // it is there to be read
+	if err := os.Mkdir(d.opts.Sample, 0o755); errors.Is(err, os.ErrExist) { //nolint:gosec // it is there to be read
+		return 0, fmt.Errorf("%s is there; name another folder for the sample, which is made", input.Line(d.opts.Sample))
+	} else if err != nil {
 		return 0, fmt.Errorf("making the folder of the sample: %w", input.Plain(err))
 	}
 	defer func() {

@@ -249,6 +249,7 @@ func TestExportONNX(t *testing.T) {
 		{[]string{"--size", "5x99999999"}, 2, "as 800x1216"},
 		{[]string{"--batch", "-1"}, 2, "--batch -1"},
 		{[]string{"--part", "roi-head", "--size", "8x8"}, 2, "pooled"},
+		{[]string{"--part", "roi-head", "--sample", "s", "--sample-image", "a.jpg"}, 2, "pooled"},
 		{[]string{"--layout", "ours"}, 2, "are of other files"},
 		{[]string{"--sample-image", "a.jpg"}, 2, "is of --sample"},
 		{[]string{"-o", "there.onnx"}, 1, "--force"},

@@ -23,8 +23,8 @@ func (e *exportArgs) checkONNX(sized bool) error {
 	if part != "" && !slices.Contains(interop.Parts(), part) {
 		return usage("--part %q: want %s", part, strings.Join(interop.Parts(), ", "))
 	}
-	if part == interop.PartRoIHead && (sized || e.draw.Normalise) {
-		return usage("--size and --normalise are of images, and the roi-head takes boxes that were pooled")
+	if part == interop.PartRoIHead && (sized || e.draw.Normalise || len(e.draw.SampleImages) > 0) {
+		return usage("--size, --normalise and --sample-image are of images, and the roi-head takes boxes that were pooled")
 	}
 	if e.draw.Batch < 0 {
 		return usage("--batch %d: want a number, or 0 for any", e.draw.Batch)
