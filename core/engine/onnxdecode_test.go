@@ -31,12 +31,12 @@ func TestONNXDecodes(t *testing.T) {
 		t.Skip("no other programs are started with -short")
 	}
 	for name, sets := range map[string][]string{
-		"frcnn":  {},
+		"frcnn":  {"detector.roi.sampling_ratio=0", "detector.rpn.scales=[8.0]", `detector.neck.levels=["C2", "C3", "C4", "C5"]`, "detector.neck.num_outs=4"},
 		"retina": {"detector.kind=retinanet", "detector.neck.num_outs=5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			path := checkpointOf(t, tiny(t, t.TempDir(), sets...), config.StepSubnetFinetune, nas.Subnet{1, 0, 3, 3, 2})
+			path := checkpointOf(t, tiny(t, t.TempDir(), append(sets, "data.detection.short=[200]", "data.detection.max=320")...), config.StepSubnetFinetune, nas.Subnet{1, 0, 3, 3, 2})
 			calm(t, path)
 			picture := filepath.Join(dir, "picture.png")
 			drawPicture(t, picture)
@@ -91,12 +91,12 @@ func calm(t *testing.T, path string) {
 // between programs, but padding.
 func drawPicture(t *testing.T, path string) {
 	t.Helper()
-	m, rng := image.NewRGBA(image.Rect(0, 0, 96, 72)), seed.Rand(0, "picture")
-	for y := 0; y < 72; y += 12 {
-		for x := 0; x < 96; x += 12 {
+	m, rng := image.NewRGBA(image.Rect(0, 0, 320, 200)), seed.Rand(0, "picture")
+	for y := 0; y < 200; y += 20 {
+		for x := 0; x < 320; x += 20 {
 			c := color.RGBA{uint8(rng.IntN(256)), uint8(rng.IntN(256)), uint8(rng.IntN(256)), 255} //nolint:gosec // a byte
-			for at := range 144 {
-				m.SetRGBA(x+at%12, y+at/12, c)
+			for at := range 400 {
+				m.SetRGBA(x+at%20, y+at/20, c)
 			}
 		}
 	}
