@@ -84,7 +84,7 @@ func zeros(shape [4]int64) (sample, error) {
 		left /= n
 	}
 	if left == 0 {
-		return sample{}, fmt.Errorf("a sample of %dx%dx%dx%d values is too large to be computed, which %d are at most; take a smaller size, batch or image, or no sample", shape[0], shape[1], shape[2], shape[3], mostSampled)
+		return sample{}, fmt.Errorf("a sample of %dx%dx%dx%d values is too large: %d are at most computed; take a smaller size, batch or image, or no sample", shape[0], shape[1], shape[2], shape[3], mostSampled)
 	}
 	return sample{values: make([]float32, shape[0]*shape[1]*shape[2]*shape[3]), shape: shape}, nil
 }
