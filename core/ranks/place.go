@@ -1,0 +1,105 @@
+// Package ranks is a process's place among those that train together, as torchrun,
+// Slurm and Kubernetes' PyTorchJob tell it by the environment.
+package ranks
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Place is a process's place among those that train together.
+type Place struct {
+	Rank, World           int    // of all processes
+	LocalRank, LocalWorld int    // of those on this machine; a LocalWorld of 0 is not known
+	Addr                  string // where rank 0 is reached
+	Port                  int
+
+	// Kept says that whoever started the processes holds their store, as torchrun
+	// does; else rank 0 holds it.
+	Kept bool
+	// Attempt tells one start of the same processes from the next.
+	Attempt string
+}
+
+// Alone reports whether the process trains by itself.
+func (p Place) Alone() bool { return p.World <= 1 }
+
+// Share is this process's share of so many cores of the machine, at least one.
+func (p Place) Share(cores int) int { return max(1, cores/max(1, p.LocalWorld)) }
+
+// mostRanks bounds a world; more than any published DetNAS needed by far.
+const mostRanks = 1 << 16
+
+// FromEnv reads a place from the environment: RANK, WORLD_SIZE, LOCAL_RANK,
+// LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT as PyTorch has them, or Slurm's
+// variables where neither RANK nor WORLD_SIZE is set. With neither, the process is
+// alone.
+func FromEnv(get func(string) string) (Place, error) {
+	env := reader{get: get}
+	if get("RANK") == "" && get("WORLD_SIZE") == "" && inSlurmStep(get) {
+		env.get = fromSlurm(get)
+	}
+	if env.get("RANK") == "" && env.get("WORLD_SIZE") == "" {
+		return Place{World: 1}, nil
+	}
+	for _, name := range []string{"RANK", "WORLD_SIZE"} {
+		if env.get(name) == "" {
+			return Place{}, fmt.Errorf("%s is set and %s is not: torchrun, or detnas launch, sets both; to train by one process, unset both",
+				map[string]string{"RANK": "WORLD_SIZE", "WORLD_SIZE": "RANK"}[name], name)
+		}
+	}
+	p := Place{
+		World: env.number("WORLD_SIZE", 1, mostRanks, 1), Rank: env.number("RANK", 0, mostRanks, 0),
+		LocalWorld: env.number("LOCAL_WORLD_SIZE", 1, mostRanks, 0), LocalRank: env.number("LOCAL_RANK", 0, mostRanks, 0),
+		Addr: env.get("MASTER_ADDR"),
+		Kept: env.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
+	}
+	p.Attempt = strings.Trim(env.get("TORCHELASTIC_RUN_ID")+"-"+cmp.Or(env.get("TORCHELASTIC_RESTART_COUNT"), "0"), "-")
+	if env.err == nil && p.Alone() && p.Rank == 0 {
+		return p, nil
+	}
+	p.Port = env.number("MASTER_PORT", 1, 65535, 0)
+	if err := env.err; err != nil {
+		return Place{}, err
+	}
+	return p, p.check()
+}
+
+// check refuses a place that cannot be.
+func (p Place) check() error {
+	switch {
+	case p.Rank >= p.World:
+		return fmt.Errorf("RANK=%d with WORLD_SIZE=%d: ranks count from 0 to %d", p.Rank, p.World, p.World-1)
+	case p.LocalWorld > p.World:
+		return fmt.Errorf("LOCAL_WORLD_SIZE=%d with WORLD_SIZE=%d: a machine cannot have more of the processes than there are", p.LocalWorld, p.World)
+	case p.LocalWorld > 0 && p.LocalRank >= p.LocalWorld:
+		return fmt.Errorf("LOCAL_RANK=%d with LOCAL_WORLD_SIZE=%d: local ranks count from 0 to %d", p.LocalRank, p.LocalWorld, p.LocalWorld-1)
+	case p.Addr == "":
+		return errors.New("WORLD_SIZE is above 1 and MASTER_ADDR is not set: set it to the machine of rank 0, 127.0.0.1 where all are on one, or start with detnas launch or torchrun")
+	case p.Port == 0:
+		return errors.New("WORLD_SIZE is above 1 and MASTER_PORT is not set: set it to a free port of rank 0's machine, the same for all, such as 29500")
+	}
+	return nil
+}
+
+// reader reads numbers and keeps the first error.
+type reader struct {
+	get func(string) string
+	err error
+}
+
+// number is a variable's value, or what it is where it is not set.
+func (r *reader) number(name string, least, most, unset int) int {
+	text := r.get(name)
+	if text == "" {
+		return unset
+	}
+	n, err := strconv.Atoi(text)
+	if (err != nil || n < least || n > most) && r.err == nil {
+		r.err = fmt.Errorf("%s=%q in the environment: it must be a whole number from %d to %d", name, text, least, most)
+	}
+	return n
+}
