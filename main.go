@@ -9,6 +9,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/engine"
 	"detnas/core/interop"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/tensor"
 	"detnas/tui/cli"
@@ -19,7 +20,11 @@ func main() {
 	app.Run = func(ctx context.Context, cfg *config.Config, f *run.Folder, o cli.RunOptions) (run.Result, error) {
 		return engine.Run(ctx, cfg, f, engine.Options{
 			Version: app.Version, From: o.From, To: o.To, Redo: o.Redo, Watch: o.Watch, Desk: o.Desk,
+			Ranks: o.Ranks, Patience: o.Patience,
 		})
+	}
+	app.Follow = func(ctx context.Context, place ranks.Place, o cli.FollowOptions) error {
+		return engine.Follow(ctx, place, engine.FollowOptions{Version: app.Version, Patience: o.Patience, Where: o.Where, Watch: o.Watch})
 	}
 	app.Predict = func(ctx context.Context, checkpoint string, images []string, o cli.PredictOptions) error {
 		return engine.Predict(ctx, checkpoint, images, engine.PredictOptions(o))

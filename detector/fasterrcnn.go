@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"errors"
 	"fmt"
 
 	"detnas/core/nn"
@@ -51,8 +52,14 @@ func (d *FasterRCNN) Loss(p *nn.Pass, batch Batch, subnet nas.Subnet, rng RNG) (
 	if err != nil {
 		return Losses{}, err
 	}
+	samples := d.head.sample(proposals, batch.Images, rng)
+	sums, err := p.Totals(targets.normaliser, samples.normaliser)
+	if err != nil {
+		return Losses{}, err
+	}
+	targets.normaliser, samples.normaliser = sums[0], sums[1]
 	rpnClass, rpnBox := d.rpn.loss(p, proposed, targets)
-	class, boxes, right, err := d.headLoss(p, levels, d.head.sample(proposals, batch.Images, rng))
+	class, boxes, right, err := d.headLoss(p, levels, samples)
 	if err != nil {
 		return Losses{}, err
 	}
@@ -87,6 +94,9 @@ func (d *FasterRCNN) Calibrate(p *nn.Pass, batch Batch, subnet nas.Subnet, rng R
 // samples whose class is right.
 func (d *FasterRCNN) headLoss(p *nn.Pass, levels []*tensor.Tensor, s roiSamples) (class, boxes *tensor.Tensor, right float64, err error) {
 	if len(s.labels) == 0 {
+		if s.normaliser > 0 && d.head.normalises() { // the others normalise together, and wait for this rank's part
+			return nil, nil, 0, errors.New("the images of this rank have no proposal to train the box head on, whose BN is over those of all ranks; raise batch, or start fewer ranks")
+		}
 		dev := levels[0].Device()
 		return p.Full(0, dev), p.Full(0, dev), 0, nil
 	}
@@ -95,7 +105,7 @@ func (d *FasterRCNN) headLoss(p *nn.Pass, levels []*tensor.Tensor, s roiSamples)
 	if p.Err() != nil {
 		return nil, nil, 0, p.Err()
 	}
-	right, err = accuracy(p, logits, s.labels)
+	right, err = accuracy(p, logits, s.labels, s.normaliser)
 	return class, boxes, right, err
 }
 

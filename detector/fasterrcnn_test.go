@@ -182,7 +182,7 @@ func TestIgnoredImageCounts(t *testing.T) {
 		}
 		targets, err := d.rpn.targets(out, ignored, testRNG(1))
 		if len(targets.index) != 0 || targets.normaliser != 2 {
-			t.Errorf("%d anchors sampled and a normaliser of %d, want 0 and 2", len(targets.index), targets.normaliser)
+			t.Errorf("%d anchors sampled and a normaliser of %v, want 0 and 2", len(targets.index), targets.normaliser)
 		}
 		return err
 	})

@@ -105,8 +105,8 @@ func TestRPNAgainstReference(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if targets.normaliser != c.Normaliser || len(targets.posIdx) != c.Positives {
-				t.Errorf("beta %v: normaliser %d of %d positives, want %d of %d", c.Beta, targets.normaliser, len(targets.posIdx), c.Normaliser, c.Positives)
+			if targets.normaliser != float64(c.Normaliser) || len(targets.posIdx) != c.Positives {
+				t.Errorf("beta %v: normaliser %v of %d positives, want %d of %d", c.Beta, targets.normaliser, len(targets.posIdx), c.Normaliser, c.Positives)
 			}
 			class, boxes := r.loss(p, out, targets)
 			same(t, "class loss", item(t, class), c.Class, 1e-4)
@@ -163,7 +163,7 @@ func TestRoILossAgainstReference(t *testing.T) {
 			class, boxes := h.loss(p, logits, deltas, samples)
 			same(t, "class loss", item(t, class), c.Class, 1e-4)
 			same(t, "box loss", item(t, boxes), c.Box, 1e-4)
-			right, err := accuracy(p, logits, samples.labels)
+			right, err := accuracy(p, logits, samples.labels, float64(len(samples.labels)))
 			same(t, "accuracy", right, c.Accuracy, 1e-6)
 			p.Backward(p.Add(class, boxes))
 			same(t, "gradient of the logits", norm(t, p.Grad(logits)), c.LogitsGrad, 1e-3)

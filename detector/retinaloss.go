@@ -16,7 +16,8 @@ type retinaTargets struct {
 	deltas []float32 // their targets, 4 each
 	// normaliser divides the losses: the positive anchors, of which mmdet counts
 	// one at least in every image.
-	normaliser int
+	// With ranks, it is that of all of them.
+	normaliser float64
 }
 
 // targets assigns the anchors of every image.
@@ -38,7 +39,7 @@ func (h *retinaHead) targets(out anchorOutput, images []Image) (retinaTargets, e
 			t.labels = append(t.labels, int64(im.Labels[gt]))
 			t.posIdx, t.deltas = append(t.posIdx, int64(i*count+a)), append(t.deltas, d[:]...)
 		}
-		t.normaliser += max(len(t.posIdx)-before, 1)
+		t.normaliser += float64(max(len(t.posIdx)-before, 1))
 	}
 	return t, nil
 }
@@ -51,7 +52,7 @@ func (h *retinaHead) loss(p *nn.Pass, out anchorOutput, t retinaTargets) (class,
 		labels := p.FromInts(t.labels, dev, int64(len(t.labels)))
 		deltas := p.IndexSelect(out.deltas, 0, p.FromInts(t.posIdx, dev, pos))
 		want := p.FromFloats(t.deltas, dev, pos, 4)
-		by := 1 / float64(t.normaliser)
+		by := 1 / t.normaliser
 		focus := native.Focus{Alpha: h.cfg.Alpha, Gamma: h.cfg.Gamma}
 		return []*tensor.Tensor{
 			p.Scale(p.FocalLoss(out.logits, labels, focus), by*h.cfg.Loss.ClassWeight),

@@ -47,6 +47,11 @@ func (d *RetinaNet) Loss(p *nn.Pass, batch Batch, subnet nas.Subnet, _ RNG) (Los
 	if err != nil {
 		return Losses{}, err
 	}
+	sums, err := p.Totals(targets.normaliser)
+	if err != nil {
+		return Losses{}, err
+	}
+	targets.normaliser = sums[0]
 	class, boxes := d.head.loss(p, out, targets)
 	losses, err := totalled(p, []Part{{"loss_cls", class}, {"loss_bbox", boxes}})
 	if err != nil {

@@ -115,8 +115,8 @@ func TestRetinaTargets(t *testing.T) {
 			return c
 		}
 		pos := count(0, 1)
-		if pos == 0 || len(targets.posIdx) != pos || len(targets.deltas) != 4*pos || targets.normaliser != pos+2 {
-			t.Errorf("%d positive anchors, %d indices, %d deltas, normaliser %d; want the last 2 more than the first", pos, len(targets.posIdx), len(targets.deltas), targets.normaliser)
+		if pos == 0 || len(targets.posIdx) != pos || len(targets.deltas) != 4*pos || targets.normaliser != float64(pos+2) {
+			t.Errorf("%d positive anchors, %d indices, %d deltas, normaliser %v; want the last 2 more than the first", pos, len(targets.posIdx), len(targets.deltas), targets.normaliser)
 		}
 		if got, want := count(1, int64(box.Negative)), 9*(16*16+8*8+4*4+2*2+1); got != want || count(1, int64(box.Ignored)) != n-want {
 			t.Errorf("%d negative anchors of %d in the smaller image, want %d and the others ignored", got, n, want)

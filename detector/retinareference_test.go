@@ -138,8 +138,8 @@ func TestRetinaLossAgainstReference(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if targets.normaliser != c.Normaliser {
-				t.Errorf("case %d: normaliser %d, want %d", i, targets.normaliser, c.Normaliser)
+			if targets.normaliser != float64(c.Normaliser) {
+				t.Errorf("case %d: normaliser %v, want %d", i, targets.normaliser, c.Normaliser)
 			}
 			class, boxes := h.loss(p, out, targets)
 			same(t, "class loss", item(t, class), c.Class, 1e-4)

@@ -16,6 +16,8 @@ type roiSamples struct {
 	// [samples * classes, 4]; targets holds 4 each.
 	posIdx  []int64
 	targets []float32
+	// normaliser divides the losses: the samples, positive or not, of all ranks.
+	normaliser float64
 }
 
 // sample assigns and samples the proposals of every image. The ground truth joins
@@ -47,12 +49,13 @@ func (h *roiHead) sample(proposals [][]box.Box, images []Image, rng RNG) roiSamp
 			h.add(&s.rois, i, boxes[k])
 		}
 	}
+	s.normaliser = float64(len(s.labels))
 	return s
 }
 
 // loss returns the losses of classes and boxes, weighted, of logits
 // [samples, classes+1] and deltas [samples, 4*classes]. Both are divided by the
-// number of samples, positive or not.
+// number of samples, positive or not, of all ranks.
 func (h *roiHead) loss(p *nn.Pass, logits, deltas *tensor.Tensor, s roiSamples) (class, boxes *tensor.Tensor) {
 	defer p.Layer("roi loss")()
 	losses := inner(p, func(p *nn.Pass) []*tensor.Tensor {
@@ -61,15 +64,16 @@ func (h *roiHead) loss(p *nn.Pass, logits, deltas *tensor.Tensor, s roiSamples) 
 		own := p.IndexSelect(p.Reshape(deltas, n*int64(h.classes), 4), 0, p.FromInts(s.posIdx, dev, pos))
 		want := p.FromFloats(s.targets, dev, pos, 4)
 		return []*tensor.Tensor{
-			p.Scale(p.CrossEntropy(logits, labels, tensor.Average, 0), h.cfg.Loss.ClassWeight),
-			p.Scale(p.SmoothL1(own, want, tensor.Total, h.cfg.Loss.Beta), h.cfg.Loss.BoxWeight/float64(n)),
+			p.Scale(p.CrossEntropy(logits, labels, tensor.Average, 0), h.cfg.Loss.ClassWeight*(float64(n)/s.normaliser)),
+			p.Scale(p.SmoothL1(own, want, tensor.Total, h.cfg.Loss.Beta), h.cfg.Loss.BoxWeight/s.normaliser),
 		}
 	})
 	return losses[0], losses[1]
 }
 
-// accuracy is the share of samples whose best class is theirs.
-func accuracy(p *nn.Pass, logits *tensor.Tensor, labels []int64) (float64, error) {
+// accuracy is the share of samples, of which there are so many, whose best class is
+// theirs; with ranks, this one's part of that.
+func accuracy(p *nn.Pass, logits *tensor.Tensor, labels []int64, samples float64) (float64, error) {
 	best, err := p.Argmax(p.Detach(logits), 1).Ints()
 	if err != nil {
 		return 0, fmt.Errorf("class logits: %w", err)
@@ -80,5 +84,5 @@ func accuracy(p *nn.Pass, logits *tensor.Tensor, labels []int64) (float64, error
 			right++
 		}
 	}
-	return float64(right) / float64(max(len(best), 1)), nil
+	return float64(right) / max(samples, 1), nil
 }

@@ -15,7 +15,8 @@ type rpnTargets struct {
 	deltas []float32 // their targets, 4 each
 	// normaliser divides the losses: mmdet's num_total_samples, to which an image
 	// adds the positives and the negatives it has, each counted as one at least.
-	normaliser int
+	// With ranks, it is that of all of them.
+	normaliser float64
 }
 
 // targets assigns and samples the anchors of every image.
@@ -39,7 +40,7 @@ func (r *rpn) targets(out anchorOutput, images []Image, rng RNG) (rpnTargets, er
 		for _, a := range neg {
 			t.index, t.object = append(t.index, int64(i*count)+int64(a)), append(t.object, 0)
 		}
-		t.normaliser += max(len(pos), 1) + max(len(neg), 1)
+		t.normaliser += float64(max(len(pos), 1) + max(len(neg), 1))
 	}
 	return t, nil
 }
@@ -54,7 +55,7 @@ func (r *rpn) loss(p *nn.Pass, out anchorOutput, t rpnTargets) (class, boxes *te
 		pos := int64(len(t.posIdx))
 		deltas := p.IndexSelect(out.deltas, 0, p.FromInts(t.posIdx, dev, pos))
 		want := p.FromFloats(t.deltas, dev, pos, 4)
-		by := 1 / float64(t.normaliser)
+		by := 1 / t.normaliser
 		return []*tensor.Tensor{
 			p.Scale(p.BCE(logits, object, tensor.Total), by*r.cfg.Loss.ClassWeight),
 			p.Scale(p.SmoothL1(deltas, want, tensor.Total, r.cfg.Loss.Beta), by*r.cfg.Loss.BoxWeight),

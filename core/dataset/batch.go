@@ -42,8 +42,6 @@ type DetBatch struct {
 	N, C, H, W int
 	// Images describes the images in the order of X.
 	Images []DetTarget
-	// First is the place of the first of them among those of the iteration.
-	First int
 }
 
 // Part is the batch's images from to to-1, on the same memory and padded as before.
@@ -51,8 +49,24 @@ func (b DetBatch) Part(from, to int) DetBatch {
 	size := b.C * b.H * b.W
 	return DetBatch{
 		X: b.X[from*size : to*size], N: to - from, C: b.C, H: b.H, W: b.W,
-		Images: b.Images[from:to], First: b.First + from,
+		Images: b.Images[from:to],
 	}
+}
+
+// Padded is the batch with each image in the top left corner of a part of at least
+// height by width px, as it is in a batch with larger images.
+func (b DetBatch) Padded(height, width int) DetBatch {
+	height, width = max(height, b.H), max(width, b.W)
+	if height == b.H && width == b.W {
+		return b
+	}
+	x := make([]float32, b.N*b.C*height*width)
+	for row := range b.N * b.C * b.H {
+		plane, y := row/b.H, row%b.H
+		copy(x[(plane*height+y)*width:], b.X[row*b.W:(row+1)*b.W])
+	}
+	b.X, b.H, b.W = x, height, width
+	return b
 }
 
 // DetTarget is one image of a DetBatch and what is to be found in it. Boxes are
@@ -61,6 +75,8 @@ type DetTarget struct {
 	// Index is the place in the set, ID the id of the annotation file.
 	Index int
 	ID    int64
+	// Place is that among the images of a training iteration, over all ranks.
+	Place int
 	// W and H are the scaled size, OrigW and OrigH that of the file, in pixels.
 	W, H         int
 	OrigW, OrigH int

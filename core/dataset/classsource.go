@@ -82,7 +82,7 @@ func (s *ClassTrain) Iterations() int64 { return s.order.Iterations() }
 // Batch makes the batch of iteration iter, which counts from 0. It depends on the
 // seed, the step and iter alone, and is safe for concurrent use.
 func (s *ClassTrain) Batch(ctx context.Context, iter int64) (ClassBatch, error) {
-	indices := s.order.Indices(iter)
+	indices, places := s.order.Indices(iter), s.order.places()
 	b := newClassBatch(len(indices), s.opts.Size)
 	file := func(i int) string { return s.set.Files[i] }
 	for k, index := range indices {
@@ -91,7 +91,7 @@ func (s *ClassTrain) Batch(ctx context.Context, iter int64) (ClassBatch, error) 
 			if err != nil {
 				return err
 			}
-			rng := seed.Rand(s.opts.Seed, s.opts.Step, "augment", iter, s.opts.Rank*len(indices)+k)
+			rng := seed.Rand(s.opts.Seed, s.opts.Step, "augment", iter, places[k])
 			if img, err = s.crop(img, rng); err != nil {
 				return fmt.Errorf("image %s: %w", input.Line(s.set.Files[i]), err)
 			}

@@ -76,19 +76,19 @@ func (s *DetTrain) Iterations() int64 { return s.order.Iterations() }
 // Batch makes the batch of iteration iter, which counts from 0. It depends on the
 // seed, the step and iter alone, and is safe for concurrent use.
 func (s *DetTrain) Batch(ctx context.Context, iter int64) (DetBatch, error) {
-	indices := s.order.Indices(iter)
+	indices, places := s.order.Indices(iter), s.order.places()
 	images := make([]detImage, len(indices))
 	file := func(i int) string { return s.set.Images[i].File }
 	for k, index := range indices {
 		err := s.reader.orNext(ctx, index, s.set.Len(), file, func(i int) error {
-			rng := seed.Rand(s.opts.Seed, s.opts.Step, "augment", iter, s.opts.Rank*len(indices)+k)
+			rng := seed.Rand(s.opts.Seed, s.opts.Step, "augment", iter, places[k])
 			scale := pick(rng, s.opts.Scales)
 			flip := rng.Float64() < s.opts.Flip
 			m, err := s.reader.detImage(s.set, i, scale, flip)
 			if err != nil {
 				return err
 			}
-			m.image = s.opts.Jitter.apply(m.image, rng)
+			m.image, m.target.Place = s.opts.Jitter.apply(m.image, rng), places[k]
 			images[k] = m
 			return nil
 		})

@@ -17,8 +17,12 @@ type Order struct {
 	Step string
 	// N is the number of images, Batch that of one iteration over all ranks.
 	N, Batch int
-	// Rank of World takes its equal slice of every batch; a World of 0 is 1.
+	// Rank of World takes its share of every batch; a World of 0 is 1.
 	Rank, World int
+	// Parts is how many parts of one size a batch is computed in, one after the other
+	// (0 is 1): a rank takes its share of each, so that a part is of the same images
+	// whatever the World.
+	Parts int
 	// Groups, when given, holds a group for each image, and every batch is of one
 	// group, as mmdet's GroupSampler keeps wide and tall images apart to save
 	// padding. A group's last batch is filled up from the group's start.
@@ -44,8 +48,9 @@ func (o *Order) Check() error {
 		return fmt.Errorf("batch of %d images: it must be at least 1", o.Batch)
 	case o.Rank < 0 || o.Rank >= world:
 		return fmt.Errorf("rank %d of %d: it must be from 0 to %d", o.Rank, world, world-1)
-	case o.Batch%world != 0:
-		return fmt.Errorf("batch of %d images over %d ranks: it must be a multiple of them", o.Batch, world)
+	case world > 1 && o.Batch/max(o.Parts, 1) < world:
+		return fmt.Errorf("%d images are computed at a time (batch %d, in %d parts), too few for %d ranks: each needs one; start fewer ranks, raise batch or lower accumulate",
+			o.Batch/max(o.Parts, 1), o.Batch, max(o.Parts, 1), world)
 	case o.Groups != nil && len(o.Groups) != o.N:
 		return fmt.Errorf("%d groups for %d images: there must be one each", len(o.Groups), o.N)
 	}
@@ -69,23 +74,40 @@ func (o *Order) Iterations() int64 {
 	return int64(n)
 }
 
-// Indices returns the images of this rank's part of iteration iter, which counts
+// places are the places in a batch that this rank has: of each part a stretch. The
+// stretches of the ranks differ by one image at most where they cannot be equal.
+func (o *Order) places() []int {
+	parts, world := max(o.Parts, 1), max(o.World, 1)
+	if world == 1 {
+		parts = 1
+	}
+	var out []int
+	for p := range parts {
+		from, to := p*o.Batch/parts, (p+1)*o.Batch/parts
+		for at := from + (to-from)*o.Rank/world; at < from+(to-from)*(o.Rank+1)/world; at++ {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// Indices returns the images of this rank's share of iteration iter, which counts
 // from 0. Every epoch is a fresh permutation, less the images that do not fill
 // its last batch; with fewer images than a batch it goes round.
 func (o *Order) Indices(iter int64) []int {
-	per := o.Batch / max(o.World, 1)
-	out := make([]int, per)
+	out := o.places()
 	if o.Groups == nil && o.N < o.Batch {
-		start := iter*int64(o.Batch) + int64(o.Rank*per)
-		for k := range out {
-			at := start + int64(k)
+		for k, place := range out {
+			at := iter*int64(o.Batch) + int64(place)
 			out[k] = o.epoch(at / int64(o.N))[at%int64(o.N)]
 		}
 		return out
 	}
 	n := o.Iterations()
-	perm := o.epoch(iter / n)
-	copy(out, perm[int(iter%n)*o.Batch+o.Rank*per:])
+	batch := o.epoch(iter / n)[int(iter%n)*o.Batch:]
+	for k, place := range out {
+		out[k] = batch[place]
+	}
 	return out
 }
 

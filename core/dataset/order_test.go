@@ -82,17 +82,31 @@ func TestOrderGoesRoundWhenSmall(t *testing.T) {
 	}
 }
 
+// TestOrderShards puts the ranks' shares of each part back together, at worlds that
+// divide a part and at others.
 func TestOrderShards(t *testing.T) {
-	for _, n := range []int{50, 3} {
-		whole := &Order{Seed: 9, Step: "s", N: n, Batch: 6}
+	for _, tt := range []struct{ n, batch, parts, world int }{
+		{50, 6, 1, 3}, {3, 6, 1, 3}, {50, 7, 1, 3}, {50, 12, 2, 4}, {50, 10, 2, 4}, {5, 8, 2, 3},
+	} {
+		whole := &Order{Seed: 9, Step: "s", N: tt.n, Batch: tt.batch}
 		for iter := range int64(20) {
-			var parts []int
-			for rank := range 3 {
-				o := &Order{Seed: 9, Step: "s", N: n, Batch: 6, Rank: rank, World: 3}
-				parts = append(parts, o.Indices(iter)...)
+			shares := make([][]int, tt.world)
+			for rank := range shares {
+				o := &Order{Seed: 9, Step: "s", N: tt.n, Batch: tt.batch, Parts: tt.parts, Rank: rank, World: tt.world}
+				if err := o.Check(); err != nil {
+					t.Fatal(err)
+				}
+				shares[rank] = o.Indices(iter)
 			}
-			if want := whole.Indices(iter); !slices.Equal(parts, want) {
-				t.Errorf("%d images, iteration %d: ranks have %v, want %v", n, iter, parts, want)
+			var got []int
+			for part := range tt.parts {
+				for _, share := range shares {
+					size := len(share) / tt.parts
+					got = append(got, share[part*size:(part+1)*size]...)
+				}
+			}
+			if want := whole.Indices(iter); !slices.Equal(got, want) {
+				t.Errorf("%+v, iteration %d: ranks have %v, want %v", tt, iter, got, want)
 			}
 		}
 	}
@@ -132,7 +146,7 @@ func TestOrderCheck(t *testing.T) {
 		"no images":  func(o *Order) { o.N = 0 },
 		"no batch":   func(o *Order) { o.Batch = 0 },
 		"rank":       func(o *Order) { o.Rank = 2 },
-		"odd batch":  func(o *Order) { o.Batch = 3 },
+		"few images": func(o *Order) { o.Batch, o.Parts = 2, 2 },
 		"few groups": func(o *Order) { o.Groups = []int{1} },
 	} {
 		o := good()

@@ -31,14 +31,14 @@ type Sampling struct {
 	// Seed is the run's root seed, Step the name of the stream of draws.
 	Seed uint64
 	Step string
-	// Batch is the number of images of an iteration over all ranks; this rank
-	// gets its equal slice of it.
-	Batch, Rank, World int
+	// Batch is the number of images of an iteration over all ranks; this rank gets its
+	// share of each of its Parts, as Order has it.
+	Batch, Parts, Rank, World int
 }
 
 // order returns the order of n images, checked.
 func (s Sampling) order(n int, groups []int) (*Order, error) {
-	o := &Order{Seed: s.Seed, Step: s.Step, N: n, Batch: s.Batch, Rank: s.Rank, World: s.World, Groups: groups}
+	o := &Order{Seed: s.Seed, Step: s.Step, N: n, Batch: s.Batch, Parts: s.Parts, Rank: s.Rank, World: s.World, Groups: groups}
 	return o, o.Check()
 }
 

@@ -13,10 +13,10 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/input"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/core/tensor"
-	"detnas/core/train"
 	"detnas/nas"
 )
 
@@ -36,6 +36,12 @@ type Options struct {
 	// open from the run's first event to before its last.
 	Desk *steer.Desk
 
+	// Ranks is this process's place among those that train the run together; the zero
+	// value is alone. Who is not rank 0 calls Follow. Patience is how long it waits
+	// for a rank of which nothing is heard; 0 is the constant.
+	Ranks    ranks.Place
+	Patience time.Duration
+
 	usageEvery time.Duration                     // 0 is the usual
 	latency    func(nas.Subnet) (float64, error) // in place of measuring, for tests; nil measures
 }
@@ -46,10 +52,16 @@ type Options struct {
 // that the run was stopped, and returns an error that wraps ErrStopped.
 func Run(ctx context.Context, cfg *config.Config, f *run.Folder, opts Options) (run.Result, error) {
 	var result run.Result
-	e := &engine{cfg: cfg, folder: f, opts: opts, rank: train.Alone()}
-	e.threads, e.workers, e.atOnce = plan(cfg)
-	err := tensor.OnThread(e.threads, func() error {
-		var err error
+	e := &engine{cfg: cfg, folder: f, opts: opts, place: opts.Ranks}
+	e.threads, e.workers, e.atOnce = plan(cfg, e.place)
+	err := tensor.OnThread(e.threads, func() (err error) {
+		if !e.place.Alone() {
+			if e.crew, err = join(ctx, e.place, opts.Version, opts.Patience); err != nil {
+				return err
+			}
+			defer e.crew.beat()()
+			defer func() { e.crew.part(err) }()
+		}
 		result, err = e.run(ctx)
 		return err
 	})
@@ -68,7 +80,9 @@ type engine struct {
 	cfg     *config.Config // written with mu held, by the training thread alone
 	folder  *run.Folder
 	opts    Options
-	rank    train.Rank
+	place   ranks.Place // among the processes that train together
+	crew    *crew       // those processes; nil for one alone
+	order   order       // of rank 0, where this is another
 	device  tensor.Device
 	threads int // cores that the run may use
 	workers int // goroutines that make batches
@@ -98,7 +112,7 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 			e.leave(fmt.Errorf("the run did not begin: %w", err))
 		}
 	}()
-	device, err := pickDevice(e.cfg.Device)
+	device, err := pickDevice(e.cfg.Device, e.place)
 	if err != nil {
 		return run.Result{}, err
 	}
@@ -132,10 +146,13 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	if !e.crew.alone() {
+		e.crew.stop = stop
+	}
 	e.open(stop)
 	e.clock.begin(0)
 	stopSampling, stopGuarding := e.sample(), e.guard(stop)
-	err = e.steps(ctx)
+	err = e.crew.blamed(e.steps(ctx))
 	stopSampling()
 	stopGuarding()
 	if err != nil {
@@ -154,7 +171,7 @@ func (e *engine) begin(ctx context.Context) error {
 	if e.before.Started == nil || len(e.before.Steering.Hashes) == 0 {
 		if err := e.emit(run.RunStarted{
 			Run: e.folder.Name(), Version: e.opts.Version, ConfigHash: e.cfg.Hash(), Seed: e.cfg.Seed,
-			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads, JPEG: decoder(),
+			From: e.opts.From, To: e.opts.To, Device: e.device.String(), Threads: e.threads, JPEG: decoder(), Ranks: e.crew.ranks(),
 		}); err != nil {
 			return err
 		}
@@ -174,7 +191,7 @@ func (e *engine) begin(ctx context.Context) error {
 	}
 	if err := e.emit(run.RunResumed{
 		Version: e.opts.Version, ConfigHash: e.cfg.Hash(), From: e.opts.From, To: e.opts.To, Redo: e.opts.Redo,
-		Healed: e.journal.Healed(),
+		Healed: e.journal.Healed(), Ranks: e.crew.ranks(),
 	}); err != nil {
 		return err
 	}
@@ -194,6 +211,12 @@ func (e *engine) begin(ctx context.Context) error {
 
 // movedFrom warns where a run goes on with other means than it began with.
 func (e *engine) movedFrom(began *run.RunStarted) error {
+	if began.Ranks != e.crew.ranks() {
+		if err := e.emit(run.Warning{What: fmt.Sprintf("the run began with %s and goes on with %s: sums are rounded otherwise, so the last digits of the result may differ",
+			counted(began.Ranks), counted(e.crew.ranks()))}); err != nil {
+			return err
+		}
+	}
 	if began.Threads != e.threads || began.Device != e.device.String() {
 		if err := e.emit(run.Warning{What: fmt.Sprintf(
 			"the run began on %s with %d threads and goes on on %s with %d: sums are rounded otherwise, so the last digits of the result may differ",
@@ -207,6 +230,14 @@ func (e *engine) movedFrom(began *run.RunStarted) error {
 			began.JPEG, decoder())})
 	}
 	return nil
+}
+
+// counted says how many processes there are, 0 being one alone.
+func counted(ranks int) string {
+	if ranks <= 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", ranks)
 }
 
 // recall takes over what a finished search of an earlier process found.
@@ -306,13 +337,13 @@ func (e *engine) openData(ctx context.Context, first int) error {
 		switch step {
 		case config.StepSupernetPretrain, config.StepSubnetRetrain:
 			if _, _, err = e.data.classification(ctx); err == nil {
-				err = e.pathsThere(step)
+				err = errors.Join(e.pathsThere(step), e.enough(step))
 			}
 		case config.StepSearch:
 			err = e.openSearch(ctx)
 		default:
 			if err = e.data.detection(ctx); err == nil {
-				err = e.pathsThere(step)
+				err = errors.Join(e.pathsThere(step), e.enough(step))
 			}
 		}
 		if err != nil {
@@ -390,12 +421,12 @@ func (e *engine) ended(ctx context.Context, err error) error {
 	return err
 }
 
-// plan is the number of cores that a run uses and of the goroutines that make
-// batches. Training leaves half of the cores' idle moments to those; the rest of
-// the time they wait.
-func plan(cfg *config.Config) (threads, workers, atOnce int) {
+// plan is the number of cores that a run uses, of those of the machine the share of
+// this process, and of the goroutines that make batches. Training leaves half of the
+// cores' idle moments to those; the rest of the time they wait.
+func plan(cfg *config.Config, place ranks.Place) (threads, workers, atOnce int) {
 	if threads = cfg.Threads; threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = place.Share(runtime.GOMAXPROCS(0))
 	}
 	if workers = cfg.LoaderWorkers; workers <= 0 {
 		workers = max(1, threads/2)
@@ -407,14 +438,19 @@ func plan(cfg *config.Config) (threads, workers, atOnce int) {
 }
 
 // pickDevice turns the config's word into a device that is there, whose results will be
-// the same each time. The thread that trains calls it.
-func pickDevice(name string) (tensor.Device, error) {
+// the same each time. Of several GPUs each process of a machine takes its own. The
+// thread that trains calls it.
+func pickDevice(name string, place ranks.Place) (tensor.Device, error) {
 	devices := tensor.Describe().CUDA
 	if name == "auto" {
-		if devices == 0 {
+		switch {
+		case devices == 0:
 			return tensor.CPU, nil
+		case place.LocalRank >= devices:
+			return tensor.CPU, fmt.Errorf("local rank %d has no GPU: libtorch sees %d here; start as many processes on a machine, or set device = \"cpu\"", place.LocalRank, devices)
 		}
-		return 0, tensor.Repeatable(0)
+		d := tensor.Device(place.LocalRank)
+		return d, tensor.Repeatable(d)
 	}
 	if name == "cpu" {
 		return tensor.CPU, nil

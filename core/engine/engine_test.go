@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"detnas/core/config"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/tensor"
 	"detnas/nas"
@@ -359,14 +360,14 @@ func TestBadDataIsRefusedBeforeTraining(t *testing.T) {
 }
 
 func TestPickDevice(t *testing.T) {
-	if _, err := pickDevice("cuda:99"); err == nil || !strings.Contains(err.Error(), "cuda:99") {
+	if _, err := pickDevice("cuda:99", ranks.Place{}); err == nil || !strings.Contains(err.Error(), "cuda:99") {
 		t.Errorf("cuda:99: %v", err)
 	}
-	d, err := pickDevice("cuda")
+	d, err := pickDevice("cuda", ranks.Place{})
 	if n := tensor.Describe().CUDA; n > 0 && (err != nil || d != 0) || n == 0 && (err == nil || !strings.Contains(err.Error(), "device cuda: libtorch sees 0")) {
 		t.Errorf("cuda with %d devices: %v, %v", n, d, err)
 	}
-	if d, err := pickDevice("cpu"); err != nil || d.String() != "cpu" {
+	if d, err := pickDevice("cpu", ranks.Place{}); err != nil || d.String() != "cpu" {
 		t.Errorf("cpu: %v, %v", d, err)
 	}
 }

@@ -22,6 +22,12 @@ func (e *engine) note(ev run.Event) { _ = e.emit(ev) }
 func (e *engine) write(ev run.Event) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.crew.follows() { // rank 0 has the journal
+		if e.opts.Watch != nil {
+			e.untold = append(e.untold, ev)
+		}
+		return nil
+	}
 	if err := e.journal.Append(ev); err != nil {
 		return err
 	}

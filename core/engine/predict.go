@@ -59,10 +59,10 @@ func Predict(ctx context.Context, checkpoint string, images []string, opts Predi
 		set.Objects = append(set.Objects, nil)
 	}
 	e := &engine{cfg: in.cfg, subnet: in.subnet}
-	if e.device, err = pickDevice(opts.Device); err != nil {
+	if e.device, err = pickDevice(opts.Device, e.place); err != nil {
 		return err
 	}
-	e.threads, e.workers, e.atOnce = plan(in.cfg)
+	e.threads, e.workers, e.atOnce = plan(in.cfg, e.place)
 	e.data = newData(in.cfg, "", func(ev run.Event) {
 		if p, ok := ev.(run.DataProblem); ok {
 			bad.add(dataset.Problem{Kind: p.Fault, Where: p.Where, What: p.What, Cure: p.Cure})

@@ -35,7 +35,7 @@ func newScoring(t *testing.T, cfg *config.Config, f *run.Folder, p config.Search
 	own := *cfg
 	own.Search.BN, own.Search.BNAverage, own.Search.BNMomentum = p.BN, p.BNAverage, p.BNMomentum
 	e := &engine{cfg: &own, folder: f, device: -1}
-	e.threads, e.workers, e.atOnce = plan(cfg)
+	e.threads, e.workers, e.atOnce = plan(cfg, e.place)
 	e.data = newData(cfg, f.Data(), func(run.Event) {})
 	if err := e.data.detection(context.Background()); err != nil {
 		t.Fatal(err)

@@ -63,6 +63,7 @@ func (e *engine) search(ctx context.Context, step int) (run.Values, error) {
 	if err := e.record(ctx, place{step: step, iteration: done}, begun); err != nil {
 		return nil, err
 	}
+	e.searchAlone()
 	if done == 0 {
 		if err := e.tellFeasible(ctx, base, space, timing); err != nil {
 			return nil, err

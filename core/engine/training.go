@@ -75,12 +75,18 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		e.note(run.Warning{What: fmt.Sprintf("the top-1 accuracy of step %d is measured on images that guided the search (search.guide = \"classification\"), and so is too good", step)})
 	}
 	settings, pixels := e.cfg.Step(step), e.cfg.Data.Classification
-	source, err := dataset.NewClassTrain(trainSet, dataset.ClassTrainOptions{
+	options := dataset.ClassTrainOptions{
 		SourceOptions: e.data.source(), Sampling: e.sampling(step),
 		Size: pixels.Size, Crop: dataset.CropMode(pixels.Crop), Padding: pixels.PadPixels(), MinShare: pixels.CropScale,
 		Flip:   0.5,
 		Jitter: dataset.Jitter{Brightness: pixels.Jitter[0], Contrast: pixels.Jitter[1], Saturation: pixels.Jitter[2]},
-	})
+	}
+	source, err := dataset.NewClassTrain(trainSet, options)
+	if err != nil {
+		return nil, err
+	}
+	options.Rank, options.World = 0, 1
+	whole, err := dataset.NewClassTrain(trainSet, options) // of all ranks, to calibrate on
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +101,7 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		measured, stats := sub, (*nn.Stats)(nil)
 		if sub == nil {
 			measured = e.measuredPath(step, c.space)
-			if stats, err = e.calibrateClassifier(ctx, c.net, measured, source); err != nil {
+			if stats, err = e.calibrateClassifier(ctx, c.net, measured, whole); err != nil {
 				return nil, err
 			}
 			defer stats.Free()
@@ -165,7 +171,7 @@ func (e *engine) detect(ctx context.Context, step int) (run.Values, error) {
 		return e.evaluateDetector(ctx, d, measured, by, on, e.cfg.Search.Batch)
 	}}
 	metrics, err := trainStep(ctx, e, t, task, settings.Length(set.Len()))
-	if err == nil && sub != nil {
+	if err == nil && sub != nil && !e.crew.follows() {
 		e.showFinal(ctx, d, sub)
 	}
 	return metrics, err
@@ -187,8 +193,8 @@ func (e *engine) measuredPath(step int, space nas.Space) nas.Subnet {
 
 func (e *engine) sampling(step int) dataset.Sampling {
 	return dataset.Sampling{
-		Seed: seed.Derive(e.cfg.Seed, "data"), Step: config.StepName(step), Batch: e.cfg.Step(step).Batch,
-		Rank: e.rank.Rank, World: e.rank.World,
+		Seed: seed.Derive(e.cfg.Seed, "data"), Step: config.StepName(step),
+		Batch: e.cfg.Step(step).Batch, Parts: e.cfg.Step(step).Accumulate, Rank: e.place.Rank, World: e.place.World,
 	}
 }
 
@@ -208,6 +214,9 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		return nil, err
 	}
 	defer t.average.Free()
+	if e.crew.follows() {
+		return nil, followStep(e, t, task)
+	}
 	p, err := e.start(ctx, t, length)
 	if err != nil {
 		return nil, err
@@ -253,7 +262,10 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 			settings = e.cfg.Step(t.step)
 			schedule = train.NewSchedule(settings, length) // by the edited rate, whatever the checkpoint was trained with
 			t.opt.Set(t.store, settings)
-			return nil
+			return e.retuned()
+		}
+		if err := e.crew.call(); err != nil { // whoever pauses takes their time
+			return err
 		}
 		if err := e.attend(ctx, at); err != nil {
 			return err
@@ -279,6 +291,14 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		Skip: func() bool { return settings.OnNaN == config.OnNaNSkip },
 		After: func(it train.Iteration) error {
 			log.add(it)
+			switch n := it.Index + 1; {
+			case n == int64(length):
+				e.crew.left(nil)
+			case it.Skipped != nil || due(n, settings.LogEvery) || due(n, settings.CheckpointEvery) || due(n, settings.EvalEvery):
+				if err := e.crew.call(); err != nil { // what is measured or written takes its time
+					return err
+				}
+			}
 			if it.Skipped == nil {
 				p.add(it)
 			} else if err := e.leaveOut(ctx, t.step, &p, it); err != nil {
@@ -304,6 +324,12 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 			return boundary()
 		},
 	}
+	if !e.crew.alone() {
+		loop.Group, loop.Meet = e.crew.group, e.crew.meet
+		if err := e.share(t, e.orderOf(t, p, length)); err != nil {
+			return nil, err
+		}
+	}
 	end := func() error {
 		err := e.keep(ctx, here(), func() error { return e.save(t, p, true) })
 		if err != nil && ctx.Err() != nil {
@@ -313,6 +339,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	}
 	for {
 		err := train.Train(ctx, loop, task)
+		e.crew.left(err)
 		whole := err != nil && worthKeeping(err)
 		if err == nil {
 			err = end()
@@ -322,6 +349,9 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 		if errors.Is(err, train.ErrNotFinite) && settings.OnNaN == config.OnNaNBack {
 			if p, err = e.goBack(ctx, t, p, length, err); err != nil {
+				return nil, err
+			}
+			if err := e.share(t, order{Do: doBack, Iteration: p.Iteration, LRScale: p.LRScale}); err != nil {
 				return nil, err
 			}
 			loop.From, saved, log = p.Iteration, p.Iteration, &window{}

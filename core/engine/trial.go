@@ -33,9 +33,9 @@ type Trials struct {
 // is to be called, as all of its methods, within tensor.OnThread.
 func OpenTrials(ctx context.Context, cfg *config.Config, f *run.Folder) (*Trials, error) {
 	e := &engine{cfg: cfg, folder: f, opts: Options{}}
-	e.threads, e.workers, e.atOnce = plan(cfg)
+	e.threads, e.workers, e.atOnce = plan(cfg, e.place)
 	var err error
-	if e.device, err = pickDevice(cfg.Device); err != nil {
+	if e.device, err = pickDevice(cfg.Device, e.place); err != nil {
 		return nil, err
 	}
 	e.data = newData(cfg, f.Data(), func(run.Event) {})

@@ -31,6 +31,9 @@ func errorOf(text string) error {
 		}
 		return fmt.Errorf("%w (%s)", ErrOutOfMemory, text)
 	}
+	if strings.Contains(text, "gloo/") { // the file of Gloo's that it names
+		return fmt.Errorf("%w: %s", ErrGroup, text)
+	}
 	return errors.New(text)
 }
 

@@ -26,6 +26,8 @@ if [ ! -f "$dir/done" ]; then
 			*torch_api.cpp) unit=torch_api ;;
 			*roi_align.cpp) unit=roi_align ;;
 			*focal_loss.cpp) unit=focal_loss ;;
+			*group_norm.cpp) unit=group_norm ;;
+			*group.cpp) unit=group ;;
 			*ops.cpp) unit=ops ;;
 			esac
 			[ "\$last" = -o ] && out=\$a

@@ -2,7 +2,7 @@
 # Prepares what the C++ side of detnas is built with and prints it as shell
 # exports (for `eval "$(core/native/toolchain.sh)"`, which is what make does).
 #
-#   LIBTORCH unset   Debian's libtorch: installs libtorch-dev, OpenBLAS and
+#   LIBTORCH unset   Debian's libtorch: installs libtorch-dev, libgloo-dev, OpenBLAS and
 #                    libturbojpeg if they are missing (apt; with sudo when not root), and sets up
 #                    the compatibility header, empty archives in place of the
 #                    CUDA libraries that gotch links without asking, and a
@@ -48,7 +48,7 @@ if [ -n "${LIBTORCH:-}" ]; then
 	exec "$here/official.sh" "$LIBTORCH"
 fi
 
-want=$(missing g++ libtorch-dev libturbojpeg0) # the last is optional: JPEGs are decoded faster
+want=$(missing g++ libtorch-dev libgloo-dev libturbojpeg0) # the last is optional: JPEGs are decoded faster
 # Any OpenBLAS will do; Debian's reference BLAS is 30 times slower.
 [ -n "$(missing libopenblas0-pthread)" ] && [ -n "$(missing libopenblas0-openmp)" ] && want="$want libopenblas0"
 # shellcheck disable=SC2086 # a list

@@ -20,8 +20,8 @@ type BatchNorm struct {
 type NormMode int
 
 const (
-	// NormTrained has it normalise by the batch's statistics, which move its own, and
-	// trains its weight and bias.
+	// NormTrained has it normalise by the batch's statistics, those of all ranks
+	// together, which move its own, and trains its weight and bias.
 	NormTrained NormMode = iota
 	// NormEval has it normalise by its own statistics, which stay as they are, and
 	// trains its weight and bias (mmdet's norm_eval).
@@ -57,6 +57,9 @@ func (l *BatchNorm) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
 	}
 	switch p.Mode {
 	case Train:
+		if p.Group != nil {
+			return p.GroupNorm(p.Group, x, l.Weight, l.Bias, l.Mean, l.Variance, l.Momentum, l.Eps)
+		}
 		return p.BatchNorm(x, l.Weight, l.Bias, l.Mean, l.Variance, true, l.Momentum, l.Eps)
 	case Calibrate:
 		st, momentum := p.Stats.enter(p.Scope, l)

@@ -33,6 +33,9 @@ type Pass struct {
 	// BF16 has convolutions and linear layers compute in bfloat16. What they give is
 	// float, as are the weights and all other layers.
 	BF16 bool
+	// Group, in training, is the ranks that the batch is shared among; nil where the
+	// process is alone. See Totals, and BatchNorm.
+	Group *tensor.Group
 }
 
 // Conv2d is a convolution, with a bias if Bias is not nil.

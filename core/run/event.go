@@ -98,7 +98,8 @@ type RunStarted struct {
 	To         int    `json:"to"`
 	Device     string `json:"device"`
 	Threads    int    `json:"threads"`
-	JPEG       string `json:"jpeg,omitempty"` // the library that decodes them
+	JPEG       string `json:"jpeg,omitempty"`  // the library that decodes them
+	Ranks      int    `json:"ranks,omitempty"` // processes that train together; 0 is one alone
 }
 
 // RunResumed follows when a process takes the run up again.
@@ -109,6 +110,7 @@ type RunResumed struct {
 	To         int    `json:"to"`
 	Redo       bool   `json:"redo,omitempty"`   // steps that are done are done again, from From on
 	Healed     int64  `json:"healed,omitempty"` // bytes of a torn line that were cut off
+	Ranks      int    `json:"ranks,omitempty"`  // as RunStarted's
 }
 
 // Preparing tells how far something that has to be done before the steps is.

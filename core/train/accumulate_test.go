@@ -138,6 +138,9 @@ func (a *asking) Loss(_ *nn.Pass, b detector.Batch, _ nas.Subnet, rng detector.R
 // An image's draws are the same in whichever part it is.
 func TestPartsKeepTheirDraws(t *testing.T) {
 	batch := dataset.DetBatch{X: make([]float32, 6*3*2*2), N: 6, C: 3, H: 2, W: 2, Images: make([]dataset.DetTarget, 6)}
+	for i := range batch.Images {
+		batch.Images[i].Place = i
+	}
 	ask := func(parts int) []uint64 {
 		a := &asking{}
 		d := &Detect{Net: a, Path: func(int64) nas.Subnet { return nil }, Seed: 1, Step: "s", Device: tensor.CPU}

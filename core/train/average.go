@@ -73,6 +73,14 @@ func layerOf(name string) string { return name[:max(0, strings.LastIndexByte(nam
 // Begin has the average begin anew as the network is now.
 func (a *Average) Begin() error { return tensor.Copy(a.average, a.live) }
 
+// State is the average, to be copied from one rank to another; none of a nil Average.
+func (a *Average) State() []*tensor.Tensor {
+	if a == nil {
+		return nil
+	}
+	return a.average
+}
+
 // Free frees the average.
 func (a *Average) Free() {
 	if a == nil {

@@ -36,13 +36,21 @@ func (c *Classify) Parts(b dataset.ClassBatch, n int) []dataset.ClassBatch {
 	return cut(b.N, n, b.Part)
 }
 
-// Loss is the cross entropy with label smoothing.
+// Loss is the cross entropy with label smoothing, the mean over the images of all
+// ranks, of which this is the part of its own.
 func (c *Classify) Loss(p *nn.Pass, b dataset.ClassBatch, iteration int64) (Losses, error) {
 	x := p.FromFloats(b.X, c.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 	logits := c.Net.Forward(p, x, c.Path(iteration))
 	target := p.FromInts(b.Labels, c.Device, int64(b.N))
 	loss := p.CrossEntropy(logits, target, tensor.Average, c.Smoothing)
-	return Losses{Total: loss, Images: b.N}, nil
+	if p.Group == nil || p.Err() != nil {
+		return Losses{Total: loss, Images: b.N}, nil
+	}
+	images, err := p.Totals(float64(b.N))
+	if err != nil {
+		return Losses{}, err
+	}
+	return Losses{Total: p.Scale(loss, float64(b.N)/images[0]), Images: b.N}, nil
 }
 
 // Accuracy is the share of a set that a classifier gets right.

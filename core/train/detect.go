@@ -33,14 +33,22 @@ func (d *Detect) Parts(b dataset.DetBatch, n int) []dataset.DetBatch {
 	return cut(b.N, n, b.Part)
 }
 
-// Loss is the sum of the detector's losses.
+// Loss is the sum of the detector's losses. The images are padded to the largest of
+// all ranks, as they are where one process has the whole batch: BN sees the padding.
 func (d *Detect) Loss(p *nn.Pass, b dataset.DetBatch, iteration int64) (Losses, error) {
+	if p.Group != nil {
+		sides := []float64{float64(b.H), float64(b.W)}
+		if err := p.Group.Max(sides); err != nil {
+			return Losses{}, err
+		}
+		b = b.Padded(int(sides[0]), int(sides[1]))
+	}
 	x := p.FromFloats(b.X, d.Device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 	draws := Draws(d.Seed, d.Step, iteration)
 	l, err := d.Net.Loss(p, DetectorBatch(x, b), d.Path(iteration), func(image int, stage string) *rand.Rand {
-		return draws(b.First+image, stage)
+		return draws(b.Images[image].Place, stage)
 	})
-	if errors.Is(err, nn.ErrNotFinite) {
+	if errors.Is(err, nn.ErrNotFinite) { // ErrElsewhere, too
 		return Losses{}, fmt.Errorf("%w: %w", ErrNotFinite, err)
 	}
 	if err != nil {

@@ -51,24 +51,15 @@ func cut[B any](n, parts int, part func(from, to int) B) []B {
 	return out
 }
 
-// Rank is this process's place among those that train together; the only one
-// so far is rank 0 of 1.
-type Rank struct {
-	Rank, World int
-}
-
-// Alone is the rank of a process that trains by itself.
-func Alone() Rank { return Rank{Rank: 0, World: 1} }
-
 // Iteration is what is known after one iteration.
 type Iteration struct {
 	Index  int64 // from 0
 	LR     float64
 	Losses map[string]float64 // the parts and their sum, "loss"
 	Norm   float64            // of the gradients, when the step clips
-	Images int
-	Data   time.Duration // waited for the loader
-	Step   time.Duration // computed
+	Images int                // of all ranks
+	Data   time.Duration      // waited for the loader
+	Step   time.Duration      // computed
 
 	// Skipped is what was not finite in an iteration that was left out, which has
 	// neither losses nor an effect; nil for all others.
@@ -90,6 +81,13 @@ type Loop struct {
 
 	// BF16 has convolutions and linear layers compute in bfloat16.
 	BF16 bool
+
+	// Group, when not nil, is the ranks that train together, each on its share of the
+	// batch. Losses and gradients are those of the whole batch, the same on all, and
+	// so are the weights. Meet is called before each iteration, when its batch is
+	// there; an error ends the loop, the network whole.
+	Group *tensor.Group
+	Meet  func() error
 
 	// Average, when not nil, follows the weights after each iteration that moved
 	// them.
@@ -143,7 +141,13 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 		if err != nil {
 			return fmt.Errorf("iteration %d: %w", i+1, err)
 		}
-		it := Iteration{Index: i, LR: l.LR(i), Data: time.Since(began)}
+		data := time.Since(began)
+		if l.Meet != nil {
+			if err := l.Meet(); err != nil {
+				return err
+			}
+		}
+		it := Iteration{Index: i, LR: l.LR(i), Data: data}
 		began = time.Now()
 		if l.Skip != nil && l.Skip() {
 			err = undo.around(&it, func() error { return step(l, task, batch, &it) })
@@ -172,6 +176,11 @@ func step[B any](l Loop, task Task[B], batch B, it *Iteration) error {
 		}
 	}
 	return tensor.Run("training step", func(*tensor.Scope) error {
+		if l.Group != nil {
+			if err := l.Optimizer.SumGrads(l.Group); err != nil {
+				return err
+			}
+		}
 		norm, moved, err := l.Optimizer.Step(it.LR)
 		it.Norm = norm
 		if err != nil || l.Average == nil {
@@ -188,14 +197,17 @@ func pass[B any](l Loop, task Task[B], part B, share float64, it *Iteration) err
 		defer tensor.ForgetCasts() // of weights that are about to move
 	}
 	return tensor.Run("training step", func(s *tensor.Scope) error {
-		losses, err := task.Loss(&nn.Pass{Scope: s, Mode: nn.Train, BF16: l.BF16}, part, it.Index)
-		if err != nil {
-			return err
-		}
-		if s.Err() != nil {
+		losses, err := task.Loss(&nn.Pass{Scope: s, Mode: nn.Train, BF16: l.BF16, Group: l.Group}, part, it.Index)
+		if err == nil && s.Err() != nil {
 			return nil // Run reports it
 		}
-		found, err := values(losses)
+		var found map[string]float64
+		if err == nil {
+			found, err = values(losses)
+		}
+		if l.Group != nil {
+			found, losses.Images, err = together(l.Group, found, losses.Images, err)
+		}
 		if err != nil {
 			return err
 		}

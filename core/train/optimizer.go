@@ -69,6 +69,12 @@ func (o *SGD) Free() {
 	}
 }
 
+// SumGrads puts the sums over a group's ranks in place of the gradients.
+func (o *SGD) SumGrads(g *tensor.Group) error { return g.SumGrads(o.params) }
+
+// State are the momenta, to be copied from one rank to another.
+func (o *SGD) State() []*tensor.Tensor { return o.momenta }
+
 // Forget drops gradients that are not to be stepped by.
 func (o *SGD) Forget() { tensor.DropGrads(o.params) }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/input"
 	"detnas/core/interop"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/steer"
 )
@@ -35,6 +37,8 @@ type App struct {
 	Describe func() Compute
 	// Run does the steps of an experiment in a locked folder.
 	Run func(context.Context, *config.Config, *run.Folder, RunOptions) (run.Result, error)
+	// Follow does what rank 0 of a run says, as another rank of it.
+	Follow func(context.Context, ranks.Place, FollowOptions) error
 	// Predict finds objects on images with the detector of a checkpoint.
 	Predict func(ctx context.Context, checkpoint string, images []string, opts PredictOptions) error
 	// Import writes a checkpoint of another program as one of detnas.
@@ -65,6 +69,19 @@ type RunOptions struct {
 	Watch func(run.Event)
 	// Desk is where the engine takes commands.
 	Desk *steer.Desk
+	// Ranks is this process's place among those that train the run, Patience how long
+	// it waits for another of which nothing is heard; 0 is the engine's.
+	Ranks    ranks.Place
+	Patience time.Duration
+}
+
+// FollowOptions are how a rank follows rank 0.
+type FollowOptions struct {
+	Patience time.Duration
+	// Where is told the run's folder before the first step.
+	Where func(folder string)
+	// Watch is told of each event and does not block.
+	Watch func(run.Event)
 }
 
 // Execute runs the command that args ask for, without the program's name, and
@@ -76,6 +93,9 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitOK
 	}
+	if errors.Is(err, errSaid) {
+		return exitFailed
+	}
 	text, code := oneLine(err), exitUsage
 	var failed *failure
 	if errors.As(err, &failed) {
@@ -86,6 +106,9 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 	_, _ = fmt.Fprintf(a.Err, "detnas: %s\n", text)
 	return code
 }
+
+// errSaid is the error of a command whose processes have said what was wrong.
+var errSaid = errors.New("a process has failed")
 
 // failure is the error of a command that was called as it should be. Every
 // other error is one of usage.
@@ -170,7 +193,7 @@ func (a *App) bare() *cobra.Command {
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.AddCommand(
-		a.runCommand(), a.runsCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
+		a.runCommand(), a.launchCommand(), a.runsCommand(), a.statusCommand(), a.presetsCommand(), a.subnetCommand(),
 		a.dataCommand(), a.evalCommand(), a.predictCommand(), a.importCommand(), a.exportCommand(), a.journalCommand(), a.cardCommand(), a.versionCommand(), a.attachCommand(), a.serveCommand(), a.worker(),
 		a.studyCommand(), a.fidelityCommand(), a.configCommand(),
 	)

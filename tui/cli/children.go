@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"detnas/core/config"
+	"detnas/core/ranks"
 	"detnas/core/run"
 )
 
@@ -12,6 +15,9 @@ import (
 // where it stands, and returns what it came to. whole is the command that goes on
 // with the undertaking.
 func (a *App) child(ctx context.Context, r runArgs, whole string) (run.Result, error) {
+	if place, err := ranks.FromEnv(os.Getenv); err != nil || !place.Alone() {
+		return run.Result{}, errors.New("RANK and WORLD_SIZE are set, and of detnas's commands only run trains by several processes; unset them, or start this one without torchrun or srun")
+	}
 	r.orResume, r.runsBy = true, true
 	outliveReaders()
 	j, err := prepare(r)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"detnas/core/config"
+	"detnas/core/ranks"
 	"detnas/core/run"
 )
 
@@ -25,6 +26,7 @@ type runArgs struct {
 	orResume         bool // with name: go on with that run if it is there
 	headless, detach bool
 	runsBy           bool // --runs was given
+	patience         time.Duration
 }
 
 func (a *App) runCommand() *cobra.Command {
@@ -65,6 +67,13 @@ once.`,
 			return a.runOrResume(cmd.Context(), r)
 		}),
 	}
+	a.runFlags(cmd, &r)
+	cmd.Flags().BoolVar(&r.detach, "detach", false, "in the background, with no screen; detnas attach opens one on it")
+	return cmd
+}
+
+// runFlags are the flags of whatever does a run in the foreground.
+func (a *App) runFlags(cmd *cobra.Command, r *runArgs) {
 	f := cmd.Flags()
 	f.StringVar(&r.name, "name", "", "name of the run's folder (default: the config's and the time)")
 	f.StringVar(&r.runs, "runs", run.DefaultRuns, "folder that holds the runs; when left out, a new run takes the config's")
@@ -75,12 +84,11 @@ once.`,
 	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
 	f.BoolVar(&r.orResume, "or-resume", false, "go on with the run of that --name where there is one, with its own config; else start it")
 	f.BoolVar(&r.headless, "headless", false, "in this process, with plain lines and no screen, even on a terminal")
-	f.BoolVar(&r.detach, "detach", false, "in the background, with no screen; detnas attach opens one on it")
+	f.DurationVar(&r.patience, "rank-timeout", 0, "where several processes train the run: how long one waits for another of which nothing is heard (default 5m)")
 	a.looksFlags(cmd)
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(config.StepNames(), cobra.ShellCompDirectiveNoFileComp))
 	}
-	return cmd
 }
 
 // check refuses arguments that do not go together.
@@ -148,10 +156,20 @@ type job struct {
 
 func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 	outliveReaders() // from the first: a terminal may be lost while the run is prepared
+	place, err := ranks.FromEnv(os.Getenv)
+	switch {
+	case err != nil:
+		return err
+	case place.Rank > 0:
+		return a.follow(ctx, r, place)
+	case !place.Alone() && r.detach:
+		return usage("--detach does not go with several processes: rank 0 is in the foreground, as those are that started it; put the whole in the background")
+	}
 	j, err := prepare(r)
 	if err != nil {
 		return err
 	}
+	j.opts.Ranks, j.opts.Patience = place, r.patience
 	if j.said != "" {
 		a.warn("%s", j.said)
 	}
@@ -165,7 +183,7 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 	if r.detach {
 		return a.detach(ctx, j)
 	}
-	if !r.headless && a.interactive() {
+	if !r.headless && place.Alone() && a.interactive() {
 		return a.screenOfJob(ctx, j)
 	}
 	result, err := a.do(ctx, j, r.headless)

@@ -1,0 +1,191 @@
+// Several processes that train together: the store of keys that they meet at, and
+// the collective calls, which are c10d's over Gloo.
+#include "group.h"
+#include "group.hpp"
+#include "guard.h"
+
+#ifdef DETNAS_NO_GLOO
+
+char *dn_store_open(void **, const char *, int, int, const char *, double) { return message_of(DETNAS_NO_GLOO); }
+char *dn_store_set(void *, const char *, const void *, size_t) { return message_of(DETNAS_NO_GLOO); }
+char *dn_store_get(void *, const char *, void **, size_t *) { return message_of(DETNAS_NO_GLOO); }
+char *dn_store_has(void *, const char *, int *) { return message_of(DETNAS_NO_GLOO); }
+char *dn_store_add(void *, const char *, int64_t, int64_t *) { return message_of(DETNAS_NO_GLOO); }
+char *dn_group_open(void **, void *, const char *, int, int, double) { return message_of(DETNAS_NO_GLOO); }
+char *dn_group_reduce(void *, double *, int, int) { return message_of(DETNAS_NO_GLOO); }
+char *dn_group_broadcast(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
+char *dn_group_sum_grads(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
+
+#else
+
+#include <ATen/ATen.h>
+#include <chrono>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+using at::Tensor;
+
+static Tensor &T(void *p) { return *static_cast<Tensor *>(p); }
+
+static std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
+// Stores and groups live as long as the process: at its end, or when another rank
+// has died, there is nobody left to part from.
+using StorePtr = c10::intrusive_ptr<c10d::Store>;
+static c10d::Store &S(void *p) { return **static_cast<StorePtr *>(p); }
+
+char *dn_store_open(void **out, const char *host, int port, int serve,
+                    const char *prefix, double seconds) {
+  GUARD({
+    c10d::TCPStoreOptions o;
+    o.port = static_cast<uint16_t>(port);
+    o.isServer = serve != 0;
+    o.waitWorkers = false;
+    o.timeout = milliseconds(seconds);
+    auto tcp = c10::make_intrusive<c10d::TCPStore>(host, o);
+    *out = new StorePtr(c10::make_intrusive<c10d::PrefixStore>(prefix, std::move(tcp)));
+  })
+}
+
+char *dn_store_set(void *store, const char *key, const void *value, size_t bytes) {
+  GUARD({
+    const auto *from = static_cast<const uint8_t *>(value);
+    S(store).set(key, std::vector<uint8_t>(from, from + bytes));
+  })
+}
+
+char *dn_store_get(void *store, const char *key, void **value, size_t *bytes) {
+  GUARD({
+    std::vector<uint8_t> v = S(store).get(key);
+    *bytes = v.size();
+    *value = std::malloc(v.size() + 1);
+    TORCH_CHECK(*value != nullptr, "can't allocate memory: a value of ", v.size(), " bytes");
+    std::memcpy(*value, v.data(), v.size());
+  })
+}
+
+char *dn_store_has(void *store, const char *key, int *yes) {
+  GUARD({ *yes = S(store).check({key}); })
+}
+
+char *dn_store_add(void *store, const char *key, int64_t by, int64_t *now) {
+  GUARD({ *now = S(store).add(key, by); })
+}
+
+using detnas::Group;
+static Group &G(void *p) { return *static_cast<Group *>(p); }
+
+char *dn_group_open(void **out, void *store, const char *address, int rank,
+                    int world, double seconds) {
+  GUARD({
+    auto options = c10d::ProcessGroupGloo::Options::create(milliseconds(seconds));
+    options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
+    *out = new Group{c10::make_intrusive<c10d::ProcessGroupGloo>(
+        *static_cast<StorePtr *>(store), rank, world, std::move(options))};
+  })
+}
+
+char *dn_group_reduce(void *group, double *values, int n, int greatest) {
+  GUARD({
+    G(group).reduce(at::from_blob(values, {n}, at::kDouble),
+                    greatest ? c10d::ReduceOp::MAX : c10d::ReduceOp::SUM)
+        ->wait();
+  })
+}
+
+// Tensors are sent in buckets of this many bytes, of which some are on their way
+// while the next ones are filled. DDP's have 25 MB, for networks that are larger.
+static const int64_t bucket_bytes = 4 << 20;
+
+// Calls use with the bounds of each bucket among tensors of so many bytes each.
+template <class F>
+static void in_buckets(const std::vector<int64_t> &bytes, F use) {
+  for (size_t from = 0, to = 0; from < bytes.size(); from = to) {
+    int64_t sum = 0;
+    for (to = from; to < bytes.size() && (to == from || sum + bytes[to] <= bucket_bytes); to++)
+      sum += bytes[to];
+    use(from, to, sum);
+  }
+}
+
+char *dn_group_broadcast(void *group, void **tensors, int n) {
+  GUARD({
+    at::NoGradGuard no_grad;
+    const bool root = G(group).gloo->getRank() == 0;
+    std::vector<int64_t> bytes;
+    for (int i = 0; i < n; i++)
+      bytes.push_back(static_cast<int64_t>(T(tensors[i]).nbytes()));
+    in_buckets(bytes, [&](size_t from, size_t to, int64_t sum) {
+      Tensor flat = at::empty({sum}, at::kByte);
+      uint8_t *at = flat.data_ptr<uint8_t>();
+      if (root)
+        for (size_t i = from; i < to; at += bytes[i++]) {
+          Tensor t = T(tensors[i]).detach().to(at::kCPU).contiguous();
+          std::memcpy(at, t.data_ptr(), bytes[i]);
+        }
+      std::vector<Tensor> flats{flat};
+      G(group).gloo->broadcast(flats)->wait();
+      if (root)
+        return;
+      for (size_t i = from; i < to; at += bytes[i++]) {
+        Tensor &t = T(tensors[i]);
+        t.copy_(at::from_blob(at, t.sizes(), t.options().device(at::kCPU).requires_grad(false)));
+      }
+    });
+  })
+}
+
+// Which parameters have a gradient, on some rank.
+static std::vector<int> with_grads(Group &g, void **params, int n) {
+  Tensor mask = at::zeros({n}, at::kByte);
+  uint8_t *has = mask.data_ptr<uint8_t>();
+  for (int i = 0; i < n; i++)
+    has[i] = T(params[i]).grad().defined();
+  g.reduce(mask, c10d::ReduceOp::MAX)->wait();
+  std::vector<int> out;
+  for (int i = 0; i < n; i++)
+    if (has[i])
+      out.push_back(i);
+  return out;
+}
+
+char *dn_group_sum_grads(void *group, void **params, int n) {
+  GUARD({
+    at::NoGradGuard no_grad;
+    if (n == 0)
+      return nullptr;
+    std::vector<Tensor> grads;
+    std::vector<int64_t> bytes;
+    for (int i : with_grads(G(group), params, n)) {
+      Tensor &p = T(params[i]);
+      if (!p.grad().defined())
+        p.mutable_grad() = at::zeros_like(p);
+      grads.push_back(p.grad());
+      bytes.push_back(static_cast<int64_t>(p.grad().nbytes()));
+    }
+    std::vector<Tensor> flats;
+    std::vector<decltype(G(group).reduce(grads[0], c10d::ReduceOp::SUM))> works;
+    in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
+      std::vector<Tensor> parts;
+      for (size_t i = from; i < to; i++)
+        parts.push_back(grads[i].reshape({-1}));
+      flats.push_back(at::cat(parts).to(at::kCPU));
+      works.push_back(G(group).reduce(flats.back(), c10d::ReduceOp::SUM));
+    });
+    size_t bucket = 0;
+    for (auto &w : works)
+      w->wait();
+    in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
+      const Tensor &flat = flats[bucket++];
+      int64_t at = 0;
+      for (size_t i = from; i < to; i++) {
+        grads[i].copy_(flat.narrow(0, at, grads[i].numel()).view(grads[i].sizes()));
+        at += grads[i].numel();
+      }
+    });
+  })
+}
+
+#endif

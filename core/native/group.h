@@ -1,0 +1,38 @@
+// The C interface of training by several processes: PyTorch's c10d, over its
+// TCPStore and Gloo. Functions return NULL or a message that the caller frees, as
+// those of ops.h; every rank of a group calls the collective ones in the same order.
+#ifndef DETNAS_GROUP_H
+#define DETNAS_GROUP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// A store of keys that all ranks reach at host:port; serve has this process hold it.
+// Keys are below prefix. Each call but the waits takes seconds at most.
+char *dn_store_open(void **out, const char *host, int port, int serve,
+                    const char *prefix, double seconds);
+char *dn_store_set(void *store, const char *key, const void *value, size_t bytes);
+char *dn_store_get(void *store, const char *key, void **value, size_t *bytes); // of a key that is there
+char *dn_store_has(void *store, const char *key, int *yes);
+char *dn_store_add(void *store, const char *key, int64_t by, int64_t *now);
+
+// A group of world processes, of which this is rank. address is the one under which
+// the others reach it. A collective call that takes more than seconds fails.
+char *dn_group_open(void **out, void *store, const char *address, int rank,
+                    int world, double seconds);
+char *dn_group_reduce(void *group, double *values, int n, int greatest); // sums, or greatest
+char *dn_group_broadcast(void *group, void **tensors, int n);            // rank 0's, bit for bit
+char *dn_group_sum_grads(void *group, void **params, int n);
+
+// Batch normalisation over the batches of all ranks; dn_group_norm.cpp.
+char *dn_group_norm(void **out, void *group, void *x, void *weight, void *bias,
+                    void *mean, void *variance, double momentum, double eps);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

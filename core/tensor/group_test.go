@@ -1,0 +1,174 @@
+package tensor
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"testing"
+	"time"
+)
+
+// inRanks calls f on a thread for each rank of a group over the loopback.
+func inRanks(t *testing.T, world int, f func(s *Scope, g *Group) error) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of TCP
+	_ = l.Close()
+	done := make(chan error, world)
+	for rank := range world {
+		go func() {
+			done <- OnThread(1, func() error {
+				return Run(fmt.Sprintf("rank %d", rank), func(s *Scope) error {
+					store, err := OpenStore("127.0.0.1", port, rank == 0, "test", time.Minute)
+					if err != nil {
+						return err
+					}
+					g, err := OpenGroup(store, "127.0.0.1", rank, world, time.Minute)
+					if err != nil {
+						return err
+					}
+					return f(s, g)
+				})
+			})
+		}()
+	}
+	for range world {
+		err = errors.Join(err, <-done)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestGroupSums(t *testing.T) {
+	inRanks(t, 3, func(s *Scope, g *Group) error {
+		r := float64(g.Rank)
+		sums, most := []float64{1, r}, []float64{-r, r}
+		if err := errors.Join(g.Sum(sums), g.Max(most)); err != nil {
+			return err
+		}
+		if !slices.Equal(sums, []float64{3, 3}) || !slices.Equal(most, []float64{0, 2}) {
+			return fmt.Errorf("sums %v, greatest %v", sums, most)
+		}
+		a, b := s.FromFloats([]float32{float32(r), 1}, CPU, 2), s.FromInts([]int64{int64(g.Rank) + 5}, CPU, 1)
+		if err := g.Broadcast([]*Tensor{a, b}); err != nil {
+			return err
+		}
+		floats, err := a.Floats()
+		ints, ierr := b.Ints()
+		if err := errors.Join(err, ierr); err != nil || !slices.Equal(floats, []float32{0, 1}) || ints[0] != 5 {
+			return fmt.Errorf("rank 0 sent 0, 1 and 5, and here are %v and %v (%w)", floats, ints, err)
+		}
+		return nil
+	})
+}
+
+// TestGroupSumsGradients has a parameter that all ranks reach, one that a single rank
+// reaches, and one that none does.
+func TestGroupSumsGradients(t *testing.T) {
+	inRanks(t, 2, func(s *Scope, g *Group) error {
+		params := make([]*Tensor, 3)
+		for i := range params {
+			params[i] = s.Full(1, CPU, 2)
+			if err := params[i].RequireGrad(true); err != nil {
+				return err
+			}
+		}
+		loss := s.Sum(s.Scale(params[0], float64(g.Rank+1)))
+		if g.Rank == 1 {
+			loss = s.Add(loss, s.Sum(s.Scale(params[1], 5)))
+		}
+		s.Backward(loss)
+		if err := g.SumGrads(params); err != nil {
+			return err
+		}
+		for i, want := range []float32{3, 5} {
+			grad, err := s.Grad(params[i]).Floats()
+			if err != nil || !slices.Equal(grad, []float32{want, want}) {
+				return fmt.Errorf("the gradient of parameter %d is %v (%w), want %v", i, grad, err, want)
+			}
+		}
+		if s.Grad(params[2]) != nil {
+			return errors.New("a parameter that no rank has reached has a gradient")
+		}
+		return nil
+	})
+}
+
+// normed are what a batch normalisation gives and leaves: the output, the gradients of
+// input, weight and bias, and the statistics.
+func normed(s *Scope, dtype DType, x, dy []float32, n int64, norm func(x, w, b, mean, variance *Tensor) *Tensor, share func([]*Tensor) error) ([][]float32, error) {
+	const c = 3
+	typed := func(v []float32, shape ...int64) *Tensor {
+		return s.Clone(s.ToType(s.FromFloats(v, CPU, shape...), dtype))
+	}
+	in, w, b := typed(x, n, c, 2, 5), typed([]float32{1, .5, -2}, c), typed([]float32{0, 1, 2}, c)
+	mean, variance := typed([]float32{0, 0, 0}, c), typed([]float32{1, 1, 1}, c)
+	for _, p := range []*Tensor{in, w, b} {
+		if err := p.RequireGrad(true); err != nil {
+			return nil, err
+		}
+	}
+	y := norm(in, w, b, mean, variance)
+	s.Backward(s.Sum(s.Mul(y, typed(dy, n, c, 2, 5))))
+	if s.Err() != nil {
+		return nil, s.Err()
+	}
+	if err := share([]*Tensor{w, b}); err != nil {
+		return nil, err
+	}
+	var out [][]float32
+	for _, v := range []*Tensor{y, s.Grad(in), s.Grad(w), s.Grad(b), mean, variance} {
+		values, err := s.ToType(s.Detach(v), Float).Floats()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, values)
+	}
+	return out, nil
+}
+
+// TestGroupNorm normalises 5 images by two ranks, which have 2 and 3, in both forms of
+// the code, and by one.
+func TestGroupNorm(t *testing.T) {
+	const size, images = 3 * 2 * 5, 5
+	x, dy := make([]float32, images*size), make([]float32, images*size)
+	for i := range x {
+		x[i], dy[i] = float32(math.Sin(float64(i*i)))*3+10, float32(math.Cos(float64(7*i)))
+	}
+	var want [][]float32
+	run(t, func(s *Scope) (err error) {
+		want, err = normed(s, Float, x, dy, images, func(x, w, b, mean, variance *Tensor) *Tensor {
+			return s.BatchNorm(x, w, b, mean, variance, true, .1, 1e-5)
+		}, func([]*Tensor) error { return nil })
+		return err
+	})
+	for _, dtype := range []DType{Float, Double} {
+		inRanks(t, 2, func(s *Scope, g *Group) error {
+			from, to := images*g.Rank/2, images*(g.Rank+1)/2
+			got, err := normed(s, dtype, x[from*size:to*size], dy[from*size:to*size], int64(to-from), func(x, w, b, mean, variance *Tensor) *Tensor {
+				return s.GroupNorm(g, x, w, b, mean, variance, .1, 1e-5)
+			}, g.SumGrads)
+			if err != nil {
+				return err
+			}
+			for i, name := range []string{"output", "gradient of the input", "of the weight", "of the bias", "mean", "variance"} {
+				expect := want[i]
+				if i < 2 {
+					expect = expect[from*size : to*size]
+				}
+				for k, v := range got[i] {
+					if math.Abs(float64(v-expect[k])) > 2e-5 {
+						return fmt.Errorf("type %d: %s [%d] is %v, want %v", dtype, name, k, v, expect[k])
+					}
+				}
+			}
+			return nil
+		})
+	}
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"detnas/core/ranks"
+	"detnas/core/run"
+)
+
+func TestWorkersAreGivenTheSameArguments(t *testing.T) {
+	a, r, workers := &App{}, runArgs{}, 0
+	var got []string
+	cmd := &cobra.Command{Use: "launch", RunE: func(cmd *cobra.Command, args []string) error {
+		got = again(cmd, args)
+		return nil
+	}}
+	a.runFlags(cmd, &r)
+	cmd.Flags().IntVar(&workers, "workers", 1, "")
+	cmd.SetArgs([]string{"--workers", "3", "tiny", "--set", "seed=1", "--headless", "--set", "name=a, b", "--rank-timeout", "30s"})
+	if err := cmd.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"--headless=true", "--rank-timeout=30s", "--set=seed=1", "--set=name=a, b", "--", "tiny"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestRanksRefuse(t *testing.T) {
+	tests := []struct {
+		name string
+		env  map[string]string
+		args []string
+		code int
+		want string
+	}{
+		{"half a place", map[string]string{"RANK": "0"}, []string{"run", "tiny"}, exitFailed, "WORLD_SIZE is not"},
+		{"nowhere to meet", map[string]string{"RANK": "0", "WORLD_SIZE": "2"}, []string{"run", "tiny"}, exitFailed, "MASTER_ADDR"},
+		{
+			"in the background",
+			map[string]string{"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"},
+			[]string{"run", "tiny", "--detach"},
+			exitUsage, "--detach does not go with several processes",
+		},
+		{
+			"launch under torchrun",
+			map[string]string{"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"},
+			[]string{"launch", "tiny"},
+			exitUsage, "under torchrun or Slurm start detnas run",
+		},
+		{"no workers", nil, []string{"launch", "tiny", "--workers", "0"}, exitUsage, "--workers wants a number"},
+		{"nothing to launch", nil, []string{"launch"}, exitUsage, "wants a preset"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for name, value := range tt.env {
+				t.Setenv(name, value)
+			}
+			detnas(t, nil, tt.args...).fails(t, tt.code, tt.want)
+		})
+	}
+}
+
+// TestFollowKeepsALog has another rank than 0 follow: its events and its error are in
+// the run's folder.
+func TestFollowKeepsALog(t *testing.T) {
+	folder := t.TempDir()
+	a := &App{Out: os.Stdout, Err: os.Stderr}
+	a.Follow = func(_ context.Context, _ ranks.Place, o FollowOptions) error {
+		o.Where(folder)
+		o.Watch(run.Warning{What: "a word of warning"})
+		return errors.New("boom")
+	}
+	err := a.follow(context.Background(), runArgs{}, ranks.Place{Rank: 2, World: 3})
+	if err == nil || err.Error() != "rank 2: boom" {
+		t.Errorf("error %v", err)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "ranks", "2.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"rank 2 of 3", "a word of warning", "boom"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the log has no %q:\n%s", want, text)
+		}
+	}
+}
+
+// TestWorkersEndTogether has one of two processes die, and the other fail by it.
+func TestWorkersEndTogether(t *testing.T) {
+	w := &workers{ends: make(chan workerEnd, 2)}
+	for rank, script := range []string{"sleep 0.1; exit 1", "kill -9 $$"} {
+		cmd := exec.Command("sh", "-c", script) //nolint:gosec // of this test
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.started = append(w.started, cmd)
+		go func() { w.ends <- workerEnd{rank, cmd.Wait()} }()
+	}
+	if err := w.wait(); err == nil || !strings.Contains(err.Error(), "worker 1 has died (signal: killed)") {
+		t.Errorf("error %v", err)
+	}
+}
