@@ -56,6 +56,9 @@ type work struct {
 var works = []work{
 	{name: "classify-224", title: "classifier, 32 x 224², training step"},
 	{name: "classify-64", title: "classifier, 64 x 64², training step"},
+	{name: "classify-64x32", title: "classifier, 64 x 64 x 32, training step"},
+	{name: "candidate", title: "candidate, BN of 8 batches of 64 x 64² and 8 evaluated"},
+	{name: "detect-default", title: "Faster R-CNN, torchvision's sizes, 2 x 320², training step"},
 	{name: "detect-train", title: "light Faster R-CNN, 2 x 320², training step"},
 	{name: "detect-eval", title: "light Faster R-CNN, 2 x 320², evaluation"},
 }

@@ -49,7 +49,7 @@ func TestOnlyNamesAWork(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "nosuch") || !strings.Contains(err.Error(), "detect-eval, roialign") {
 		t.Errorf("error %v; want one that names the works", err)
 	}
-	if names := named([][]work{works, parts, perCall}); len(names) != 9 {
+	if names := named([][]work{works, parts, perCall}); len(names) != 12 {
 		t.Errorf("the works are %v", names)
 	}
 }

@@ -1,4 +1,4 @@
-"""The light Faster R-CNN of bench/step/networks.go, of torchvision's parts."""
+"""The two Faster R-CNN of bench/step/networks.go, of torchvision's parts."""
 
 from collections import OrderedDict
 
@@ -10,23 +10,28 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 import shufflenet
 
-CHANNELS, FC, OBJECTS, STRIDES = 128, 256, 3, (8, 16, 32)
+OBJECTS = 3
+# Of the light detector, and of torchvision's defaults.
+LIGHT = {"channels": 128, "fc": 256, "strides": (8, 16, 32), "train": 500, "test": 500, "kept": (300, 300), "boxes": 64}
+DEFAULT = {"channels": 256, "fc": 1024, "strides": (4, 8, 16, 32), "train": 2000, "test": 1000, "kept": (2000, 1000), "boxes": 512}
 
 
 class Pyramid(nn.Module):
-    """The backbone's levels from stride 8 on, and the pyramid over them."""
+    """The backbone's coarsest levels, as many as there are strides, and the pyramid over
+    them; torchvision's defaults have one more above."""
 
-    def __init__(self, stages):
+    def __init__(self, stages, sizes, above):
         super().__init__()
-        self.stages = stages
-        self.fpn = FeaturePyramidNetwork(shufflenet.WIDTHS[1:], CHANNELS)
-        self.out_channels = CHANNELS
+        self.stages, self.levels = stages, len(sizes["strides"])
+        self.fpn = FeaturePyramidNetwork(shufflenet.WIDTHS[-self.levels:], sizes["channels"], LastLevelMaxPool() if above else None)
+        self.out_channels = sizes["channels"]
 
     def forward(self, x):
-        return self.fpn(OrderedDict((str(i), y) for i, y in enumerate(self.stages(x)[1:])))
+        return self.fpn(OrderedDict((str(i), y) for i, y in enumerate(self.stages(x)[-self.levels:])))
 
 
 class Ready(nn.Module):
@@ -40,7 +45,7 @@ class Ready(nn.Module):
         return result
 
 
-def convert(state):
+def convert(state, levels):
     """detnas's names (mmdet's) as torchvision's. Background is torchvision's first
     class, and it has box deltas of its own there."""
     names = {
@@ -51,7 +56,7 @@ def convert(state):
         "roi_head.bbox_head.fc_cls": "roi_heads.box_predictor.cls_score",
         "roi_head.bbox_head.fc_reg": "roi_heads.box_predictor.bbox_pred",
     }
-    for i in range(len(STRIDES)):
+    for i in range(levels):
         names[f"neck.lateral_convs.{i}.conv"] = f"backbone.fpn.inner_blocks.{i}.0"
         names[f"neck.fpn_convs.{i}.conv"] = f"backbone.fpn.layer_blocks.{i}.0"
     out = {}
@@ -65,22 +70,25 @@ def convert(state):
     return out
 
 
-def detector(state):
+def detector(state, default=False):
+    sizes = DEFAULT if default else LIGHT
     backbone = {k: v for k, v in state.items() if k.startswith("backbone.")}
-    anchors = AnchorGenerator(tuple((8 * s,) for s in STRIDES), ((0.5, 1.0, 2.0),) * len(STRIDES))
+    strides = sizes["strides"] + ((64,) if default else ())
+    anchors = AnchorGenerator(tuple((8 * s,) for s in strides), ((0.5, 1.0, 2.0),) * len(strides))
+    names, channels = [str(i) for i in range(len(sizes["strides"]))], sizes["channels"]
     net = FasterRCNN(
-        Pyramid(shufflenet.stages(backbone)),
+        Pyramid(shufflenet.stages(backbone), sizes, default),
         rpn_anchor_generator=anchors,
-        rpn_head=RPNHead(CHANNELS, 3),
-        rpn_pre_nms_top_n_train=500, rpn_pre_nms_top_n_test=500,
-        rpn_post_nms_top_n_train=300, rpn_post_nms_top_n_test=300,
-        box_roi_pool=MultiScaleRoIAlign(["0", "1", "2"], output_size=7, sampling_ratio=2),
-        box_head=TwoMLPHead(CHANNELS * 7 * 7, FC),
-        box_predictor=FastRCNNPredictor(FC, OBJECTS + 1),
-        box_batch_size_per_image=64,
+        rpn_head=RPNHead(channels, 3),
+        rpn_pre_nms_top_n_train=sizes["train"], rpn_pre_nms_top_n_test=sizes["test"],
+        rpn_post_nms_top_n_train=sizes["kept"][0], rpn_post_nms_top_n_test=sizes["kept"][1],
+        box_roi_pool=MultiScaleRoIAlign(names, output_size=7, sampling_ratio=2),
+        box_head=TwoMLPHead(channels * 7 * 7, sizes["fc"]),
+        box_predictor=FastRCNNPredictor(sizes["fc"], OBJECTS + 1),
+        box_batch_size_per_image=sizes["boxes"],
     )
     net.transform = Ready()
-    rest = convert({k: v for k, v in state.items() if not k.startswith("backbone.")})
+    rest = convert({k: v for k, v in state.items() if not k.startswith("backbone.")}, len(sizes["strides"]))
     loaded = net.load_state_dict(rest, strict=False)
     missing = [k for k in loaded.missing_keys if not k.startswith("backbone.stages.")]
     if loaded.unexpected_keys or missing:

@@ -20,6 +20,7 @@ THREADS = 2
 DEVICE = "cpu"
 OPS_PER_STEP = 20_000
 RATE, MOMENTUM, DECAY, SMOOTHING = 0.01, 0.9, 4e-5, 0.1
+CANDIDATE_BATCHES = 8
 
 
 def read(path):
@@ -57,13 +58,38 @@ def classify(state):
     return step
 
 
-def detect(state):
+def candidate(state):
+    """BN statistics gathered anew from batches, and an evaluation on as many."""
+    from shufflenet import classifier
+
+    x, labels = state.pop("input.x"), state.pop("input.labels")
+    net, loss_of = classifier(state), torch.nn.CrossEntropyLoss()
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for m in norms:
+        m.momentum = None  # the mean over all batches alike
+
+    def step():
+        with torch.inference_mode():
+            net.train()
+            for m in norms:
+                m.reset_running_stats()
+            for _ in range(CANDIDATE_BATCHES):
+                net(x)
+            net.eval()
+            for _ in range(CANDIDATE_BATCHES):
+                loss = loss_of(net(x), labels).item()
+        return loss
+
+    return step
+
+
+def detect(state, name):
     from fasterrcnn import detector
 
     x, boxes, labels = (state.pop("input." + k) for k in ("x", "boxes", "labels"))
     # torchvision numbers background 0.
     targets = [{"boxes": b, "labels": k + 1} for b, k in zip(boxes, labels)]
-    net = detector(state).to(DEVICE)
+    net = detector(state, default=name == "detect-default").to(DEVICE)
     sgd = optimiser(net)
 
     def train():
@@ -105,9 +131,11 @@ def build(name, path):
         return {"roialign": parts.align, "nms": parts.suppress, "match": parts.match}[name](state)
     if name.startswith("classify"):
         return classify(state)
-    net, train, evaluate = detect(state)
-    net.train(name == "detect-train")
-    return train if name == "detect-train" else evaluate
+    if name == "candidate":
+        return candidate(state)
+    net, train, evaluate = detect(state, name)
+    net.train(name != "detect-eval")
+    return evaluate if name == "detect-eval" else train
 
 
 def memory():

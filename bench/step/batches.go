@@ -5,14 +5,17 @@ import (
 	"detnas/core/seed"
 )
 
-// classBatch is 32 images of 224x224 px or 64 of 64x64 px: normal noise.
+// classBatch is 32 images of 224x224 px, 64 of 64x64 px or 64 of 32 by 64: normal noise.
 func classBatch(name string) dataset.ClassBatch {
-	n, size := 32, 224
-	if name == "classify-64" {
-		n, size = 64, 64
+	n, h, w := 64, 64, 64
+	switch name {
+	case "classify-224":
+		n, h, w = 32, 224, 224
+	case "classify-64x32":
+		w = 32
 	}
 	rng := seed.Rand(rootSeed, "bench", name)
-	b := dataset.ClassBatch{X: noise(name, n*3*size*size, 1), N: n, C: 3, H: size, W: size, Labels: make([]int64, n)}
+	b := dataset.ClassBatch{X: noise(name, n*3*h*w, 1), N: n, C: 3, H: h, W: w, Labels: make([]int64, n)}
 	for i := range b.Labels {
 		b.Labels[i] = int64(rng.IntN(classes))
 	}

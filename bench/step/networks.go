@@ -106,7 +106,45 @@ func (w *classify) step() (float64, error) {
 	return w.train(func(p *nn.Pass) (train.Losses, error) { return w.task.Loss(p, w.batch, 0) })
 }
 
-// detect trains the light Faster R-CNN.
+// candidateBatches is how many batches a candidate's BN statistics are gathered from, and
+// on how many it is measured.
+const candidateBatches = 8
+
+// candidate measures the classifier as a search does: BN statistics gathered anew, and
+// then an evaluation with them.
+type candidate struct{ *classify }
+
+func (w candidate) step() (loss float64, err error) {
+	b := w.batch
+	stats := nn.NewStats(0)
+	defer stats.Free()
+	pass := func(mode nn.Mode) error {
+		return tensor.Run("candidate", func(s *tensor.Scope) error {
+			x := s.FromFloats(b.X, tensor.CPU, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+			y := w.task.Net.Forward(&nn.Pass{Scope: s, Mode: mode, Stats: stats}, x, nil)
+			if mode == nn.Calibrate {
+				return nil
+			}
+			loss, err = s.CrossEntropy(y, s.FromInts(b.Labels, tensor.CPU, int64(b.N)), tensor.Average, 0).Item()
+			return err
+		})
+	}
+	err = tensor.NoGrad(func() error {
+		for i := range 2 * candidateBatches {
+			mode := nn.Calibrate
+			if i >= candidateBatches {
+				mode = nn.Eval
+			}
+			if err := pass(mode); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return loss, err
+}
+
+// detect trains a Faster R-CNN.
 type detect struct {
 	network
 	task      train.Detect
@@ -114,7 +152,7 @@ type detect struct {
 	iteration int64
 }
 
-func newDetect(b dataset.DetBatch) (*detect, error) {
+func newDetect(b dataset.DetBatch, c detector.FasterRCNNConfig) (*detect, error) {
 	w := &detect{batch: b, task: train.Detect{
 		Path: func(int64) nas.Subnet { return nil }, Seed: rootSeed, Step: "bench", Device: device,
 	}}
@@ -124,7 +162,7 @@ func newDetect(b dataset.DetBatch) (*detect, error) {
 		if err != nil {
 			return err
 		}
-		w.task.Net, err = detector.NewFasterRCNN(root, backbone, light())
+		w.task.Net, err = detector.NewFasterRCNN(root, backbone, c)
 		return err
 	})
 	return w, err
@@ -153,6 +191,28 @@ func (w detectEval) step() (float64, error) {
 		return 0, fmt.Errorf("evaluate: %w", err)
 	}
 	return float64(found), nil
+}
+
+// detectorOf is the detector of a work.
+func detectorOf(name string) detector.FasterRCNNConfig {
+	if name == "detect-default" {
+		return heavy()
+	}
+	return light()
+}
+
+// heavy is torchvision's FasterRCNN as it comes: a pyramid of 256 channels on four
+// levels and one above, 2,000 proposals, 512 sampled boxes an image and two layers of
+// 1024.
+func heavy() detector.FasterRCNNConfig {
+	c := light()
+	c.Neck = detector.NeckConfig{Channels: 256, Levels: []int{0, 1, 2, 3}, NumOuts: 5}
+	c.RPN.Channels = 256
+	c.RPN.Train = detector.ProposalConfig{PerLevel: 2000, Max: 2000, NMSIoU: 0.7}
+	c.RPN.Test = detector.ProposalConfig{PerLevel: 1000, Max: 1000, NMSIoU: 0.7}
+	c.RoI.FC = []int{1024, 1024}
+	c.RoI.Sample.Num = 512
+	return c
 }
 
 // light is the light model: a pyramid of 128 channels on three levels, 64

@@ -28,7 +28,7 @@ func writeState(name, path string) error {
 			return err
 		}
 		return c.Write(path)
-	case "classify-224", "classify-64":
+	case "classify-224", "classify-64", "classify-64x32", "candidate":
 		b := classBatch(name)
 		w, err := newClassify(b)
 		if err != nil {
@@ -36,8 +36,8 @@ func writeState(name, path string) error {
 		}
 		net = w.network
 		c.Tensors = append(c.Tensors, floats("input.x", b.X, b.N, b.C, b.H, b.W), ints("input.labels", b.Labels, b.N))
-	case "detect-train", "detect-eval":
-		w, err := newDetect(detBatch())
+	case "detect-train", "detect-eval", "detect-default":
+		w, err := newDetect(detBatch(), detectorOf(name))
 		if err != nil {
 			return err
 		}
@@ -73,14 +73,17 @@ func loadState(name, path string) (work, error) {
 		return newLoader(path)
 	case "roialign", "nms", "match":
 		return newPart(name, path)
-	case "classify-224", "classify-64":
+	case "classify-224", "classify-64", "classify-64x32", "candidate":
 		c, err := newClassify(classBatch(name))
 		if err != nil {
 			return nil, err
 		}
 		w, net = c, c.network
-	case "detect-train", "detect-eval":
-		d, err := newDetect(detBatch())
+		if name == "candidate" {
+			w = candidate{c}
+		}
+	case "detect-train", "detect-eval", "detect-default":
+		d, err := newDetect(detBatch(), detectorOf(name))
 		if err != nil {
 			return nil, err
 		}

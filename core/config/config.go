@@ -296,7 +296,8 @@ type Train struct {
 	WarmupRatio      float64 `toml:"warmup_ratio"`
 	// Precision is "fp32", or "bf16": convolutions and linear layers of the training
 	// compute in bfloat16, forward and backward, by libtorch's autocast. Weights, BN,
-	// losses and boxes stay in float, and so does all that is evaluated.
+	// losses and boxes stay in float, and so does all that is evaluated, and on the CPU
+	// the blocks of the backbone, which are faster in float there.
 	Precision string `toml:"precision"`
 	// LabelSmoothing is for the classification steps.
 	LabelSmoothing float64 `toml:"label_smoothing"`

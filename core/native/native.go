@@ -5,8 +5,8 @@
 package native
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -Wno-deprecated-declarations
-#cgo LDFLAGS: -lstdc++ -ltorch -ltorch_cpu -lc10 -ldl
+#cgo CXXFLAGS: -std=c++17 -O3 -fopenmp -Wno-deprecated-declarations
+#cgo LDFLAGS: -lstdc++ -ltorch -ltorch_cpu -lc10 -lgomp -ldl
 #include <stdlib.h>
 #include "ops.h"
 
@@ -38,6 +38,7 @@ func Load() error {
 		}
 		return fmt.Errorf("libtorch cannot be loaded: %s; %s", text, cure)
 	}
+	C.dn_use_pool()
 	return nil
 }
 

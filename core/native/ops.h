@@ -20,6 +20,14 @@ void dn_set_threads(int n); // this OS thread's intra-op team, and BLAS's pool
 
 char *dn_reserve_blas(int n); // buffers for n threads
 
+void dn_use_pool(void); // has tensors on the CPU live in memory_pool.cpp's
+// Large blocks asked for since the start, chunks of Linux that they came from, and the
+// bytes in use and idle.
+// dn_count_operators has libtorch's operators counted from the first call on, and returns
+// how many there were.
+uint64_t dn_count_operators(void);
+void dn_pool_tally(uint64_t *blocks, uint64_t *maps, uint64_t *in_use, uint64_t *idle);
+
 char *dn_from_data(void **out, const void *data, const int64_t *dims, int ndims,
                    int dtype, int device);
 char *dn_to_data(void *t, void *data, size_t bytes);
@@ -52,6 +60,28 @@ char *dn_roi_align(void **out, void **features, const double *scales, int levels
                    int pooled, int sampling, int aligned, int by_bags);
 char *dn_focal_loss(void **out, void *logits, void *labels, double alpha,
                     double gamma, int plain);
+
+// A convolution without bias, its BN and ReLU; see units.h.
+typedef struct {
+  void *weight; // NULL where kernel is 0
+  void *gamma, *beta, *mean, *variance;
+  double momentum, eps;
+  int32_t kernel, stride, depthwise, relu, batch;
+} dn_unit;
+
+// How the halves of a block lie in it.
+enum {
+  DN_WHOLE,         // there is one path, through main
+  DN_CONCAT,        // one after the other
+  DN_SHUFFLE_LAST,  // side and main in turn in what comes out
+  DN_SHUFFLE_FIRST, // as a shuffle in two groups leaves them, in what goes in
+  DN_PAIRS_FIRST,   // in turn in what goes in
+};
+
+// dn_block runs x through a block of the CPU in float: without units on the side, the
+// first half of the channels passes by and the second goes through main.
+char *dn_block(void **out, void *x, const dn_unit *side, int sides, const dn_unit *main,
+               int mains, int order);
 
 #ifdef __cplusplus
 }

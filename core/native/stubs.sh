@@ -28,6 +28,8 @@ if [ ! -f "$dir/done" ]; then
 			*focal_loss.cpp) unit=focal_loss ;;
 			*group_norm.cpp) unit=group_norm ;;
 			*group.cpp) unit=group ;;
+			*block.cpp) unit=block ;;
+			*memory_pool.cpp) unit=memory_pool ;;
 			*ops.cpp) unit=ops ;;
 			esac
 			[ "\$last" = -o ] && out=\$a
@@ -38,7 +40,7 @@ if [ ! -f "$dir/done" ]; then
 		*) g++ "\$@" ;;
 		esac
 		if [ -n "\$unit" ] && [ -n "\$compiling" ] && [ -n "\$out" ] && [ "\$(uname -m)" = x86_64 ]; then # as toolchain.sh
-			$dir/lazy.sh "\$unit" "\$out" -L$dir -ltorch -ltorch_cpu -lc10 -ldl
+			$dir/lazy.sh "\$unit" "\$out" -L$dir -ltorch -ltorch_cpu -lc10 -lgomp -ldl
 		fi
 	END
 	chmod +x "$tmp/cxx"

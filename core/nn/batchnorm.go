@@ -48,40 +48,43 @@ func NewBatchNorm(p Path, c int, bias float64) *BatchNorm {
 // stay in training has them in every other pass as well: what comes after it was
 // trained with them, and they are not calibrated for a candidate.
 func (l *BatchNorm) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
+	if l.Mode == NormTrained && p.Mode == Train && p.Group != nil {
+		return p.GroupNorm(p.Group, x, l.Weight, l.Bias, l.Mean, l.Variance, l.Momentum, l.Eps)
+	}
+	u := l.now(p)
+	return p.BatchNorm(x, u.Gamma, u.Beta, u.Mean, u.Variance, u.Batch, u.Momentum, u.Eps)
+}
+
+// now is what the layer normalises by in a pass.
+func (l *BatchNorm) now(p *Pass) tensor.Unit {
+	u := tensor.Unit{Gamma: l.Weight, Beta: l.Bias, Mean: l.Mean, Variance: l.Variance, Momentum: l.Momentum, Eps: l.Eps}
 	if l.Mode != NormTrained {
-		weight, bias := l.Weight, l.Bias
 		if l.Mode == NormFrozen && p.Mode == Train {
-			weight, bias = p.Detach(weight), p.Detach(bias)
+			u.Gamma, u.Beta = p.Detach(l.Weight), p.Detach(l.Bias)
 		}
-		return p.BatchNorm(x, weight, bias, l.Mean, l.Variance, false, l.Momentum, l.Eps)
+		return u
 	}
 	switch p.Mode {
 	case Train:
-		if p.Group != nil {
-			return p.GroupNorm(p.Group, x, l.Weight, l.Bias, l.Mean, l.Variance, l.Momentum, l.Eps)
-		}
-		return p.BatchNorm(x, l.Weight, l.Bias, l.Mean, l.Variance, true, l.Momentum, l.Eps)
+		u.Batch = true
 	case Calibrate:
-		st, momentum := p.Stats.enter(p.Scope, l)
-		if st == nil {
-			return &tensor.Tensor{}
+		u.Batch = true
+		if st, momentum := p.Stats.enter(p.Scope, l); st != nil {
+			u.Mean, u.Variance, u.Momentum = st.mean, st.variance, momentum
 		}
-		return p.BatchNorm(x, l.Weight, l.Bias, st.mean, st.variance, true, momentum, l.Eps)
 	case Batch:
 		dev, c := l.Mean.Device(), l.Mean.Dim(0)
-		mean, variance := p.Full(0, dev, c), p.Full(1, dev, c) // to be moved in place of the layer's own
-		y := p.BatchNorm(x, l.Weight, l.Bias, mean, variance, true, l.Momentum, l.Eps)
-		p.Free(mean)
-		p.Free(variance)
-		return y
-	}
-	mean, variance := l.Mean, l.Variance
-	if p.Stats != nil {
+		u.Batch = true
+		u.Mean, u.Variance = p.Full(0, dev, c), p.Full(1, dev, c) // to be moved in place of the layer's own
+	case Eval:
+		if p.Stats == nil {
+			break
+		}
 		if st, ok := p.Stats.of[l]; ok {
-			mean, variance = st.mean, st.variance
+			u.Mean, u.Variance = st.mean, st.variance
 		}
 	}
-	return p.BatchNorm(x, l.Weight, l.Bias, mean, variance, false, l.Momentum, l.Eps)
+	return u
 }
 
 // Stats are BN statistics gathered for one subnet, apart from the layers' own:

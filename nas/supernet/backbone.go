@@ -109,7 +109,7 @@ func (b *Backbone) Forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) []*t
 // start returns what the stem makes of images.
 func (b *Backbone) start(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	defer p.Layer("conv1")()
-	return b.stem.forward(p, x)
+	return b.stem.Forward(p, x)
 }
 
 // walk runs y through the blocks from to to-1 of a path, fills in the outputs of the
@@ -204,7 +204,7 @@ func (at position) list() string {
 // Norms lists every BatchNorm: the stem's, then block after block, choice after
 // choice, in the order of the checkpoint.
 func (b *Backbone) Norms() []*nn.BatchNorm {
-	norms := []*nn.BatchNorm{b.stem.norm}
+	norms := []*nn.BatchNorm{b.stem.Norm}
 	for _, at := range b.positions {
 		for _, c := range at.order {
 			norms = append(norms, at.choices[c].norms()...)
@@ -220,7 +220,7 @@ func (b *Backbone) PathNorms(subnet nas.Subnet) ([]*nn.BatchNorm, error) {
 	if err != nil {
 		return nil, err
 	}
-	norms := []*nn.BatchNorm{b.stem.norm}
+	norms := []*nn.BatchNorm{b.stem.Norm}
 	for _, block := range path {
 		norms = append(norms, block.norms()...)
 	}

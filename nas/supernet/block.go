@@ -78,6 +78,9 @@ func (b *block) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 }
 
 func (b *block) run(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
+	if y, ok := nn.Fused(p, x, layers(b.projection), layers(b.main), b.order()); ok {
+		return y
+	}
 	var left, right *tensor.Tensor
 	if b.stride == 2 {
 		left, right = chain(p, b.projection, x), chain(p, b.main, x)
@@ -95,6 +98,18 @@ func (b *block) run(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 		return p.Cat([]*tensor.Tensor{left, right}, 1)
 	}
 	return interleave(p, left, right)
+}
+
+// order is where the layout shuffles. The two halves of a stride of 2 are of the same
+// input, so that there is nothing to shuffle before them.
+func (b *block) order() tensor.Order {
+	switch b.layout {
+	case nas.LayoutOfficial:
+		return tensor.ShuffleFirst
+	case nas.LayoutOfficial2:
+		return tensor.PairsFirst
+	}
+	return tensor.ShuffleLast
 }
 
 // interleave takes the channels of a and b, both [n, c, h, w], in turn. It is
@@ -135,10 +150,10 @@ func (b *block) draw(d *nn.Drawing, x onnx.Value) onnx.Value {
 func (b *block) norms() []*nn.BatchNorm {
 	norms := make([]*nn.BatchNorm, 0, len(b.projection)+len(b.main))
 	for _, u := range b.projection {
-		norms = append(norms, u.norm)
+		norms = append(norms, u.Norm)
 	}
 	for _, u := range b.main {
-		norms = append(norms, u.norm)
+		norms = append(norms, u.Norm)
 	}
 	return norms
 }

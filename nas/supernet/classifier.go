@@ -64,7 +64,7 @@ func (c *Classifier) Forward(p *nn.Pass, x *tensor.Tensor, subnet nas.Subnet) *t
 // head maps the last stage's output to logits.
 func (c *Classifier) head(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
 	done := p.Layer(c.lastName)
-	y := p.MeanDims(c.last.forward(p, x), []int64{2, 3}, false)
+	y := p.MeanDims(c.last.Forward(p, x), []int64{2, 3}, false)
 	done()
 	done = p.Layer("head.fc")
 	defer done()
@@ -79,7 +79,7 @@ func (c *Classifier) Draw(d *nn.Drawing, x onnx.Value, subnet nas.Subnet) onnx.V
 }
 
 // Norms lists every BatchNorm: the backbone's, then the last convolution's.
-func (c *Classifier) Norms() []*nn.BatchNorm { return append(c.Backbone.Norms(), c.last.norm) }
+func (c *Classifier) Norms() []*nn.BatchNorm { return append(c.Backbone.Norms(), c.last.Norm) }
 
 // PathNorms lists the BatchNorms that Forward passes with the same subnet, in the
 // order of Norms.
@@ -88,7 +88,7 @@ func (c *Classifier) PathNorms(subnet nas.Subnet) ([]*nn.BatchNorm, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(norms, c.last.norm), nil
+	return append(norms, c.last.Norm), nil
 }
 
 // SetBNMomentum sets the momentum of every BatchNorm; see Backbone.SetBNMomentum.

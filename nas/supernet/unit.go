@@ -16,20 +16,17 @@ const stemStd = 0.01
 // unit is a convolution without bias, its BatchNorm and, for all but depthwise
 // convolutions, a ReLU.
 type unit struct {
+	nn.Unit
 	name string
-	conv *nn.Conv2d
-	norm *nn.BatchNorm
-	relu bool
 }
 
 // newUnit makes the layers path.conv and path.bn.
 func newUnit(path nn.Path, c nn.ConvSpec, relu bool) *unit {
-	return &unit{
-		name: path.Name(),
-		conv: nn.NewConv2d(path.At("conv"), c),
-		norm: nn.NewBatchNorm(path.At("bn"), c.Out, betaInit),
-		relu: relu,
-	}
+	return &unit{name: path.Name(), Unit: nn.Unit{
+		Conv: nn.NewConv2d(path.At("conv"), c),
+		Norm: nn.NewBatchNorm(path.At("bn"), c.Out, betaInit),
+		ReLU: relu,
+	}}
 }
 
 // newPointwise makes a 1x1 convolution with BatchNorm and ReLU. Its weights are
@@ -46,23 +43,10 @@ func newDepthwise(path nn.Path, channels, kernel, stride int) *unit {
 	}, false)
 }
 
-// forward maps x [n, in, h, w] to [n, out, h/stride, w/stride], sides rounded up.
-func (u *unit) forward(p *nn.Pass, x *tensor.Tensor) *tensor.Tensor {
-	y := u.conv.Forward(p, x)
-	z := u.norm.Forward(p, y)
-	p.Free(y) // autograd holds on to what it needs
-	if !u.relu {
-		return z
-	}
-	out := p.ReluInPlace(z)
-	p.Free(z) // the same memory under another handle
-	return out
-}
-
-// draw draws what forward computes.
+// draw draws what Forward computes.
 func (u *unit) draw(d *nn.Drawing, x onnx.Value) onnx.Value {
-	y := d.ConvNorm(u.conv, u.norm, x)
-	if u.relu {
+	y := d.ConvNorm(u.Conv, u.Norm, x)
+	if u.ReLU {
 		y = d.Relu(u.name+".relu", y)
 	}
 	return y
@@ -72,7 +56,7 @@ func (u *unit) draw(d *nn.Drawing, x onnx.Value) onnx.Value {
 func chain(p *nn.Pass, units []*unit, x *tensor.Tensor) *tensor.Tensor {
 	y := x
 	for _, u := range units {
-		next := u.forward(p, y)
+		next := u.Forward(p, y)
 		if y != x {
 			p.Free(y)
 		}
@@ -87,4 +71,13 @@ func drawChain(d *nn.Drawing, units []*unit, x onnx.Value) onnx.Value {
 		x = u.draw(d, x)
 	}
 	return x
+}
+
+// layers are what nn takes of units.
+func layers(units []*unit) []*nn.Unit {
+	out := make([]*nn.Unit, len(units))
+	for i, u := range units {
+		out[i] = &u.Unit
+	}
+	return out
 }

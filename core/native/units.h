@@ -1,0 +1,76 @@
+// Units of a mobile network (a pointwise or depthwise convolution, BN and, for some,
+// ReLU) one after the other, forward and backward, on the CPU. units_run.h has them as
+// passes over memory, block.cpp as an operator of autograd.
+//
+// What makes them quicker than the same in libtorch's operators: the result of BN and
+// ReLU is never written, the next convolution computes it from the convolution's
+// result as it reads that; the gradient of BN and ReLU neither; statistics are
+// gathered while what they are of is in the cache; and a block's ends are read and
+// written in place in the tensors around it, with channels in whatever order. So of
+// each unit one tensor is kept for the backward pass where libtorch keeps two.
+#ifndef DETNAS_UNITS_H
+#define DETNAS_UNITS_H
+
+#include <ATen/ATen.h>
+#include <cstdint>
+#include <vector>
+
+namespace units {
+
+using at::Tensor;
+
+// Unit is one convolution with its BN. kernel 0 is none: BN of what comes in.
+struct Unit {
+  Tensor weight, gamma, beta; // weight undefined without a convolution
+  Tensor mean, variance;      // BN's own; batch moves them
+  double momentum, eps;
+  int kernel, stride;
+  bool depthwise, relu;
+  bool batch; // normalises by the batch's statistics, otherwise by its own
+};
+
+// Maps are channels of the images of a tensor, some of them and in any order.
+struct Maps {
+  float *data = nullptr;
+  int64_t image = 0;            // floats from an image to the next
+  std::vector<int64_t> channel; // where each begins in an image
+
+  float *at(int64_t n, int64_t c) const { return data + n * image + channel[c]; }
+  int64_t count() const { return static_cast<int64_t>(channel.size()); }
+};
+
+// maps are count channels of t [n, c, h, w], from first on, each step.
+Maps maps(const Tensor &t, int64_t first, int64_t step, int64_t count);
+
+// Shape is that of a channel of all images.
+struct Shape {
+  int64_t n, h, w;
+  int64_t plane() const { return h * w; }
+};
+
+// Kept is what the backward pass needs of a unit.
+struct Kept {
+  Tensor raw;  // the convolution's result, [n, c, h, w]; undefined without one
+  Tensor norm; // [4, c]: mean, 1/deviation, scale, shift
+};
+
+// Shape of the units' result for images of this one.
+Shape after(const std::vector<Unit> &units, Shape in);
+
+// forward runs x through the units into out. Without keep it frees each unit's
+// tensor once the next has been made from it.
+std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape shape, const Maps &out, bool keep);
+
+// Grads of a unit's parameters; undefined where none was asked for.
+struct Grads {
+  Tensor weight, gamma, beta;
+};
+
+// backward takes the gradient of the result and gives those of the parameters, and
+// of x into dx (added to what is there with accumulate; not at all if dx has no
+// data). Of each kept tensor it lets go when it is done with it.
+std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape shape, std::vector<Kept> &kept,
+                            const Maps &grad, const Maps &dx, bool accumulate);
+
+} // namespace units
+#endif
