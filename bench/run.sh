@@ -4,7 +4,7 @@
 #
 #   bench/run.sh [flags of bench/pair]    such as -each 20s, -only detect-train
 #
-# Takes about six minutes on a machine that does nothing else. Messages go to stderr.
+# Takes about twelve minutes on a machine that does nothing else. Messages go to stderr.
 set -eu
 cd "$(dirname "$0")/.."
 say() { echo "bench: $*" >&2; }

@@ -50,6 +50,7 @@ type work struct {
 	peer        string // the other side's work, where it has another name
 	gotch       bool   // the other side is bench/step too
 	hostOnly    bool   // is done by the processor also where there is a CUDA device
+	bf16        bool   // detnas's side trains with precision = "bf16"; the other in float
 	seconds     int    // at most; 0: as the flag says
 }
 
@@ -60,6 +61,8 @@ var works = []work{
 	{name: "candidate", title: "candidate, BN of 8 batches of 64 x 64² and 8 evaluated"},
 	{name: "detect-default", title: "Faster R-CNN, torchvision's sizes, 2 x 320², training step"},
 	{name: "detect-train", title: "light Faster R-CNN, 2 x 320², training step"},
+	{name: "detect-train", title: "light Faster R-CNN, training step in bfloat16", bf16: true},
+	{name: "detect-default", title: "torchvision's sizes, training step in bfloat16", bf16: true},
 	{name: "detect-eval", title: "light Faster R-CNN, 2 x 320², evaluation"},
 }
 
@@ -157,6 +160,9 @@ func (o options) commands(dir string, w work) (ours, theirs *exec.Cmd, err error
 		write := exec.Command(o.step, "-write", file, w.name)
 		ours = exec.Command(o.step, "-load", file, w.name)
 		theirs = exec.Command(o.python, o.peer, "--load", file, peer)
+		if w.bf16 {
+			ours.Args = slices.Insert(ours.Args, 1, "-bf16")
+		}
 		if o.cuda {
 			write.Args, ours.Args = slices.Insert(write.Args, 1, "-cuda"), slices.Insert(ours.Args, 1, "-cuda")
 			theirs.Args = slices.Insert(theirs.Args, 2, "--cuda")

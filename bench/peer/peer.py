@@ -63,7 +63,7 @@ def candidate(state):
     from shufflenet import classifier
 
     x, labels = state.pop("input.x"), state.pop("input.labels")
-    net, loss_of = classifier(state), torch.nn.CrossEntropyLoss()
+    net, loss_of = classifier(state).to(DEVICE), torch.nn.CrossEntropyLoss()
     norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     for m in norms:
         m.momentum = None  # the mean over all batches alike

@@ -120,12 +120,12 @@ func (w candidate) step() (loss float64, err error) {
 	defer stats.Free()
 	pass := func(mode nn.Mode) error {
 		return tensor.Run("candidate", func(s *tensor.Scope) error {
-			x := s.FromFloats(b.X, tensor.CPU, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
+			x := s.FromFloats(b.X, device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
 			y := w.task.Net.Forward(&nn.Pass{Scope: s, Mode: mode, Stats: stats}, x, nil)
 			if mode == nn.Calibrate {
 				return nil
 			}
-			loss, err = s.CrossEntropy(y, s.FromInts(b.Labels, tensor.CPU, int64(b.N)), tensor.Average, 0).Item()
+			loss, err = s.CrossEntropy(y, s.FromInts(b.Labels, device, int64(b.N)), tensor.Average, 0).Item()
 			return err
 		})
 	}

@@ -5,7 +5,7 @@
 package native
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -fopenmp -Wno-deprecated-declarations
+#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -Wno-deprecated-declarations
 #cgo LDFLAGS: -lstdc++ -ltorch -ltorch_cpu -lc10 -lgomp -ldl
 #include <stdlib.h>
 #include "ops.h"
