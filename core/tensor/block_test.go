@@ -49,7 +49,7 @@ func blockCases() []blockCase {
 			}
 		}
 	}
-	slices.SortFunc(cases, func(a, b blockCase) int { return len(a.name) - len(b.name) })
+	slices.SortFunc(cases, func(a, b blockCase) int { return strings.Compare(a.name, b.name) })
 	return cases
 }
 
@@ -62,9 +62,9 @@ func wave(n int64, by, mean float64) []float32 {
 	return out
 }
 
-// units makes layers for x channels, and lists their tensors.
-func (c blockCase) units(s *Scope, layers []layer, x int64, batch bool, dtype DType) (units []Unit, params, stats []*Tensor) {
-	make := func(values []float32, shape ...int64) *Tensor {
+// unitsOf makes layers for x channels, and lists their tensors.
+func unitsOf(s *Scope, layers []layer, x int64, batch bool, dtype DType) (units []Unit, params, stats []*Tensor) {
+	param := func(values []float32, shape ...int64) *Tensor {
 		t := s.ToType(s.FromFloats(values, CPU, shape...), dtype)
 		params = append(params, t)
 		return t
@@ -75,11 +75,11 @@ func (c blockCase) units(s *Scope, layers []layer, x int64, batch bool, dtype DT
 		k := int64(l.kernel)
 		switch {
 		case l.kernel == 1:
-			u.Weight = make(wave(out*x, .3, .01), out, x, 1, 1)
+			u.Weight = param(wave(out*x, .3, .01), out, x, 1, 1)
 		case l.kernel > 1:
-			u.Weight = make(wave(out*k*k, .5, .1), out, 1, k, k)
+			u.Weight = param(wave(out*k*k, .5, .1), out, 1, k, k)
 		}
-		u.Gamma, u.Beta = make(wave(out, .4, 1), out), make(wave(out, .3, .05*float64(i)), out)
+		u.Gamma, u.Beta = param(wave(out, .4, 1), out), param(wave(out, .3, .05*float64(i)), out)
 		u.Mean = s.ToType(s.FromFloats(wave(out, .2, 0), CPU, out), dtype)
 		u.Variance = s.ToType(s.FromFloats(wave(out, .3, 1), CPU, out), dtype)
 		stats = append(stats, u.Mean, u.Variance)
@@ -141,11 +141,11 @@ func (c blockCase) outcome(fused, batch bool, threads int, dtype DType) (out [][
 			}
 			x := s.ToType(s.FromFloats(wave(n, 1, .2), CPU, c.shape...), dtype)
 			channels := c.shape[1]
-			side, params, stats := c.units(s, c.side, channels, batch, dtype)
+			side, params, stats := unitsOf(s, c.side, channels, batch, dtype)
 			if c.order != Whole && len(side) == 0 {
 				channels /= 2
 			}
-			main, more, moved := c.units(s, c.main, channels, batch, dtype)
+			main, more, moved := unitsOf(s, c.main, channels, batch, dtype)
 			params, stats = append(append([]*Tensor{x}, params...), more...), append(stats, moved...)
 			for _, p := range params {
 				if err := p.RequireGrad(true); err != nil {
