@@ -23,6 +23,8 @@ type Unit struct {
 // Order is how the two halves of a block lie in what goes in and what comes out.
 type Order int
 
+// How halves lie; units on the side have the whole input, and only what comes out is in
+// halves then.
 const (
 	Whole        = Order(C.DN_WHOLE)         // there is one path
 	Concat       = Order(C.DN_CONCAT)        // one half after the other
@@ -39,14 +41,16 @@ func Block(x Handle, side, main []Unit, order Order) (Handle, error) {
 	if len(main) == 0 {
 		return nil, errors.New("a block without units")
 	}
-	s, m := cUnits(side), cUnits(main)
-	var first *C.dn_unit
-	if len(s) > 0 {
-		first = &s[0]
-	}
 	var out Handle
-	err := failure(C.dn_block(&out, x, first, C.int(len(s)), &m[0], C.int(len(m)), C.int(order)))
+	err := failure(C.dn_block(&out, x, first(cUnits(side)), C.int(len(side)), first(cUnits(main)), C.int(len(main)), C.int(order)))
 	return out, err
+}
+
+func first(units []C.dn_unit) *C.dn_unit {
+	if len(units) == 0 {
+		return nil
+	}
+	return &units[0]
 }
 
 func cUnits(units []Unit) []C.dn_unit {
