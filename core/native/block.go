@@ -42,7 +42,8 @@ func Block(x Handle, side, main []Unit, order Order) (Handle, error) {
 		return nil, errors.New("a block without units")
 	}
 	var out Handle
-	err := failure(C.dn_block(&out, x, first(cUnits(side)), C.int(len(side)), first(cUnits(main)), C.int(len(main)), C.int(order)))
+	sides, mains := cUnits(side), cUnits(main)
+	err := failure(C.dn_block(&out, x, first(sides), C.int(len(sides)), first(mains), C.int(len(mains)), C.int(order))) //nolint:gocritic // in what cgo makes of it
 	return out, err
 }
 
