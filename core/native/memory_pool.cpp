@@ -52,6 +52,7 @@ public:
     if (++asked % kWindow == 0) {
       before = recent;
       recent = used;
+      trim();
     }
     auto fit = free.lower_bound({bytes, nullptr}); // the tightest, and of those the lowest
     if (fit == free.end()) {
@@ -96,8 +97,7 @@ public:
       at = last;
     }
     free.emplace(at->second.bytes, at->first);
-    const size_t enough = std::max(before, recent);
-    if (held - std::min(held, enough + enough / 8) >= chunks[at->second.chunk])
+    if (spare() >= chunks[at->second.chunk])
       release(at);
     return true;
   }
@@ -120,6 +120,23 @@ private:
 
   bool joins(Blocks::iterator a, Blocks::iterator b) const {
     return b != blocks.end() && a->second.idle && b->second.idle && a->second.chunk == b->second.chunk;
+  }
+
+  // spare is how much more is held than what was lately in use, and some.
+  size_t spare() const {
+    const size_t enough = std::max(before, recent);
+    return held - std::min(held, enough + enough / 8);
+  }
+
+  // trim gives back what is spare of chunks that nothing is in: after a peak most are
+  // not touched again, and no give would come by them.
+  void trim() {
+    for (auto it = chunks.begin(); it != chunks.end();) {
+      const auto next = std::next(it);
+      if (spare() >= it->second)
+        release(blocks.find(it->first));
+      it = next;
+    }
   }
 
   // grow maps a chunk; where there is no room, one that is no larger than it must be.
