@@ -150,7 +150,7 @@ struct Block : torch::autograd::Function<Block> {
     const Tensor *at = &saved[1];
     resume(p.side, at);
     resume(p.main, at);
-    std::vector<units::Kept> side = unsave(at, p.side.size()), main = unsave(at, p.main.size());
+    const std::vector<units::Kept> side = unsave(at, p.side.size()), main = unsave(at, p.main.size());
     const units::Shape in = shape_of(x);
     const Tensor dx = x.requires_grad() ? at::empty_like(x) : Tensor();
     const Ends from = ends_in(x, p), top = ends_out(g, p, width(p.main));

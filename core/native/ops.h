@@ -21,11 +21,11 @@ void dn_set_threads(int n); // this OS thread's intra-op team, and BLAS's pool
 char *dn_reserve_blas(int n); // buffers for n threads
 
 void dn_use_pool(void); // has tensors on the CPU live in memory_pool.cpp's
-// Large blocks asked for since the start, chunks of Linux that they came from, and the
-// bytes in use and idle.
 // dn_count_operators has libtorch's operators counted from the first call on, and returns
 // how many there were.
 uint64_t dn_count_operators(void);
+// Large blocks asked for since the start, chunks of Linux that they came from, and the
+// bytes in use and idle.
 void dn_pool_tally(uint64_t *blocks, uint64_t *maps, uint64_t *in_use, uint64_t *idle);
 
 char *dn_from_data(void **out, const void *data, const int64_t *dims, int ndims,

@@ -68,8 +68,8 @@ struct Grads {
 
 // backward takes the gradient of the result and gives those of the parameters, and
 // of x into dx (added to what is there with accumulate; not at all if dx has no
-// data). Of each kept tensor it lets go when it is done with it.
-std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape shape, std::vector<Kept> &kept,
+// data).
+std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape shape, const std::vector<Kept> &kept,
                             const Maps &grad, const Maps &dx, bool accumulate);
 
 } // namespace units

@@ -124,7 +124,7 @@ std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape s
   return kept;
 }
 
-std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape shape, std::vector<Kept> &kept,
+std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape shape, const std::vector<Kept> &kept,
                             const Maps &grad, const Maps &dx, bool accumulate) {
   const int count = static_cast<int>(units.size());
   std::vector<Grads> grads(count);
@@ -161,7 +161,6 @@ std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape
     }
     auto back = u.depthwise ? depthwise_back : pointwise_back;
     sums = back(u, from, shapes[i], y, to, grads[i].weight);
-    kept[i].raw.reset();
     g = to.dx;
     held = below;
   }
