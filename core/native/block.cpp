@@ -193,7 +193,7 @@ void check(const std::vector<Unit> &units, int64_t channels) {
     } else {
       const std::vector<int64_t> want = {out, u.depthwise ? 1 : channels, u.kernel, u.kernel};
       TORCH_CHECK(u.weight.defined() && u.weight.sizes() == at::IntArrayRef(want) && (!u.depthwise || out == channels) &&
-                      (u.depthwise ? u.kernel % 2 == 1 && (u.stride == 1 || u.stride == 2) : u.kernel == 1 && u.stride == 1),
+                      (u.depthwise ? u.kernel % 2 == 1 && u.kernel <= DN_WIDEST_KERNEL && (u.stride == 1 || u.stride == 2) : u.kernel == 1 && u.stride == 1),
                   "block: unit ", i, " cannot take ", channels, " channels to ", out, " by ", u.kernel, "x", u.kernel,
                   " with stride ", u.stride);
     }

@@ -20,6 +20,9 @@ type Unit struct {
 	Batch               bool
 }
 
+// WidestKernel is that of a depthwise unit, in px.
+const WidestKernel = C.DN_WIDEST_KERNEL
+
 // Order is how the two halves of a block lie in what goes in and what comes out.
 type Order int
 

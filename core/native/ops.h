@@ -69,6 +69,9 @@ typedef struct {
   int32_t kernel, stride, depthwise, relu, batch;
 } dn_unit;
 
+// The widest depthwise kernel of a unit: rows are buffered with room for no more.
+#define DN_WIDEST_KERNEL 15
+
 // How the halves of a block lie in it.
 enum {
   DN_WHOLE,         // there is one path, through main

@@ -76,7 +76,7 @@ func (u *Unit) fusible() bool {
 	if g.Groups == 1 {
 		return k == 1 && g.Stride == 1
 	}
-	return g.Groups == shape[0] && shape[1] == 1 && k%2 == 1 && g.Stride <= 2
+	return g.Groups == shape[0] && shape[1] == 1 && k%2 == 1 && k <= tensor.WidestKernel && g.Stride <= 2
 }
 
 // now is the unit as it is in a pass.

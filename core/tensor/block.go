@@ -11,6 +11,9 @@ type Unit struct {
 	Depthwise, ReLU, Batch              bool
 }
 
+// WidestKernel is that of a depthwise unit, in px.
+const WidestKernel = native.WidestKernel
+
 // Order is how the two halves of a block lie in what goes in and what comes out.
 type Order = native.Order
 
