@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/tensor"
-	"detnas/core/train"
 )
 
 // crew is the processes that train a run together, as one of them sees them. Rank 0
@@ -43,12 +41,6 @@ const Patience = 5 * time.Minute
 
 // joinEvery is how often a rank looks who is there, at the start and after a failure.
 const joinEvery = 50 * time.Millisecond
-
-// Words between two iterations.
-const (
-	wordOn     = 0 // make the next iteration
-	wordListen = 1 // an order comes
-)
 
 // person is how a rank tells of itself.
 type person struct {
@@ -149,242 +141,6 @@ func (c *crew) ranks() int {
 		return 0
 	}
 	return c.place.World
-}
-
-// meet is rank 0's part of the word between two iterations: to go on.
-func (c *crew) meet() error {
-	if err := c.goOn(); err != nil {
-		return err
-	}
-	return c.word(wordOn)
-}
-
-// word says a word to all ranks, and hears whether one of them is to end.
-func (c *crew) word(w float64) error {
-	said := []float64{w, 0}
-	if err := c.group.Max(said); err != nil {
-		return c.lost(err)
-	}
-	if said[1] > 0 {
-		c.stop(fmt.Errorf("rank %d was told to", int(said[1])))
-	}
-	return nil
-}
-
-// call has the other ranks listen for orders. Before anything that may take long, it
-// lets them wait at the store, where nobody runs out of patience while rank 0 lives.
-func (c *crew) call() error {
-	if c == nil || c.listening || c.broken {
-		return nil
-	}
-	if err := c.word(wordListen); err != nil {
-		return err
-	}
-	c.listening = true
-	return nil
-}
-
-// goOn ends the listening.
-func (c *crew) goOn() error {
-	if !c.listening {
-		return nil
-	}
-	c.listening = false
-	return c.put(order{Do: doGoOn})
-}
-
-// tell gives the other ranks an order.
-func (c *crew) tell(o order) error {
-	if err := c.call(); err != nil {
-		return err
-	}
-	return c.put(o)
-}
-
-func (c *crew) put(o order) error {
-	text, err := json.Marshal(o)
-	if err != nil {
-		return fmt.Errorf("an order to the other ranks: %w", err)
-	}
-	c.at++
-	if err := c.store.Set(orderKey(c.at), text); err != nil {
-		return c.lost(err)
-	}
-	return nil
-}
-
-// left takes in how the loop was left on all ranks: at its end, or at an iteration
-// that is not finite on all of them, they listen.
-func (c *crew) left(err error) {
-	switch {
-	case c == nil:
-	case err == nil, isTorn(err) && errors.Is(err, train.ErrNotFinite) && !errors.Is(err, tensor.ErrGroup):
-		c.listening = true
-	case isTorn(err):
-		c.broken = true
-	}
-}
-
-// isTorn reports whether an error broke an iteration off.
-func isTorn(err error) bool {
-	var torn *train.TornError
-	return errors.As(err, &torn)
-}
-
-// beatEvery is how often a rank says that it lives.
-const beatEvery = time.Second
-
-func beatKey(rank int) string { return fmt.Sprintf("beat/%d", rank) }
-
-// beat says again and again that this rank lives, until the function that it returns
-// is called.
-func (c *crew) beat() (stop func()) {
-	quit := make(chan struct{})
-	go func() {
-		ticker := time.NewTicker(beatEvery)
-		defer ticker.Stop()
-		for {
-			_, _ = c.store.Add(beatKey(c.place.Rank), 1) // the others will notice
-			select {
-			case <-quit:
-				return
-			case <-ticker.C:
-			}
-		}
-	}()
-	return func() { close(quit) }
-}
-
-// partFor is how long rank 0 waits for the others to have heard of the end.
-const partFor = 3 * time.Second
-
-// part tells the other ranks that the run has ended, and waits a moment until they
-// have heard it: they would take the end of the store for an accident.
-func (c *crew) part(err error) {
-	if c.broken {
-		return
-	}
-	o := order{Do: doEnd}
-	if err != nil {
-		o.Why = err.Error()
-	}
-	if c.tell(o) != nil {
-		return
-	}
-	for began := time.Now(); time.Since(began) < partFor; time.Sleep(joinEvery / 5) {
-		if n, err := c.store.Add(partedKey, 0); err != nil || n >= int64(c.place.World-1) {
-			return
-		}
-	}
-}
-
-const partedKey = "parted"
-
-// ErrRank is wrapped by the error of a run that another rank has ended.
-var ErrRank = errors.New("the ranks have lost each other")
-
-// lostFor is how long a rank listens for signs of life of the others: some beats, on a
-// machine that is busy.
-const lostFor = 5 * beatEvery
-
-// lost says which rank is to blame for a call that has failed: the one that has said
-// why it ended, or of which, unlike of the others, there is no sign of life.
-func (c *crew) lost(err error) error {
-	c.broken = true
-	where := fmt.Errorf("%w (rank %d of %d)", ErrRank, c.place.Rank, c.place.World)
-	silent, began, enough := map[int]int64{}, time.Now(), lostFor // ranks, by their beats at first
-	if c.place.Rank == 0 {
-		enough += beatEvery // it may hold the store, which the others ask meanwhile
-	}
-	for first := true; first || len(silent) > 0 && time.Since(began) < enough; first = false {
-		for r := range c.place.World {
-			why, failed, serr := c.ask(failedKey(r), lostFor)
-			beats, berr := c.beats(r)
-			at, quiet := silent[r]
-			switch {
-			case serr != nil || berr != nil:
-				return fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", where, c.place.Addr, err)
-			case failed && r != c.place.Rank:
-				return fmt.Errorf("%w: rank %d has failed: %s", where, r, why)
-			case first:
-				silent[r] = beats
-			case quiet && beats != at:
-				delete(silent, r)
-			}
-		}
-		time.Sleep(joinEvery)
-	}
-	for r := range c.place.World {
-		if _, yes := silent[r]; yes && r != c.place.Rank {
-			p, _, _ := c.person(r)
-			return fmt.Errorf("%w: rank %d (process %d on %s) has ended or cannot be reached: %w", where, r, p.PID, p.Host, err)
-		}
-	}
-	return fmt.Errorf("%w: all of them live, and the connection between two of them is lost: %w", where, err)
-}
-
-// beats are how often a rank has said that it lives.
-func (c *crew) beats(rank int) (int64, error) {
-	return answered(c, lostFor, func() (int64, error) { return c.store.Add(beatKey(rank), 0) })
-}
-
-// ask asks the store for a key, for so long.
-func (c *crew) ask(key string, patience time.Duration) (text []byte, ok bool, err error) {
-	text, err = answered(c, patience, func() ([]byte, error) {
-		text, there, err := c.store.Get(key)
-		if there && text == nil {
-			text = []byte{}
-		}
-		return text, err
-	})
-	return text, text != nil, err
-}
-
-// answered is what a call to the store gives, unless that takes longer than patience: a
-// link that is cut gives no answer, and then no call does any more.
-func answered[T any](c *crew, patience time.Duration, call func() (T, error)) (T, error) {
-	type answer struct {
-		value T
-		err   error
-	}
-	var none T
-	if c.mute {
-		return none, errMute
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		v, err := call()
-		answers <- answer{v, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.value, a.err
-	case <-time.After(patience):
-		c.mute = true
-		return none, fmt.Errorf("%w for %v", errMute, patience)
-	}
-}
-
-// errMute is the error of a store that does not answer.
-var errMute = errors.New("there is no answer")
-
-// say gives a key of the store a text.
-func (c *crew) say(key, text string) error {
-	if c.mute {
-		return errMute
-	}
-	return c.store.Set(key, []byte(text))
-}
-
-func failedKey(rank int) string { return fmt.Sprintf("failed/%d", rank) }
-
-// blamed is an error of training with who is to blame for it, where a call over ranks
-// has failed.
-func (c *crew) blamed(err error) error {
-	if c == nil || errors.Is(err, ErrRank) || !errors.Is(err, tensor.ErrGroup) {
-		return err
-	}
-	return c.lost(err)
 }
 
 // enough makes sure, before anything is trained, that every rank has an image in each

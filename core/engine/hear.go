@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// hear is the other ranks' part of the word between two iterations: it returns when
+// there is another one to make, or the order that ends the loop.
+func (c *crew) hear(retune func(config string) error) error {
+	for {
+		said := []float64{wordOn, 0}
+		if c.interrupted.Load() {
+			said[1] = float64(c.place.Rank)
+		}
+		if err := c.group.Max(said); err != nil {
+			return err
+		}
+		if said[0] == wordOn {
+			return nil
+		}
+		if err := c.listen(retune); err != nil {
+			return err
+		}
+	}
+}
+
+// listen follows orders until one of them is to go on.
+func (c *crew) listen(retune func(config string) error) error {
+	for {
+		o, err := c.next()
+		if err != nil {
+			return err
+		}
+		switch o.Do {
+		case doGoOn:
+			return nil
+		case doRetune:
+			if err := retune(o.Config); err != nil {
+				return err
+			}
+		default:
+			return &ordered{order: o}
+		}
+	}
+}
+
+// How often the store is asked for the next order, from the first time to the last.
+const (
+	askFirst = time.Millisecond
+	askLast  = 100 * time.Millisecond
+)
+
+// next waits for rank 0's next order, however long that takes, while rank 0 lives.
+func (c *crew) next() (order, error) {
+	var o order
+	heard, beats := time.Now(), int64(-1)
+	for pause := askFirst; ; pause = min(2*pause, askLast) {
+		text, ok, err := c.ask(orderKey(c.at+1), c.patience)
+		if err != nil {
+			return o, fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", ErrRank, c.place.Addr, err)
+		}
+		if ok {
+			c.at++
+			if err := json.Unmarshal(text, &o); err != nil {
+				return o, fmt.Errorf("an order of rank 0: %w", err)
+			}
+			if o.Do == doEnd {
+				_, _ = c.store.Add(partedKey, 1) // rank 0 does not wait for long
+			}
+			return o, nil
+		}
+		time.Sleep(pause)
+		if pause < askLast || time.Since(heard) < 2*beatEvery {
+			continue
+		}
+		n, err := c.beats(0)
+		switch {
+		case err != nil:
+			return o, fmt.Errorf("%w: the store of rank 0 is gone: %w", ErrRank, err)
+		case n != beats:
+			heard, beats = time.Now(), n
+		case time.Since(heard) > c.patience:
+			return o, fmt.Errorf("%w: nothing has been heard of rank 0 for %v", ErrRank, c.patience)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"detnas/core/tensor"
+)
+
+// ErrRank is wrapped by the error of a run that another rank has ended.
+var ErrRank = errors.New("the ranks have lost each other")
+
+// lostFor is how long a rank listens for signs of life of the others: some beats, on a
+// machine that is busy.
+const lostFor = 5 * beatEvery
+
+// lost says which rank is to blame for a call that has failed: the one that has said
+// why it ended, or of which, unlike of the others, there is no sign of life.
+func (c *crew) lost(err error) error {
+	c.broken = true
+	where := fmt.Errorf("%w (rank %d of %d)", ErrRank, c.place.Rank, c.place.World)
+	silent, began, enough := map[int]int64{}, time.Now(), lostFor // ranks, by their beats at first
+	if c.place.Rank == 0 {
+		enough += beatEvery // it may hold the store, which the others ask meanwhile
+	}
+	for first := true; first || len(silent) > 0 && time.Since(began) < enough; first = false {
+		for r := range c.place.World {
+			why, failed, serr := c.ask(failedKey(r), lostFor)
+			beats, berr := c.beats(r)
+			at, quiet := silent[r]
+			switch {
+			case serr != nil || berr != nil:
+				return fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", where, c.place.Addr, err)
+			case failed && r != c.place.Rank:
+				return fmt.Errorf("%w: rank %d has failed: %s", where, r, why)
+			case first:
+				silent[r] = beats
+			case quiet && beats != at:
+				delete(silent, r)
+			}
+		}
+		time.Sleep(joinEvery)
+	}
+	for r := range c.place.World {
+		if _, yes := silent[r]; yes && r != c.place.Rank {
+			p, _, _ := c.person(r)
+			return fmt.Errorf("%w: rank %d (process %d on %s) has ended or cannot be reached: %w", where, r, p.PID, p.Host, err)
+		}
+	}
+	return fmt.Errorf("%w: all of them live, and the connection between two of them is lost: %w", where, err)
+}
+
+func failedKey(rank int) string { return fmt.Sprintf("failed/%d", rank) }
+
+// blamed is an error of training with who is to blame for it, where a call over ranks
+// has failed.
+func (c *crew) blamed(err error) error {
+	if c == nil || errors.Is(err, ErrRank) || !errors.Is(err, tensor.ErrGroup) {
+		return err
+	}
+	return c.lost(err)
+}

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"detnas/core/run"
+	"detnas/core/tensor"
+	"detnas/core/train"
+)
+
+// What rank 0 has the others do.
+const (
+	doTrain  = "train"  // begin a step, with rank 0's network, which follows
+	doBack   = "back"   // go on from an earlier iteration, with rank 0's network, which follows
+	doRetune = "retune" // take over another config
+	doGoOn   = "on"     // make the next iteration
+	doEnd    = "end"    // the run has ended, because of why where that is given
+)
+
+// order is what rank 0 tells the others.
+type order struct {
+	Do        string                   `json:"do"`
+	Why       string                   `json:"why,omitempty"`
+	Folder    string                   `json:"folder,omitempty"` // the run's
+	Data      string                   `json:"data,omitempty"`   // where its synthetic images are
+	Config    string                   `json:"config,omitempty"`
+	Step      int                      `json:"step,omitempty"`
+	Iteration int64                    `json:"iteration,omitempty"`
+	Length    int                      `json:"length,omitempty"`
+	LRScale   float64                  `json:"lr_scale,omitempty"`
+	Subnet    string                   `json:"subnet,omitempty"`
+	Prints    map[string]run.DataPrint `json:"prints,omitempty"` // of the step's sets
+}
+
+func orderKey(n int) string { return fmt.Sprintf("order/%d", n) }
+
+// ended is the error of an order that ends the run early, or nil.
+func (o order) ended() error {
+	if o.Do == doEnd && o.Why != "" {
+		return fmt.Errorf("%w by rank 0 (%s)", ErrStopped, o.Why)
+	}
+	return nil
+}
+
+// Words between two iterations.
+const (
+	wordOn     = 0 // make the next iteration
+	wordListen = 1 // an order comes
+)
+
+// meet is rank 0's part of the word between two iterations: to go on.
+func (c *crew) meet() error {
+	if err := c.goOn(); err != nil {
+		return err
+	}
+	return c.word(wordOn)
+}
+
+// word says a word to all ranks, and hears whether one of them is to end.
+func (c *crew) word(w float64) error {
+	said := []float64{w, 0}
+	if err := c.group.Max(said); err != nil {
+		return c.lost(err)
+	}
+	if said[1] > 0 {
+		c.stop(fmt.Errorf("rank %d was told to", int(said[1])))
+	}
+	return nil
+}
+
+// call has the other ranks listen for orders. Before anything that may take long, it
+// lets them wait at the store, where nobody runs out of patience while rank 0 lives.
+func (c *crew) call() error {
+	if c == nil || c.listening || c.broken {
+		return nil
+	}
+	if err := c.word(wordListen); err != nil {
+		return err
+	}
+	c.listening = true
+	return nil
+}
+
+// goOn ends the listening.
+func (c *crew) goOn() error {
+	if !c.listening {
+		return nil
+	}
+	c.listening = false
+	return c.put(order{Do: doGoOn})
+}
+
+// tell gives the other ranks an order.
+func (c *crew) tell(o order) error {
+	if err := c.call(); err != nil {
+		return err
+	}
+	return c.put(o)
+}
+
+func (c *crew) put(o order) error {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("an order to the other ranks: %w", err)
+	}
+	c.at++
+	if err := c.store.Set(orderKey(c.at), text); err != nil {
+		return c.lost(err)
+	}
+	return nil
+}
+
+// left takes in how the loop was left on all ranks: at its end, or at an iteration
+// that is not finite on all of them, they listen.
+func (c *crew) left(err error) {
+	switch {
+	case c == nil:
+	case err == nil, isTorn(err) && errors.Is(err, train.ErrNotFinite) && !errors.Is(err, tensor.ErrGroup):
+		c.listening = true
+	case isTorn(err):
+		c.broken = true
+	}
+}
+
+// isTorn reports whether an error broke an iteration off.
+func isTorn(err error) bool {
+	var torn *train.TornError
+	return errors.As(err, &torn)
+}
+
+// partFor is how long rank 0 waits for the others to have heard of the end.
+const partFor = 3 * time.Second
+
+// part tells the other ranks that the run has ended, and waits a moment until they
+// have heard it: they would take the end of the store for an accident.
+func (c *crew) part(err error) {
+	if c.broken {
+		return
+	}
+	o := order{Do: doEnd}
+	if err != nil {
+		o.Why = err.Error()
+	}
+	if c.tell(o) != nil {
+		return
+	}
+	for began := time.Now(); time.Since(began) < partFor; time.Sleep(joinEvery / 5) {
+		if n, err := c.store.Add(partedKey, 0); err != nil || n >= int64(c.place.World-1) {
+			return
+		}
+	}
+}
+
+const partedKey = "parted"
