@@ -2,12 +2,12 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"detnas/core/config"
 	"detnas/core/tensor"
 	"detnas/nas"
+	"detnas/nas/dispatch"
 	"detnas/nas/search"
 )
 
@@ -16,38 +16,33 @@ import (
 // other and is told one score after the other. Only those are measured ahead that it has
 // proposed already, whatever the scores before them; what it does not come to after all
 // is dropped. In a race a candidate is measured as far as the best of the moment have it,
-// and whether it is stopped, and where, is decided at its turn.
+// and whether it is stopped, and where, is decided at its turn. Who measures which is
+// decided by package dispatch.
 //
 // A score is computed by a team of the same size whether it is ahead or not, so that it
 // has the same bits.
 type ahead struct {
 	j       *judge
-	scorers int
 	ctx     context.Context
 	stop    context.CancelFunc
 	threads sync.WaitGroup
 	broken  chan error // of a scorer that could not start
 
 	mu    sync.Mutex
-	work  *sync.Cond        // something to measure, nothing any more, or the end
-	of    map[string]*early // by the subnet's key
-	queue []*early          // that no scorer has taken, in the order of their turns
-	busy  int               // scorers that measure
-	held  bool
+	work  *sync.Cond // something to measure, nothing any more, or the end
+	queue *dispatch.Queue
+	of    map[string]*early // what the search stands before, by the subnet's key
+	at    map[dispatch.Worker]*attempt
+	busy  int // scorers of this process that measure
 	ended bool
 }
 
 // early is a candidate whose turn has not come.
 type early struct {
 	sub    nas.Subnet
-	rivals []search.Candidate // when it was asked for
-	ctx    context.Context
-	stop   context.CancelFunc
-	done   chan struct{} // closed once it is measured
-
-	m   *measuring // nil with the guide classification, or after an error
-	o   assessment // with the guide classification
-	err error
+	rivals []search.Candidate // as the search stands
+	done   chan struct{}      // closed once it is measured
+	by     *attempt           // that has measured it
 }
 
 // scorers is how many candidates are measured at a time. What latency measures is not to
@@ -70,14 +65,13 @@ func (j *judge) scoring(ctx context.Context, e *engine, f func() error) error {
 	}
 	tensor.SetTeam(e.team()) // of what is left to do at a candidate's turn
 	defer func() { tensor.SetTeam(e.threads) }()
-	a := &ahead{j: j, scorers: n, of: map[string]*early{}, broken: make(chan error, n)}
-	a.work = sync.NewCond(&a.mu)
-	a.ctx, a.stop = context.WithCancel(ctx)
+	a := newAhead(ctx, j, n)
 	for range n {
+		w := a.queue.Join()
 		a.threads.Add(1)
 		go func() {
 			defer a.threads.Done()
-			if err := tensor.OnThread(e.team(), a.score); err != nil {
+			if err := tensor.OnThread(e.team(), func() error { return a.score(w) }); err != nil {
 				a.broken <- err
 			}
 		}()
@@ -90,6 +84,14 @@ func (j *judge) scoring(ctx context.Context, e *engine, f func() error) error {
 	return f()
 }
 
+// newAhead makes what measures ahead by so many scorers, which are to join.
+func newAhead(ctx context.Context, j *judge, scorers int) *ahead {
+	a := &ahead{j: j, queue: dispatch.New(), of: map[string]*early{}, at: map[dispatch.Worker]*attempt{}, broken: make(chan error, scorers)}
+	a.work = sync.NewCond(&a.mu)
+	a.ctx, a.stop = context.WithCancel(ctx)
+	return a
+}
+
 // turn measures the candidate whose turn it is, and has others measured that follow it.
 // rivals are those of a subnet as the search stands, none without a race.
 func (a *ahead) turn(ctx context.Context, sub nas.Subnet, upcoming []nas.Subnet, rivals func(nas.Subnet) []search.Candidate) (assessment, error) {
@@ -100,65 +102,64 @@ func (a *ahead) turn(ctx context.Context, sub nas.Subnet, upcoming []nas.Subnet,
 		return assessment{}, err
 	}
 	a.mu.Lock()
+	a.queue.Settle(sub.Key())
 	delete(a.of, sub.Key())
 	a.mu.Unlock()
-	defer e.free()
-	if e.err != nil || e.m == nil {
-		return e.o, e.err
+	defer e.by.free()
+	if e.by.err != nil || e.by.m == nil {
+		return e.by.o, e.by.err
 	}
-	return a.j.scorer.settle(ctx, e.m, rivals(sub))
+	return a.j.scorer.settle(ctx, e.by.m, rivals(sub))
 }
 
-// ask has a subnet measured and those upcoming, as far as that is to go, and drops what
-// is upcoming no longer.
+// ask has a subnet measured and those upcoming, and drops what is upcoming no longer.
 func (a *ahead) ask(sub nas.Subnet, upcoming []nas.Subnet, rivals func(nas.Subnet) []search.Candidate) *early {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	place := map[string]int{sub.Key(): 0}
-	for i, s := range upcoming {
-		place[s.Key()] = i
-	}
-	for key, e := range a.of {
-		if _, ok := place[key]; !ok {
-			a.drop(e)
+	stands, keys := map[string]*early{}, []string{}
+	for i := -1; i < len(upcoming); i++ {
+		s := sub
+		if i >= 0 {
+			if s = upcoming[i]; a.j.knows(s) {
+				continue
+			}
+		}
+		key := s.Key()
+		if stands[key] == nil {
+			if stands[key] = a.of[key]; stands[key] == nil {
+				stands[key] = &early{sub: s, done: make(chan struct{})}
+			}
+			stands[key].rivals = rivals(s)
+			keys = append(keys, key)
 		}
 	}
-	for _, s := range slices.Concat([]nas.Subnet{sub}, upcoming) {
-		if len(a.of) >= 2*a.scorers && s.Key() != sub.Key() {
-			break
-		}
-		if a.of[s.Key()] == nil && !a.j.knows(s) {
-			e := &early{sub: s, rivals: rivals(s), done: make(chan struct{})}
-			e.ctx, e.stop = context.WithCancel(a.ctx)
-			a.of[s.Key()], a.queue = e, append(a.queue, e)
-		}
+	for _, key := range a.queue.Turn(keys[0], keys[1:]) {
+		a.drop(a.of[key])
 	}
-	slices.SortFunc(a.queue, func(x, y *early) int { return place[x.sub.Key()] - place[y.sub.Key()] })
+	a.of = stands
 	a.work.Broadcast()
-	return a.of[sub.Key()]
+	return stands[keys[0]]
 }
 
-// drop gives up a candidate; mu is held.
+// drop gives up a candidate that was handed out; mu is held. Who measures it frees what
+// there is of it.
 func (a *ahead) drop(e *early) {
-	delete(a.of, e.sub.Key())
-	e.stop()
-	if i := slices.Index(a.queue, e); i >= 0 {
-		a.queue = slices.Delete(a.queue, i, i+1)
-		return
+	if e.by != nil {
+		e.by.free()
 	}
-	select {
-	case <-e.done:
-		e.free()
-	default: // its scorer frees it
+	for _, t := range a.at {
+		if t.of == e {
+			t.stop()
+		}
 	}
 }
 
-// hold waits until no scorer measures, and keeps them from beginning with another
-// candidate until release: what people do may change what they read.
+// hold waits until no scorer of this process measures, and keeps all from beginning with
+// another candidate until release: what people do may change what scorers read.
 func (a *ahead) hold() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.held = true
+	a.queue.Hold()
 	for a.busy > 0 {
 		a.work.Wait()
 	}
@@ -167,43 +168,7 @@ func (a *ahead) hold() {
 func (a *ahead) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.held = false
-	a.work.Broadcast()
-}
-
-// score is a scorer: it measures one candidate after the other until the end.
-func (a *ahead) score() error {
-	for e := a.next(); e != nil; e = a.next() {
-		e.measure(a.j)
-		a.finish(e)
-	}
-	return nil
-}
-
-// next waits for a candidate to measure, and is nil at the end.
-func (a *ahead) next() *early {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for !a.ended && (a.held || len(a.queue) == 0) {
-		a.work.Wait()
-	}
-	if a.ended {
-		return nil
-	}
-	e := a.queue[0]
-	a.queue = a.queue[1:]
-	a.busy++
-	return e
-}
-
-func (a *ahead) finish(e *early) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	close(e.done)
-	if a.of[e.sub.Key()] != e { // dropped meanwhile
-		e.free()
-	}
-	a.busy--
+	a.queue.Release()
 	a.work.Broadcast()
 }
 
@@ -216,24 +181,8 @@ func (a *ahead) end() {
 	a.stop()
 	a.threads.Wait()
 	for _, e := range a.of {
-		e.free()
-	}
-}
-
-// measure measures the candidate, as far as its rivals have it.
-func (e *early) measure(j *judge) {
-	if j.scorer == nil {
-		e.o, e.err = j.classes.assess(e.ctx, e.sub)
-		return
-	}
-	if e.m, e.err = j.scorer.begin(e.ctx, e.sub); e.err == nil {
-		_, _ = e.m.outcome(e.rivals) // an error comes again at its turn, if the candidate is measured as far as that
-	}
-}
-
-func (e *early) free() {
-	e.stop()
-	if e.m != nil {
-		e.m.free()
+		if e.by != nil {
+			e.by.free()
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -141,33 +142,45 @@ func TestAheadDropsWhatIsNotProposed(t *testing.T) {
 			subs[i] = trials.Random(i)
 		}
 		none := func(nas.Subnet) []search.Candidate { return nil }
-		var left *ahead
-		err = trials.j.scoring(ctx, trials.s.engine, func() error {
+		return trials.j.scoring(ctx, trials.s.engine, func() error {
 			a := trials.j.ahead
-			left = a
+			out := func() map[string]*early { // those that are handed out
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				early := map[string]*early{}
+				for _, key := range a.queue.Out() {
+					early[key] = a.of[key]
+				}
+				return early
+			}
 			if _, err := a.turn(ctx, subs[0], subs, none); err != nil {
 				return err
 			}
-			if a.of[subs[1].Key()] == nil || a.of[subs[3].Key()] == nil || len(a.of) != 3 {
-				t.Errorf("%d are measured ahead; want the next 3", len(a.of))
+			handed := out()
+			for ; len(handed) < 4; handed = out() {
+				time.Sleep(time.Millisecond)
 			}
-			dropped := a.of[subs[1].Key()]
+			for i := 1; i <= 4; i++ {
+				if handed[subs[i].Key()] == nil {
+					t.Errorf("subnet %d, which is to be evaluated soon, is not measured ahead", i)
+				}
+			}
 			if _, err := a.turn(ctx, subs[5], subs[3:], none); err != nil {
 				return err
 			}
-			if a.of[subs[1].Key()] != nil || a.of[subs[2].Key()] != nil || a.of[subs[3].Key()] == nil {
+			now := out()
+			if now[subs[1].Key()] != nil || now[subs[2].Key()] != nil || now[subs[3].Key()] == nil {
 				t.Error("those that are not proposed after all are not dropped, or others are")
 			}
-			<-dropped.ctx.Done()
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			for _, at := range a.at {
+				if at.of != a.of[at.of.sub.Key()] && at.ctx.Err() == nil {
+					t.Errorf("%s is measured on, though it was dropped", at.of.sub.Key())
+				}
+			}
 			return nil
 		})
-		if err != nil {
-			return err
-		}
-		for _, e := range left.of {
-			<-e.ctx.Done()
-		}
-		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
