@@ -157,8 +157,8 @@ func TestARankThatDies(t *testing.T) {
 	sameLosses(t, "3 ranks, then 2", losses(t, folder), losses(t, filepath.Join(dir, "alone", "r")), 1e-4)
 }
 
-// TestRanksAreSteeredTogether pauses ranks that train, changes the rate, resumes them
-// and stops them by one signal; then one process goes on.
+// TestRanksAreSteeredTogether pauses ranks that train, resumes them and stops them by
+// one signal, of which they all hear; then one process goes on.
 func TestRanksAreSteeredTogether(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains networks")
@@ -181,6 +181,9 @@ func TestRanksAreSteeredTogether(t *testing.T) {
 	p.fail("the run was stopped", "detnas run --resume")
 	if s := status(t, folder); s.State != run.StateStopped {
 		t.Errorf("the run is %s", s.State)
+	}
+	if text := string(read(t, filepath.Join(folder, "ranks", "1.txt"))); !strings.Contains(text, "stopped by rank 0") {
+		t.Errorf("rank 1 has not heard of the stop:\n%s", text)
 	}
 	detnas(t, dir, "run", "--headless", "--resume", "r").succeed()
 	if s := status(t, folder); s.State != run.StateFinished {

@@ -28,7 +28,7 @@ type crew struct {
 	patience time.Duration // with a rank of which nothing is heard
 	at       int           // orders given, or followed
 
-	listening   bool // rank 0: the others wait for an order, and not within an iteration
+	listening   bool // the others wait for an order, and not for a word between iterations
 	broken      bool // a collective call has failed: there is none any more
 	mute        bool // the store does not answer, and a call to it would never end
 	stop        func(error)

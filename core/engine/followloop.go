@@ -42,6 +42,7 @@ func followStep[B any](e *engine, t training, task train.Task[B]) error {
 		if err := e.crew.group.Broadcast(t.state()); err != nil {
 			return err
 		}
+		e.crew.listening = true // rank 0 has an order before each loop's first iteration
 		next, err := followLoop(e, t, task, o)
 		if err != nil {
 			return err

@@ -10,6 +10,12 @@ import (
 // there is another one to make, or the order that ends the loop.
 func (c *crew) hear(retune func(config string) error) error {
 	for {
+		if c.listening {
+			if err := c.listen(retune); err != nil {
+				return err
+			}
+			c.listening = false
+		}
 		said := []float64{wordOn, 0}
 		if c.interrupted.Load() {
 			said[1] = float64(c.place.Rank)
@@ -20,9 +26,7 @@ func (c *crew) hear(retune func(config string) error) error {
 		if said[0] == wordOn {
 			return nil
 		}
-		if err := c.listen(retune); err != nil {
-			return err
-		}
+		c.listening = true
 	}
 }
 
