@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -23,10 +20,15 @@ import (
 // All wait asleep, in a collective call while they train, and at the store else.
 type crew struct {
 	place    ranks.Place
-	group    *tensor.Group
+	version  string
+	group    *tensor.Group // nil before the first training step
+	groups   int           // the number of that group
+	members  []int64       // who is in it: which of a rank's processes, by rank
 	store    *tensor.Store
-	patience time.Duration // with a rank of which nothing is heard
-	at       int           // orders given, or followed
+	patience time.Duration  // with a rank of which nothing is heard
+	gone     map[int]person // rank 0: those that the search has lost
+	own      person
+	at       int // orders given, or followed
 
 	listening   bool // the others wait for an order, and not for a word between iterations
 	broken      bool // a collective call has failed: there is none any more
@@ -39,80 +41,32 @@ type crew struct {
 // options do not say. Batches that are late and checkpoints are not within it.
 const Patience = 5 * time.Minute
 
-// joinEvery is how often a rank looks who is there, at the start and after a failure.
-const joinEvery = 50 * time.Millisecond
-
-// person is how a rank tells of itself.
-type person struct {
-	Version string `json:"version"`
-	Host    string `json:"host"`
-	PID     int    `json:"pid"`
-}
-
-// join meets the other ranks. It returns when all are there.
-func join(ctx context.Context, place ranks.Place, version string, patience time.Duration) (*crew, error) {
+// join comes to the store at which the ranks meet. The others need not be there: rank 0
+// searches without them, and waits for them before it trains.
+func join(place ranks.Place, version string, patience time.Duration) (*crew, error) {
 	if patience <= 0 {
 		patience = Patience
 	}
-	c := &crew{place: place, patience: patience, listening: true, stop: func(error) {}}
+	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]person{}}
 	fail := func(err error) (*crew, error) {
 		return nil, fmt.Errorf("rank %d of %d: %w", place.Rank, place.World, err)
 	}
 	var err error
-	at := net.JoinHostPort(place.Addr, strconv.Itoa(place.Port))
 	c.store, err = tensor.OpenStore(place.Addr, place.Port, place.Rank == 0 && !place.Kept, "detnas/"+place.Attempt, patience)
 	if err != nil {
-		return fail(fmt.Errorf("the ranks cannot meet at %s: %w; see that MASTER_ADDR and MASTER_PORT are the same everywhere, that the port is free and that rank 0 has started", at, err))
+		return fail(fmt.Errorf("the ranks cannot meet at %s: %w; see that MASTER_ADDR and MASTER_PORT are the same everywhere, that the port is free and that rank 0 has started", c.where(), err))
 	}
-	host, _ := os.Hostname()
-	own, err := json.Marshal(person{Version: version, Host: host, PID: os.Getpid()})
-	if err != nil {
+	if err := c.catchUp(); err != nil {
 		return fail(err)
 	}
-	if err := c.store.Set(rankKey(place.Rank), own); err != nil {
+	if err := c.come(); err != nil {
 		return fail(err)
-	}
-	if err := c.gather(ctx, at, version); err != nil {
-		return fail(err)
-	}
-	if c.group, err = tensor.OpenGroup(c.store, ownAddress(at), place.Rank, place.World, patience); err != nil {
-		return fail(fmt.Errorf("the ranks cannot connect with each other: %w", err))
 	}
 	return c, nil
 }
 
-func rankKey(rank int) string { return fmt.Sprintf("rank/%d", rank) }
-
-// gather waits until every rank is at the store.
-func (c *crew) gather(ctx context.Context, at, version string) error {
-	for r, began := 0, time.Now(); r < c.place.World; {
-		p, ok, err := c.person(r)
-		switch {
-		case err != nil:
-			return fmt.Errorf("looking for rank %d at %s: %w", r, at, err)
-		case ok && p.Version != version:
-			return fmt.Errorf("rank %d (%s) runs detnas %s and this rank %s; install one version everywhere", r, p.Host, p.Version, version)
-		case ok:
-			r++
-			continue
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case time.Since(began) > c.patience:
-			return fmt.Errorf("rank %d has not come to %s within %v; start as many processes as WORLD_SIZE says", r, at, c.patience)
-		}
-		time.Sleep(joinEvery)
-	}
-	return nil
-}
-
-func (c *crew) person(rank int) (person, bool, error) {
-	var p person
-	text, ok, err := c.ask(rankKey(rank), c.patience)
-	if err != nil || !ok {
-		return p, false, err
-	}
-	return p, true, json.Unmarshal(text, &p)
-}
+// where is where the ranks meet.
+func (c *crew) where() string { return net.JoinHostPort(c.place.Addr, strconv.Itoa(c.place.Port)) }
 
 // ownAddress is the one of this machine's addresses from which rank 0's is reached, at
 // which the others then reach this process.

@@ -32,7 +32,7 @@ type FollowOptions struct {
 func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 	threads := place.Share(runtime.GOMAXPROCS(0))
 	return tensor.OnThread(threads, func() error {
-		c, err := join(ctx, place, opts.Version, opts.Patience)
+		c, err := join(place, opts.Version, opts.Patience)
 		if err != nil {
 			return err
 		}
@@ -98,6 +98,9 @@ func (e *engine) train(o order) error {
 		}
 	}
 	e.order = o
+	if err := e.crew.regroup(o.Group, o.Members); err != nil {
+		return err
+	}
 	ctx := context.Background() // rank 0 ends it
 	if o.Step == config.StepSupernetFinetune || o.Step == config.StepSubnetFinetune {
 		_, err = e.detect(ctx, o.Step)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"detnas/core/run"
@@ -32,10 +33,47 @@ type order struct {
 	Length    int                      `json:"length,omitempty"`
 	LRScale   float64                  `json:"lr_scale,omitempty"`
 	Subnet    string                   `json:"subnet,omitempty"`
-	Prints    map[string]run.DataPrint `json:"prints,omitempty"` // of the step's sets
+	Prints    map[string]run.DataPrint `json:"prints,omitempty"`  // of the step's sets
+	Group     int                      `json:"group,omitempty"`   // by which the step is trained
+	Members   []int64                  `json:"members,omitempty"` // of that group
 }
 
 func orderKey(n int) string { return fmt.Sprintf("order/%d", n) }
+
+// ordersKey has the number of orders that were given.
+const ordersKey = "orders"
+
+// catchUp has a rank that comes late leave out what was ordered before, but for what is
+// still to be done.
+func (c *crew) catchUp() error {
+	if c.place.Rank == 0 {
+		return nil
+	}
+	text, ok, err := c.ask(ordersKey, c.patience)
+	if err != nil || !ok {
+		return err
+	}
+	if c.at, err = strconv.Atoi(string(text)); err != nil {
+		return fmt.Errorf("the number of rank 0's orders: %w", err)
+	}
+	last, err := c.order(c.at)
+	if err == nil && last.stands() {
+		c.at--
+	}
+	return err
+}
+
+// order reads an order that was given.
+func (c *crew) order(n int) (o order, err error) {
+	text, ok, err := c.ask(orderKey(n), c.patience)
+	if err != nil || !ok {
+		return o, err
+	}
+	return o, json.Unmarshal(text, &o)
+}
+
+// stands reports whether an order is still to be followed by a rank that comes later.
+func (o order) stands() bool { return o.Do == doEnd }
 
 // ended is the error of an order that ends the run early, or nil.
 func (o order) ended() error {
@@ -107,7 +145,11 @@ func (c *crew) put(o order) error {
 		return fmt.Errorf("an order to the other ranks: %w", err)
 	}
 	c.at++
-	if err := c.store.Set(orderKey(c.at), text); err != nil {
+	err = c.store.Set(orderKey(c.at), text)
+	if err == nil {
+		err = c.store.Set(ordersKey, []byte(strconv.Itoa(c.at)))
+	}
+	if err != nil {
 		return c.lost(err)
 	}
 	return nil

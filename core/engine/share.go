@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+
 	"detnas/core/config"
 	"detnas/core/run"
 	"detnas/core/tensor"
@@ -36,12 +38,22 @@ func (t training) state() []*tensor.Tensor {
 }
 
 // share gives the other ranks an order and rank 0's network.
-func (e *engine) share(t training, o order) error {
+func (e *engine) share(ctx context.Context, t training, o order) error {
 	if e.crew.alone() {
 		return nil
 	}
+	if o.Do == doTrain {
+		if err := e.crew.muster(ctx, &o, e.note); err != nil {
+			return err
+		}
+	}
 	if err := e.crew.tell(o); err != nil {
 		return err
+	}
+	if o.Do == doTrain {
+		if err := e.crew.regroup(o.Group, o.Members); err != nil {
+			return err
+		}
 	}
 	if err := e.crew.group.Broadcast(t.state()); err != nil {
 		return e.crew.lost(err)

@@ -325,10 +325,10 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		},
 	}
 	if !e.crew.alone() {
-		loop.Group, loop.Meet = e.crew.group, e.crew.meet
-		if err := e.share(t, e.orderOf(t, p, length)); err != nil {
+		if err := e.share(ctx, t, e.orderOf(t, p, length)); err != nil {
 			return nil, err
 		}
+		loop.Group, loop.Meet = e.crew.group, e.crew.meet
 	}
 	end := func() error {
 		err := e.keep(ctx, here(), func() error { return e.save(t, p, true) })
@@ -351,7 +351,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 			if p, err = e.goBack(ctx, t, p, length, err); err != nil {
 				return nil, err
 			}
-			if err := e.share(t, order{Do: doBack, Iteration: p.Iteration, LRScale: p.LRScale}); err != nil {
+			if err := e.share(ctx, t, order{Do: doBack, Iteration: p.Iteration, LRScale: p.LRScale}); err != nil {
 				return nil, err
 			}
 			loop.From, saved, log = p.Iteration, p.Iteration, &window{}

@@ -11,7 +11,8 @@ char *dn_store_set(void *, const char *, const void *, size_t) { return message_
 char *dn_store_get(void *, const char *, void **, size_t *) { return message_of(DETNAS_NO_GLOO); }
 char *dn_store_has(void *, const char *, int *) { return message_of(DETNAS_NO_GLOO); }
 char *dn_store_add(void *, const char *, int64_t, int64_t *) { return message_of(DETNAS_NO_GLOO); }
-char *dn_group_open(void **, void *, const char *, int, int, double) { return message_of(DETNAS_NO_GLOO); }
+char *dn_store_remove(void *, const char *) { return message_of(DETNAS_NO_GLOO); }
+char *dn_group_open(void **, void *, const char *, const char *, int, int, double) { return message_of(DETNAS_NO_GLOO); }
 char *dn_group_reduce(void *, double *, int, int) { return message_of(DETNAS_NO_GLOO); }
 char *dn_group_broadcast(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
 char *dn_group_sum_grads(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
@@ -74,16 +75,21 @@ char *dn_store_add(void *store, const char *key, int64_t by, int64_t *now) {
   GUARD({ *now = S(store).add(key, by); })
 }
 
+char *dn_store_remove(void *store, const char *key) {
+  GUARD({ S(store).deleteKey(key); })
+}
+
 using detnas::Group;
 static Group &G(void *p) { return *static_cast<Group *>(p); }
 
-char *dn_group_open(void **out, void *store, const char *address, int rank,
-                    int world, double seconds) {
+char *dn_group_open(void **out, void *store, const char *name, const char *address,
+                    int rank, int world, double seconds) {
   GUARD({
     auto options = c10d::ProcessGroupGloo::Options::create(milliseconds(seconds));
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
+    auto own = c10::make_intrusive<c10d::PrefixStore>(name, *static_cast<StorePtr *>(store));
     *out = new Group{c10::make_intrusive<c10d::ProcessGroupGloo>(
-        *static_cast<StorePtr *>(store), rank, world, std::move(options))};
+        own, rank, world, std::move(options))};
   })
 }
 

@@ -65,17 +65,26 @@ func (s *Store) Add(key string, by int64) (int64, error) {
 	return int64(now), err
 }
 
+// Remove takes a key away, if it is there.
+func (s *Store) Remove(key string) error {
+	k := C.CString(key)
+	defer C.free(unsafe.Pointer(k))
+	return failure(C.dn_store_remove(s.p, k))
+}
+
 // Group is the ranks that compute together: c10d's ProcessGroupGloo. It lives as long
 // as the process. Every rank makes the same calls in the same order.
 type Group struct{ p unsafe.Pointer }
 
-// OpenGroup joins a group of world processes as rank. address is the one at which the
-// others reach this process; patience is how long a call waits for them.
-func OpenGroup(s *Store, address string, rank, world int, patience time.Duration) (*Group, error) {
-	a := C.CString(address)
+// OpenGroup joins a group of world processes as rank. name is another one for each group
+// of a store; address is the one at which the others reach this process; patience is how
+// long a call waits for them.
+func OpenGroup(s *Store, name, address string, rank, world int, patience time.Duration) (*Group, error) {
+	n, a := C.CString(name), C.CString(address)
+	defer C.free(unsafe.Pointer(n))
 	defer C.free(unsafe.Pointer(a))
 	g := &Group{}
-	err := failure(C.dn_group_open(&g.p, s.p, a, C.int(rank), C.int(world), C.double(patience.Seconds())))
+	err := failure(C.dn_group_open(&g.p, s.p, n, a, C.int(rank), C.int(world), C.double(patience.Seconds())))
 	return g, err
 }
 

@@ -19,11 +19,13 @@ char *dn_store_set(void *store, const char *key, const void *value, size_t bytes
 char *dn_store_get(void *store, const char *key, void **value, size_t *bytes); // of a key that is there
 char *dn_store_has(void *store, const char *key, int *yes);
 char *dn_store_add(void *store, const char *key, int64_t by, int64_t *now);
+char *dn_store_remove(void *store, const char *key); // nothing where there is none
 
-// A group of world processes, of which this is rank. address is the one under which
-// the others reach it. A collective call that takes more than seconds fails.
-char *dn_group_open(void **out, void *store, const char *address, int rank,
-                    int world, double seconds);
+// A group of world processes, of which this is rank. name is another one for each group
+// of a store; address is the one under which the others reach this process. A collective
+// call that takes more than seconds fails.
+char *dn_group_open(void **out, void *store, const char *name, const char *address,
+                    int rank, int world, double seconds);
 char *dn_group_reduce(void *group, double *values, int n, int greatest); // sums, or greatest
 char *dn_group_broadcast(void *group, void **tensors, int n);            // rank 0's, bit for bit
 char *dn_group_sum_grads(void *group, void **params, int n);

@@ -31,10 +31,11 @@ type Group struct {
 	g *native.Group
 }
 
-// OpenGroup joins a group of world processes as rank. address is the one at which the
-// others reach this process; patience is how long a call waits for them.
-func OpenGroup(s *Store, address string, rank, world int, patience time.Duration) (*Group, error) {
-	g, err := native.OpenGroup(s, address, rank, world, patience)
+// OpenGroup joins a group of world processes as rank. name is another one for each group
+// of a store; address is the one at which the others reach this process; patience is how
+// long a call waits for them.
+func OpenGroup(s *Store, name, address string, rank, world int, patience time.Duration) (*Group, error) {
+	g, err := native.OpenGroup(s, name, address, rank, world, patience)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func inRanks(t *testing.T, world int, f func(s *Scope, g *Group) error) {
 					if err != nil {
 						return err
 					}
-					g, err := OpenGroup(store, "127.0.0.1", rank, world, time.Minute)
+					g, err := OpenGroup(store, "group", "127.0.0.1", rank, world, time.Minute)
 					if err != nil {
 						return err
 					}
@@ -42,6 +42,38 @@ func inRanks(t *testing.T, world int, f func(s *Scope, g *Group) error) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestStore gives keys values, counts, and takes keys away.
+func TestStore(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of TCP
+	_ = l.Close()
+	s, err := OpenStore("127.0.0.1", port, true, "test", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := slices.Repeat([]byte{0, 255, 7}, 1<<20)
+	if err := errors.Join(s.Set("large", value), s.Remove("never")); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok, err := s.Get("large"); !ok || err != nil || !slices.Equal(got, value) {
+		t.Errorf("%d bytes, %v (%v); 3 MiB were given", len(got), ok, err)
+	}
+	if err := s.Remove("large"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Get("large"); ok || err != nil {
+		t.Errorf("it is there after it was taken away: %v", err)
+	}
+	for want := int64(1); want <= 2; want++ {
+		if n, err := s.Add("count", 1); n != want || err != nil {
+			t.Errorf("%d (%v), want %d", n, err, want)
+		}
 	}
 }
 

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"detnas/core/run"
+	"detnas/core/tensor"
+)
+
+// joinEvery is how often a rank looks who is there, at the start and after a failure.
+const joinEvery = 50 * time.Millisecond
+
+// person is how a rank tells of itself.
+type person struct {
+	Version string `json:"version"`
+	Host    string `json:"host"`
+	PID     int    `json:"pid"`
+	Came    int64  `json:"came"` // which of the rank's processes it is, from 1: it may be started again
+}
+
+func rankKey(rank int) string { return fmt.Sprintf("rank/%d", rank) }
+
+// come tells the others that this rank is there.
+func (c *crew) come() error {
+	came, err := c.store.Add(fmt.Sprintf("came/%d", c.place.Rank), 1)
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	c.own = person{Version: c.version, Host: host, PID: os.Getpid(), Came: came}
+	text, err := json.Marshal(c.own)
+	if err != nil {
+		return fmt.Errorf("what a rank tells of itself: %w", err)
+	}
+	return c.store.Set(rankKey(c.place.Rank), text)
+}
+
+func (c *crew) person(rank int) (person, bool, error) {
+	var p person
+	text, ok, err := c.ask(rankKey(rank), c.patience)
+	if err != nil || !ok {
+		return p, false, err
+	}
+	return p, true, json.Unmarshal(text, &p)
+}
+
+// sayWaits is after how long rank 0 tells whom it waits for.
+const sayWaits = 10 * time.Second
+
+// assemble waits until every rank is there to train. It returns which of their processes
+// those are.
+func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, error) {
+	members, began, said := make([]int64, c.place.World), time.Now(), false
+	for r := 0; r < c.place.World; {
+		p, ok, err := c.person(r)
+		lost, gone := c.gone[r]
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("looking for rank %d at %s: %w", r, c.where(), err)
+		case ok && p.Version != c.version:
+			return nil, fmt.Errorf("rank %d (%s) runs detnas %s and this rank %s; install one version everywhere", r, p.Host, p.Version, c.version)
+		case ok && !(gone && p.Came == lost.Came):
+			members[r] = p.Came
+			delete(c.gone, r)
+			r++
+			continue
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case time.Since(began) > c.patience && gone:
+			return nil, fmt.Errorf("%w: rank %d (process %d on %s) was lost in the search and has not come back to %s within %v; start it again, or go on with as many processes as there are: --resume takes another number of them",
+				ErrRank, r, lost.PID, lost.Host, c.where(), c.patience)
+		case time.Since(began) > c.patience:
+			return nil, fmt.Errorf("rank %d has not come to %s within %v; start as many processes as WORLD_SIZE says", r, c.where(), c.patience)
+		case time.Since(began) > sayWaits && !said:
+			said = true
+			note(run.Warning{What: fmt.Sprintf("waits for rank %d, without which nothing can be trained", r)})
+		}
+		time.Sleep(joinEvery)
+	}
+	return members, nil
+}
+
+// regroup has the group of these members, which is opened anew where they are others
+// than before. Every rank does so at the same order.
+func (c *crew) regroup(number int, members []int64) error {
+	if c.group != nil && c.groups == number {
+		return nil
+	}
+	var err error
+	if c.group, err = tensor.OpenGroup(c.store, "group/"+strconv.Itoa(number), ownAddress(c.where()), c.place.Rank, c.place.World, c.patience); err != nil {
+		c.group = nil
+		return fmt.Errorf("the ranks cannot connect with each other: %w", err)
+	}
+	c.groups, c.members = number, members
+	return nil
+}
+
+// muster is rank 0's part before a training step: all ranks are there, and o says by
+// which group they compute.
+func (c *crew) muster(ctx context.Context, o *order, note func(run.Event)) error {
+	members, err := c.assemble(ctx, note)
+	if err != nil {
+		return err
+	}
+	o.Group, o.Members = c.groups, members
+	if c.group == nil || !slices.Equal(members, c.members) {
+		o.Group++
+	}
+	return nil
+}
+
+// startedAgain is a rank of the group whose process is another one by now, or -1.
+func (c *crew) startedAgain() int {
+	for r, came := range c.members {
+		if p, ok, err := c.person(r); err == nil && ok && p.Came != came {
+			return r
+		}
+	}
+	return -1
+}
