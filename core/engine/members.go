@@ -65,7 +65,7 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, err
 			return nil, fmt.Errorf("looking for rank %d at %s: %w", r, c.where(), err)
 		case ok && p.Version != c.version:
 			return nil, fmt.Errorf("rank %d (%s) runs detnas %s and this rank %s; install one version everywhere", r, p.Host, p.Version, c.version)
-		case ok && !(gone && p.Came == lost.Came):
+		case ok && (!gone || p.Came != lost.Came):
 			members[r] = p.Came
 			delete(c.gone, r)
 			r++
