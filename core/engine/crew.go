@@ -28,7 +28,8 @@ type crew struct {
 	patience time.Duration  // with a rank of which nothing is heard
 	gone     map[int]person // rank 0: those that the search has lost
 	own      person
-	at       int // orders given, or followed
+	at       int       // orders given, or followed
+	report   *reporter // of this rank
 
 	listening   bool // the others wait for an order, and not for a word between iterations
 	broken      bool // a collective call has failed: there is none any more
@@ -47,7 +48,7 @@ func join(place ranks.Place, version string, patience time.Duration) (*crew, err
 	if patience <= 0 {
 		patience = Patience
 	}
-	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]person{}}
+	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]person{}, report: newReporter()}
 	fail := func(err error) (*crew, error) {
 		return nil, fmt.Errorf("rank %d of %d: %w", place.Rank, place.World, err)
 	}

@@ -37,6 +37,7 @@ func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 			return err
 		}
 		defer c.beat()()
+		defer c.tellRank0()()
 		defer context.AfterFunc(ctx, func() { c.interrupted.Store(true) })()
 		e := &engine{crew: c, threads: threads, opts: Options{Watch: opts.Watch}, place: place}
 		err = e.follow(opts.Where)

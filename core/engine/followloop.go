@@ -77,6 +77,7 @@ func followLoop[B any](e *engine, t training, task train.Task[B], o order) (orde
 		Skip: func() bool { return settings.OnNaN == config.OnNaNSkip },
 		After: func(it train.Iteration) error {
 			log.add(it)
+			e.crew.made(it)
 			if n := it.Index + 1; n == int64(e.order.Length) || due(n, settings.LogEvery) {
 				e.note(log.event(t.step))
 				log = &window{}
@@ -84,6 +85,7 @@ func followLoop[B any](e *engine, t training, task train.Task[B], o order) (orde
 			return nil
 		},
 	}
+	e.crew.begins(t.step, o.Iteration, e.device)
 	err := train.Train(context.Background(), loop, task)
 	var told *ordered
 	switch {

@@ -58,6 +58,7 @@ const (
 
 // next waits for rank 0's next order, however long that takes, while rank 0 lives.
 func (c *crew) next() (order, error) {
+	defer c.report.waits()()
 	var o order
 	heard, beats := time.Now(), int64(-1)
 	for pause := askFirst; ; pause = min(2*pause, askLast) {

@@ -291,6 +291,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		Skip: func() bool { return settings.OnNaN == config.OnNaNSkip },
 		After: func(it train.Iteration) error {
 			log.add(it)
+			e.crew.made(it)
 			switch n := it.Index + 1; {
 			case n == int64(length):
 				e.crew.left(nil)
@@ -338,6 +339,7 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		return err
 	}
 	for {
+		e.crew.begins(t.step, p.Iteration, e.device)
 		err := train.Train(ctx, loop, task)
 		e.crew.left(err)
 		whole := err != nil && worthKeeping(err)

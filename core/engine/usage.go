@@ -8,17 +8,18 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"detnas/core/run"
+	"detnas/core/tensor"
 )
 
 // usageEvery is how often the journal gets to know what the run takes of the
 // machine.
 const usageEvery = 10 * time.Second
 
-// sample puts what the process takes of the machine into the journal, again and
-// again until the function that it returns is called. What cannot be measured is
-// left out.
+// sample puts what the process takes of the machine into the journal, and what other
+// ranks do, again and again until the function that it returns is called. What cannot be
+// measured is left out.
 func (e *engine) sample() (stop func()) {
-	self, err := process.NewProcess(int32(os.Getpid())) //nolint:gosec // pids are small
+	m, err := newMeter()
 	if err != nil {
 		return func() {}
 	}
@@ -26,35 +27,66 @@ func (e *engine) sample() (stop func()) {
 	if every <= 0 {
 		every = usageEvery
 	}
+	ranks := e.sampleRanks(m)
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		gpu := openGPU(int(e.device))
-		defer gpu.close()
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
-		busy, at := cpuSeconds(self), time.Now()
+		busy, at := cpuSeconds(m.self), time.Now()
 		for {
 			select {
 			case <-quit:
 				return
 			case <-ticker.C:
 			}
-			now, then := cpuSeconds(self), time.Now()
-			u := run.Usage{CPU: max(0, now-busy) / max(then.Sub(at).Seconds(), 1e-9)}
+			now, u := m.read(e.device)
+			then := time.Now()
+			u.CPU = max(0, now-busy) / max(then.Sub(at).Seconds(), 1e-9)
 			busy, at = now, then
-			if m, err := self.MemoryInfo(); err == nil {
-				u.Memory = int64(m.RSS) //nolint:gosec // bytes of memory
-			}
-			u.GPU, u.GPUBytes = gpu.use()
 			e.note(u)
+			ranks.sample()
 		}
 	}()
 	return func() {
 		close(quit)
 		<-ended
+		ranks.end()
+		m.close()
 	}
 }
+
+// meter measures what this process takes of the machine. It is used by one goroutine at
+// a time.
+type meter struct {
+	self   *process.Process
+	gpu    gpu
+	device tensor.Device // of gpu
+}
+
+func newMeter() (*meter, error) {
+	self, err := process.NewProcess(int32(os.Getpid())) //nolint:gosec // pids are small
+	if err != nil {
+		return nil, err
+	}
+	return &meter{self: self, device: tensor.CPU}, nil
+}
+
+// read is the seconds of processors that the process has taken so far, and what it takes
+// now, but for the cores.
+func (m *meter) read(device tensor.Device) (busy float64, u run.Usage) {
+	if device != m.device {
+		m.gpu.close()
+		m.gpu, m.device = openGPU(int(device)), device
+	}
+	if info, err := m.self.MemoryInfo(); err == nil {
+		u.Memory = int64(info.RSS) //nolint:gosec // bytes of memory
+	}
+	u.GPU, u.GPUBytes = m.gpu.use()
+	return cpuSeconds(m.self), u
+}
+
+func (m *meter) close() { m.gpu.close() }
 
 // cpuSeconds are the seconds of computing that the process has taken.
 func cpuSeconds(p *process.Process) float64 {

@@ -16,6 +16,7 @@ char *dn_group_open(void **, void *, const char *, const char *, int, int, doubl
 char *dn_group_reduce(void *, double *, int, int) { return message_of(DETNAS_NO_GLOO); }
 char *dn_group_broadcast(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
 char *dn_group_sum_grads(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
+char *dn_group_waited(void *, double *) { return message_of(DETNAS_NO_GLOO); }
 
 #else
 
@@ -93,11 +94,17 @@ char *dn_group_open(void **out, void *store, const char *name, const char *addre
   })
 }
 
+char *dn_group_waited(void *group, double *seconds) {
+  GUARD({ *seconds = static_cast<double>(G(group).waited.load()) / 1e9; })
+}
+
 char *dn_group_reduce(void *group, double *values, int n, int greatest) {
   GUARD({
-    G(group).reduce(at::from_blob(values, {n}, at::kDouble),
-                    greatest ? c10d::ReduceOp::MAX : c10d::ReduceOp::SUM)
-        ->wait();
+    Tensor t = at::from_blob(values, {n}, at::kDouble);
+    if (greatest)
+      G(group).greatest(t);
+    else
+      G(group).sum(t);
   })
 }
 
@@ -132,7 +139,7 @@ char *dn_group_broadcast(void *group, void **tensors, int n) {
           std::memcpy(at, t.data_ptr(), bytes[i]);
         }
       std::vector<Tensor> flats{flat};
-      G(group).gloo->broadcast(flats)->wait();
+      G(group).wait_in([&] { G(group).gloo->broadcast(flats)->wait(); });
       if (root)
         return;
       for (size_t i = from; i < to; at += bytes[i++]) {
@@ -149,7 +156,7 @@ static std::vector<int> with_grads(Group &g, void **params, int n) {
   uint8_t *has = mask.data_ptr<uint8_t>();
   for (int i = 0; i < n; i++)
     has[i] = T(params[i]).grad().defined();
-  g.reduce(mask, c10d::ReduceOp::MAX)->wait();
+  g.greatest(mask);
   std::vector<int> out;
   for (int i = 0; i < n; i++)
     if (has[i])
@@ -181,8 +188,10 @@ char *dn_group_sum_grads(void *group, void **params, int n) {
       works.push_back(G(group).reduce(flats.back(), c10d::ReduceOp::SUM));
     });
     size_t bucket = 0;
-    for (auto &w : works)
-      w->wait();
+    G(group).wait_in([&] {
+      for (auto &w : works)
+        w->wait();
+    });
     in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
       const Tensor &flat = flats[bucket++];
       int64_t at = 0;

@@ -113,6 +113,14 @@ func (g *Group) SumGrads(params []Handle) error {
 	return failure(C.dn_group_sum_grads(g.p, &params[0], C.int(len(params))))
 }
 
+// Waited is the time that this rank has spent in collective calls so far. It may be asked
+// for from any thread.
+func (g *Group) Waited() (time.Duration, error) {
+	var s C.double
+	err := failure(C.dn_group_waited(g.p, &s))
+	return time.Duration(float64(s) * float64(time.Second)), err
+}
+
 // BatchNorm normalises x [n, c, ...] by the statistics of all ranks' batches, towards
 // which it moves mean and variance.
 func (g *Group) BatchNorm(x, weight, bias, mean, variance Handle, momentum, eps float64) (Handle, error) {

@@ -29,6 +29,7 @@ char *dn_group_open(void **out, void *store, const char *name, const char *addre
 char *dn_group_reduce(void *group, double *values, int n, int greatest); // sums, or greatest
 char *dn_group_broadcast(void *group, void **tensors, int n);            // rank 0's, bit for bit
 char *dn_group_sum_grads(void *group, void **params, int n);
+char *dn_group_waited(void *group, double *seconds); // in all these calls so far, from any thread
 
 // Batch normalisation over the batches of all ranks; dn_group_norm.cpp.
 char *dn_group_norm(void **out, void *group, void *x, void *weight, void *bias,

@@ -14,12 +14,25 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include <ATen/ATen.h>
+#include <atomic>
+#include <chrono>
 #include <vector>
 
 namespace detnas {
 
 struct Group {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+
+  // Nanoseconds spent in collective calls so far, from any thread: waiting for ranks
+  // that come later, and sending.
+  std::atomic<int64_t> waited{0};
+
+  // Calls f, which waits for the other ranks, and counts how long that takes.
+  template <class F> void wait_in(F f) {
+    const auto began = std::chrono::steady_clock::now();
+    f();
+    waited += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+  }
 
   // Reduces a contiguous tensor on the CPU in place; what is returned is waited for.
   auto reduce(const at::Tensor &t, c10d::ReduceOp::RedOpType op) {
@@ -29,10 +42,16 @@ struct Group {
     return gloo->allreduce(tensors, options);
   }
 
+  void sum(const at::Tensor &t) {
+    wait_in([&] { reduce(t, c10d::ReduceOp::SUM)->wait(); });
+  }
+
+  void greatest(const at::Tensor &t) {
+    wait_in([&] { reduce(t, c10d::ReduceOp::MAX)->wait(); });
+  }
+
   void sum(std::vector<double> &values) {
-    reduce(at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble),
-           c10d::ReduceOp::SUM)
-        ->wait();
+    sum(at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble));
   }
 };
 

@@ -106,6 +106,8 @@ func stepsOf(e Event) []int {
 		return []int{e.Step}
 	case ConfigChanged:
 		return []int{e.Step}
+	case Ranks:
+		return []int{e.Step}
 	}
 	return nil
 }
@@ -146,6 +148,8 @@ func parseEvent(kind string, line []byte) (Event, error) {
 		return as[ConfigChanged](line)
 	case Usage{}.Kind():
 		return as[Usage](line)
+	case Ranks{}.Kind():
+		return as[Ranks](line)
 	case RunFinished{}.Kind():
 		return as[RunFinished](line)
 	case RunFailed{}.Kind():

@@ -40,7 +40,7 @@ func (d *digest) apply(entry Entry) {
 		d.lose(e.Losses)
 	}
 	d.state.Apply(entry)
-	d.state.Warnings, d.state.Steering.Acts, d.state.Data, d.state.Saved = nil, nil, nil, nil // a list shows none of them
+	d.state.Warnings, d.state.Steering.Acts, d.state.Data, d.state.Saved, d.state.Ranks = nil, nil, nil, nil, nil // a list shows none of them
 	if d.state.Step == searchStep && len(d.scores) > 0 {
 		d.state.Iteration = len(d.scores)
 	}

@@ -27,6 +27,7 @@ type State struct {
 	Iterations int       `json:"iterations"`
 	Updated    time.Time `json:"updated"`         // of the last event
 	Cause      string    `json:"cause,omitempty"` // of a pause that the run has made of its own accord
+	Ranks      *Ranks    `json:"ranks,omitempty"` // what the processes that train together told last; nil for one alone
 
 	Seq        int64                `json:"-"` // of the last event
 	Started    *RunStarted          `json:"-"`
@@ -60,6 +61,7 @@ func (s *State) Apply(entry Entry) {
 		}
 	case RunResumed:
 		s.State, s.Error, s.Cause, s.Cure = StateRunning, "", "", nil
+		s.Ranks = nil
 		s.Steering.Requests = nil // the process that they were made to is gone
 	case StepStarted:
 		s.startStep(e)
@@ -94,6 +96,8 @@ func (s *State) Apply(entry Entry) {
 		if e.Step == searchStep {
 			s.Steering.Acts = append(s.Steering.Acts, Act{At: e.Iteration, Changes: e.Changes})
 		}
+	case Ranks:
+		s.Ranks = &e
 	case RunFinished:
 		s.end(StateFinished)
 	case RunFailed:

@@ -78,6 +78,17 @@ func (g *Group) SumGrads(params []*Tensor) error {
 	return grouped("sum of gradients", g.g.SumGrads(handles(params)))
 }
 
+// Waited is the time that this rank has spent in collective calls so far, those within
+// operators and their gradients too: waiting for ranks that come later, and sending. What
+// comes last waits least. It may be asked for from any thread.
+func (g *Group) Waited() time.Duration {
+	waited, err := g.g.Waited()
+	if err != nil {
+		return 0 // a build without groups has none to ask
+	}
+	return waited
+}
+
 // GroupNorm is BatchNorm in training with the statistics of all ranks' batches
 // together. The gradients that it leaves to weight and bias are this rank's share.
 func (s *Scope) GroupNorm(g *Group, x, weight, bias, mean, variance *Tensor, momentum, eps float64) *Tensor {

@@ -204,3 +204,39 @@ func TestGroupNorm(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupTellsWhoWaits has rank 1 come late to a sum, and to one within a gradient.
+func TestGroupTellsWhoWaits(t *testing.T) {
+	const late = 300 * time.Millisecond
+	waited := make([]time.Duration, 2)
+	inRanks(t, 2, func(s *Scope, g *Group) error {
+		x, w, b := s.Full(1, CPU, 2, 3, 2), s.Full(1, CPU, 3), s.Full(0, CPU, 3)
+		mean, variance := s.Full(0, CPU, 3), s.Full(1, CPU, 3)
+		if err := w.RequireGrad(true); err != nil {
+			return err
+		}
+		if err := g.Sum([]float64{1}); err != nil { // so that both are here
+			return err
+		}
+		before := g.Waited()
+		if g.Rank == 1 {
+			time.Sleep(late)
+		}
+		y := s.Sum(s.GroupNorm(g, x, w, b, mean, variance, .1, 1e-5))
+		if g.Rank == 1 {
+			time.Sleep(late)
+		}
+		s.Backward(y)
+		if err := g.SumGrads([]*Tensor{w}); err != nil {
+			return err
+		}
+		waited[g.Rank] = g.Waited() - before
+		return s.Err()
+	})
+	if waited[0] < 2*late*9/10 {
+		t.Errorf("rank 0 says that it waited for %v, and rank 1 came late by %v twice", waited[0], late)
+	}
+	if waited[1] >= waited[0] {
+		t.Errorf("rank 1, which came late, waited for %v, and rank 0 for %v", waited[1], waited[0])
+	}
+}

@@ -58,8 +58,13 @@ type Iteration struct {
 	Losses map[string]float64 // the parts and their sum, "loss"
 	Norm   float64            // of the gradients, when the step clips
 	Images int                // of all ranks
+	Share  int                // of them, this rank's
 	Data   time.Duration      // waited for the loader
-	Step   time.Duration      // computed
+	Step   time.Duration      // computed, with what was waited for other ranks meanwhile
+
+	// Compute is Step without what was waited for other ranks, and Wait what was waited for
+	// them since the iteration before: Step and 0 for one process alone.
+	Compute, Wait time.Duration
 
 	// Skipped is what was not finite in an iteration that was left out, which has
 	// neither losses nor an effect; nil for all others.
@@ -132,6 +137,7 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 	defer stream.Close()
 	undo := &undo{store: l.Store}
 	defer undo.free()
+	waited := l.waited()
 	for i := l.From; i < l.To; i++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -148,6 +154,7 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 			}
 		}
 		it := Iteration{Index: i, LR: l.LR(i), Data: data}
+		met := l.waited()
 		began = time.Now()
 		if l.Skip != nil && l.Skip() {
 			err = undo.around(&it, func() error { return step(l, task, batch, &it) })
@@ -158,6 +165,9 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 			return &TornError{Iteration: i + 1, Err: err}
 		}
 		it.Step = time.Since(began)
+		now := l.waited()
+		it.Compute, it.Wait = max(0, it.Step-(now-met)), now-waited
+		waited = now
 		if err := l.After(it); err != nil {
 			return err
 		}
@@ -165,10 +175,18 @@ func Train[B any](ctx context.Context, l Loop, task Task[B]) error {
 	return nil
 }
 
+// waited is the time that was spent in calls over ranks so far.
+func (l Loop) waited() time.Duration {
+	if l.Group == nil {
+		return 0
+	}
+	return l.Group.Waited()
+}
+
 // step makes one iteration, each part of its batch in a scope of its own.
 func step[B any](l Loop, task Task[B], batch B, it *Iteration) error {
 	parts := task.Parts(batch, l.Accumulate)
-	it.Losses, it.Images = map[string]float64{}, 0
+	it.Losses, it.Images, it.Share = map[string]float64{}, 0, 0
 	for _, part := range parts {
 		if err := pass(l, task, part, 1/float64(len(parts)), it); err != nil {
 			l.Optimizer.Forget()
@@ -205,6 +223,7 @@ func pass[B any](l Loop, task Task[B], part B, share float64, it *Iteration) err
 		if err == nil {
 			found, err = values(losses)
 		}
+		own := losses.Images
 		if l.Group != nil {
 			found, losses.Images, err = together(l.Group, found, losses.Images, err)
 		}
@@ -215,6 +234,7 @@ func pass[B any](l Loop, task Task[B], part B, share float64, it *Iteration) err
 			it.Losses[name] += v * share
 		}
 		it.Images += losses.Images
+		it.Share += own
 		if l.Optimizer.careful { // a variance may overflow where nothing else does
 			bad, err := l.Store.BufferNotFinite()
 			if err != nil {

@@ -1,0 +1,62 @@
+package run
+
+import (
+	"bytes"
+	"math"
+	"testing"
+	"time"
+)
+
+func TestSlowestIsWhomTheOthersWaitFor(t *testing.T) {
+	rank := func(n int, compute, data, wait float64) Rank {
+		return Rank{Rank: n, ComputeS: compute, DataS: data, WaitS: wait}
+	}
+	for name, tt := range map[string]struct {
+		ranks []Rank
+		who   int // -1 is nobody
+		lag   float64
+	}{
+		"it computes longest":             {[]Rank{rank(0, 1, 0, 1), rank(1, 1.9, 0, .1), rank(2, 1, 0, 1)}, 1, .45},
+		"it waits for its data":           {[]Rank{rank(0, 1, .5, .5), rank(1, 1, 1, 0)}, 1, .25},
+		"they go abreast":                 {[]Rank{rank(0, 1, 0, .05), rank(1, 1, 0, .02)}, -1, 0},
+		"one alone has told":              {[]Rank{rank(0, 1, 0, .5), rank(1, 0, 0, 0)}, -1, 0},
+		"one that has not told is passed": {[]Rank{rank(0, 1, 0, 1), rank(1, 0, 0, 0), rank(2, 2, 0, 0)}, 2, .5},
+		"nobody has told":                 {nil, -1, 0},
+	} {
+		who, lag, ok := Ranks{Ranks: tt.ranks}.Slowest()
+		if ok != (tt.who >= 0) || ok && (who.Rank != tt.who || math.Abs(lag-tt.lag) > 1e-9) {
+			t.Errorf("%s: rank %d by %v (%v), want %d by %v", name, who.Rank, lag, ok, tt.who, tt.lag)
+		}
+	}
+}
+
+func TestRanksInTheJournal(t *testing.T) {
+	e := Ranks{Step: 2, Ranks: []Rank{{Host: "a", PID: 7, Iteration: 3, Made: 3, ComputeS: 1, WaitS: .25}, {Rank: 1, SilentS: 12, Idle: true}}}
+	line, err := appendLine(nil, 1, time.Now(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := new(decoder).parse(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := entry.Event.(Ranks)
+	if !ok || got.Step != 2 || len(got.Ranks) != 2 || got.Ranks[0] != e.Ranks[0] || got.Ranks[1] != e.Ranks[1] {
+		t.Errorf("%s\nreads as %+v", line, entry.Event)
+	}
+	if w := got.Ranks[0].Waits(); w != .2 || len(got.Silent()) != 1 {
+		t.Errorf("rank 0 waits for %v of its time, and %d are silent", w, len(got.Silent()))
+	}
+	if _, err := new(decoder).parse(bytes.Replace(line, []byte(`"step":2`), []byte(`"step":9`), 1)); err == nil {
+		t.Error("an event of step 9 is taken")
+	}
+	s := State{}
+	s.Apply(entry)
+	if s.Ranks == nil || len(s.Ranks.Ranks) != 2 {
+		t.Errorf("the state has the ranks %v", s.Ranks)
+	}
+	s.Apply(Entry{Event: RunResumed{}})
+	if s.Ranks != nil {
+		t.Error("a run that is resumed has the ranks of the process before")
+	}
+}
