@@ -14,21 +14,21 @@ import (
 // roster is what rank 0 knows of all ranks by their reports.
 type roster struct {
 	mu    sync.Mutex
-	known []known // by rank
+	known []heard // by rank
 }
 
-// known is what is known of a rank.
-type known struct {
+// heard is what is known of a rank.
+type heard struct {
 	report report
-	heard  time.Time // when the report was new, or the roster
+	at     time.Time // when the report was new, or the roster
 	base   report    // as it was at the event before
 	rank   run.Rank  // as the event before had it
 }
 
 func newRoster(world int) *roster {
-	r := &roster{known: make([]known, world)}
+	r := &roster{known: make([]heard, world)}
 	for i := range r.known {
-		r.known[i].heard, r.known[i].rank.Rank = time.Now(), i
+		r.known[i].at, r.known[i].rank.Rank = time.Now(), i
 	}
 	return r
 }
@@ -52,7 +52,7 @@ func (r *roster) hear(rank int, told report, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if k := &r.known[rank]; told.Number != k.report.Number {
-		k.report, k.heard = told, at
+		k.report, k.at = told, at
 	}
 }
 
@@ -75,7 +75,7 @@ func (r *roster) quiet(at time.Time) []bool {
 	defer r.mu.Unlock()
 	out := make([]bool, len(r.known))
 	for i, k := range r.known {
-		out[i] = at.Sub(k.heard) > silentFrom(len(r.known))
+		out[i] = at.Sub(k.at) > silentFrom(len(r.known))
 	}
 	return out
 }
@@ -90,7 +90,7 @@ func (r *roster) event(step int, at time.Time) (e run.Ranks, made int) {
 		k := &r.known[i]
 		k.take()
 		k.rank.SilentS = 0
-		if silent := at.Sub(k.heard); silent > silentFrom(len(r.known)) {
+		if silent := at.Sub(k.at); silent > silentFrom(len(r.known)) {
 			k.rank.SilentS = rounded(silent.Seconds())
 		}
 		e.Ranks = append(e.Ranks, k.rank)
@@ -100,7 +100,7 @@ func (r *roster) event(step int, at time.Time) (e run.Ranks, made int) {
 }
 
 // take takes what is new of a rank into what events have of it.
-func (k *known) take() {
+func (k *heard) take() {
 	now, x := k.report, &k.rank
 	if now.Step != k.base.Step {
 		*x, k.base.Totals = run.Rank{Rank: x.Rank, CPU: x.CPU}, totals{}
