@@ -110,12 +110,42 @@ func TestRanksTrainAsOneProcess(t *testing.T) {
 			runs := fmt.Sprintf("by-%d", n)
 			launched(t, dir, n, sets, append(args, "--runs", runs)...).succeed()
 			sameLosses(t, fmt.Sprintf("%s, %d ranks", name, n), losses(t, filepath.Join(dir, runs, name)), want, 1e-5)
+			told(t, filepath.Join(dir, runs, name), n)
 			for rank := 1; rank < n; rank++ {
 				if text := string(read(t, filepath.Join(dir, runs, name, "ranks", strconv.Itoa(rank)+".txt"))); !strings.Contains(text, "loss") {
 					t.Errorf("the log of rank %d has no losses:\n%s", rank, text)
 				}
 			}
 		}
+	}
+}
+
+// told makes sure that the journal of a run has what each of its ranks did, in figures that
+// can be.
+func told(t *testing.T, folder string, world int) {
+	t.Helper()
+	seen := map[int]bool{}
+	err := run.ReadJournal(filepath.Join(folder, "events.jsonl"), func(e run.Entry) error {
+		ev, ok := e.Event.(run.Ranks)
+		if !ok {
+			return nil
+		}
+		if len(ev.Ranks) != world {
+			t.Errorf("%s: an event tells of %d ranks, of %d", folder, len(ev.Ranks), world)
+		}
+		for _, r := range ev.Ranks {
+			if r.Seconds() <= 0 {
+				continue
+			}
+			seen[r.Rank] = true
+			if r.Waits() <= 0 || r.Waits() >= 1 || r.WaitsForData() >= 1 || r.ComputeS <= 0 || r.ImagesPerS <= 0 || r.Iteration < 1 || r.Iteration > 12 || r.Made > 12 || r.PID == 0 || r.Memory < 1<<20 || r.Host == "" {
+				t.Errorf("%s: of step %d: %+v", folder, ev.Step, r)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(seen) != world {
+		t.Errorf("%s: the journal has the times of %d ranks, of %d (%v)", folder, len(seen), world, err)
 	}
 }
 

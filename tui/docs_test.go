@@ -27,9 +27,14 @@ func TestKeysInTheDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newStill(t, options(t, colourful), 120, 36)
-	s.open(uitest.Searching)
+	uitest.WriteSample(t, filepath.Join(s.options.Runs, uitest.Ranks), uitest.Ranks)
 	want := string(text)
 	for p := range places {
+		of := uitest.Searching
+		if p == placeRun { // which has a pane more where there are several processes
+			of = uitest.Ranks
+		}
+		s.open(of)
 		want = between(t, want, strings.ToLower(placeNames[p]), keymap.Markdown(s.everyBinding(p)))
 	}
 	want = between(t, want, "all", keymap.Markdown(s.global()))
@@ -52,7 +57,7 @@ func (s *still) everyBinding(p place) []keymap.Binding {
 	var out []keymap.Binding
 	seen := map[string]bool{}
 	for _, key := range append([]string{""}, map[place][]string{
-		placeSearch: {"tab", "tab", "tab", "tab"}, placeSubnet: {"tab", "tab"}, placeConfig: {"f", "f"}, placeRun: {"tab", "tab", "tab", "tab", "tab"},
+		placeSearch: {"tab", "tab", "tab", "tab"}, placeSubnet: {"tab", "tab"}, placeConfig: {"f", "f"}, placeRun: {"tab", "tab", "tab", "tab", "tab", "tab"},
 	}[p]...) {
 		if key != "" {
 			s.press(key)

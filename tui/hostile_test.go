@@ -19,12 +19,12 @@ func TestTextsOfOthersReachNoTerminal(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		o := options(t, colourful)
 		o.Watching = "looking on" + uitest.Hostile
-		for _, place := range []string{uitest.Training, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck, uitest.Searching} {
+		for _, place := range []string{uitest.Training, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck, uitest.Searching, uitest.Ranks} {
 			dir := uitest.WriteSpoiled(t, o.Runs, place, all)
 			s := newStill(t, o, 160, 50)
 			uitest.Harmless(t, place+" at the start", s.View().Content)
 			s.send(common.OpenRun{Dir: dir})
-			for _, keys := range [][]string{{"1"}, {"2"}, {"2", "tab"}, {"2", "l"}, {"2", "l", "l"}, {"3"}, {"3", "enter"}, {"4"}, {"5"}, {"5", "e"}, {"1", "?"}, {"2", ":"}, {"q"}} {
+			for _, keys := range [][]string{{"1"}, {"2"}, {"2", "tab"}, {"2", "shift+tab", "shift+tab"}, {"2", "enter"}, {"2", "l"}, {"2", "l", "l"}, {"3"}, {"3", "enter"}, {"4"}, {"5"}, {"5", "e"}, {"1", "?"}, {"2", ":"}, {"q"}} {
 				s.press(keys...)
 				uitest.Harmless(t, place+" "+strings.Join(keys, " "), s.View().Content)
 				if s.modal != nil || keys[len(keys)-1] == "e" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ func newRoster(world int) *roster {
 // readEvery is how often rank 0 reads the reports of so many ranks: each takes it two
 // questions to the store.
 func readEvery(world int) time.Duration {
-	return max(reportEvery, time.Duration(world)*50*time.Millisecond)
+	return max(reportEvery, time.Duration(world)*20*time.Millisecond)
 }
 
 // silentFrom is for how long nothing is heard of one of so many ranks before that is
@@ -45,7 +46,7 @@ func silentFrom(world int) time.Duration { return 4 * readEvery(world) }
 
 // ranksEvery is at how many samples of usage one tells of so many ranks, so that a
 // journal does not grow by their number.
-func ranksEvery(world int) int { return max(1, world/8) }
+func ranksEvery(world int) int { return max(1, min(world, run.MostRanks)/8) }
 
 // hear takes in a rank's report.
 func (r *roster) hear(rank int, told report, at time.Time) {
@@ -96,7 +97,7 @@ func (r *roster) event(step int, at time.Time) (e run.Ranks, made int) {
 		e.Ranks = append(e.Ranks, k.rank)
 		made += k.rank.Made
 	}
-	return e, made
+	return e.Cut(), made
 }
 
 // take takes what is new of a rank into what events have of it.
@@ -105,7 +106,7 @@ func (k *heard) take() {
 	if now.Step != k.base.Step {
 		*x, k.base.Totals = run.Rank{Rank: x.Rank, CPU: x.CPU}, totals{}
 	}
-	x.Host, x.PID, x.Iteration, x.Idle = input.Line(now.Host), now.PID, int(now.Iteration), now.Idle
+	x.Host, x.PID, x.Iteration, x.Idle = shortHost(now.Host), now.PID, int(now.Iteration), now.Idle
 	x.Memory, x.GPU, x.GPUBytes = now.Usage.Memory, rounded(now.Usage.GPU), now.Usage.GPUBytes
 	if up := now.Up - k.base.Up; up > reportLeast.Seconds() {
 		x.CPU = rounded(max(0, now.Busy-k.base.Busy) / up)
@@ -119,6 +120,13 @@ func (k *heard) take() {
 		x.ImagesPerS = rounded(float64(new.Images) / max(new.Compute+new.Data, 1e-9))
 	}
 	k.base = now
+}
+
+// shortHost is a machine's own name, without its domain and in at most 24 bytes of
+// letters that show.
+func shortHost(host string) string {
+	host, _, _ = strings.Cut(input.Line(host), ".")
+	return strings.ToValidUTF8(host[:min(len(host), 24)], "")
 }
 
 // rounded has three digits, which is more than what is measured repeats.

@@ -15,9 +15,9 @@ import (
 
 // Bounds on what is kept of a growing text.
 const (
-	clipAt    = 4 << 10 // bytes of a line that are shown
-	firstStep = 256     // lines between two marks, at first
-	mostMarks = 1 << 14 // marks; when there are more, every second one goes
+	clipAt    = 16 << 10 // bytes of a line that are shown; an event of MostRanks has fewer
+	firstStep = 256      // lines between two marks, at first
+	mostMarks = 1 << 14  // marks; when there are more, every second one goes
 )
 
 // Lines are the lines of a text file that may be growing, such as log.txt, by

@@ -1,11 +1,35 @@
 package run
 
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"strconv"
+)
+
+// RankLog is the log of a rank other than 0 in a run's folder.
+func RankLog(dir string, rank int) string {
+	return filepath.Join(dir, "ranks", strconv.Itoa(rank)+".txt")
+}
+
 // Ranks is what the processes that train together do, as each of them has told rank 0
 // last. Older programs pass it over, and their journals have none.
 type Ranks struct {
-	Step  int    `json:"step"`  // that is trained; 0 before the first
-	Ranks []Rank `json:"ranks"` // by their numbers, all of them
+	Step  int    `json:"step"`  // of the run; 0 before the first
+	Ranks []Rank `json:"ranks"` // by their numbers
+
+	// World and WaitS are set where there are more than MostRanks: how many there are, and
+	// what all of them wait for others in an iteration, on average. Ranks are then rank 0,
+	// those that are silent and those that wait least.
+	World int     `json:"world,omitempty"`
+	WaitS float64 `json:"wait_s,omitempty"`
 }
+
+// MostRanks is the most ranks that an event tells of one by one.
+const MostRanks = 64
+
+// Of is how many ranks there are.
+func (e Ranks) Of() int { return max(e.World, len(e.Ranks)) }
 
 // Rank is one of the processes. Its seconds are means of the Made iterations since the
 // Ranks event before; where it has made none since, they are those of that event.
@@ -73,9 +97,54 @@ func (e Ranks) Slowest() (slowest Rank, lag float64, ok bool) {
 	if n < 2 {
 		return Rank{}, 0, false
 	}
+	seconds /= float64(n)
+	if e.World > n {
+		n, waits = e.World, e.WaitS*float64(e.World)
+	}
 	others := (waits - slowest.WaitS) / float64(n-1)
-	lag = share(others-slowest.WaitS, seconds/float64(n))
+	lag = share(others-slowest.WaitS, seconds)
 	return slowest, lag, lag >= LagFrom
+}
+
+// Cut leaves at most MostRanks of the ranks.
+func (e Ranks) Cut() Ranks {
+	if len(e.Ranks) <= MostRanks {
+		return e
+	}
+	n := 0
+	for _, r := range e.Ranks {
+		if r.Seconds() > 0 {
+			n, e.WaitS = n+1, e.WaitS+r.WaitS
+		}
+	}
+	e.World, e.WaitS = len(e.Ranks), e.WaitS/float64(max(n, 1))
+	worth := func(r Rank) int {
+		switch {
+		case r.Rank == 0:
+			return 0
+		case r.SilentS > 0:
+			return 1
+		case r.Seconds() > 0:
+			return 2
+		}
+		return 3
+	}
+	kept := slices.Clone(e.Ranks)
+	slices.SortStableFunc(kept, func(a, b Rank) int { return cmp.Or(cmp.Compare(worth(a), worth(b)), cmp.Compare(a.WaitS, b.WaitS)) })
+	kept = kept[:MostRanks]
+	slices.SortFunc(kept, func(a, b Rank) int { return cmp.Compare(a.Rank, b.Rank) })
+	e.Ranks = kept
+	return e
+}
+
+// ByWait are the ranks that are silent, then the others, who waits least first: it is that
+// the others wait for.
+func (e Ranks) ByWait() []Rank {
+	out := slices.Clone(e.Ranks)
+	slices.SortStableFunc(out, func(a, b Rank) int {
+		return cmp.Or(cmp.Compare(b.SilentS, a.SilentS), cmp.Compare(a.Waits(), b.Waits()))
+	})
+	return out
 }
 
 // Silent are the ranks of which nothing was heard for long.

@@ -60,3 +60,35 @@ func TestRanksInTheJournal(t *testing.T) {
 		t.Error("a run that is resumed has the ranks of the process before")
 	}
 }
+
+func TestManyRanksAreCut(t *testing.T) {
+	e := Ranks{Step: 1}
+	for i := range 200 {
+		r := Rank{Rank: i, Host: "a-machine-of-24-letters-", PID: 4_000_000, Iteration: 900_000, Made: 1000, ComputeS: .00012, DataS: .00034, WaitS: .5, OrderS: .00056, ImagesPerS: 123, CPU: 1.55, Memory: 1 << 36, GPU: .777, GPUBytes: 1 << 36}
+		switch i {
+		case 150:
+			r.WaitS = .1
+		case 180:
+			r.SilentS = 12
+		case 190:
+			r = Rank{Rank: i}
+		}
+		e.Ranks = append(e.Ranks, r)
+	}
+	want, lag, _ := e.Slowest()
+	cut := e.Cut()
+	got, after, ok := cut.Slowest()
+	if !ok || want.Rank != 150 || got.Rank != 150 || math.Abs(lag-after) > 1e-2 {
+		t.Errorf("the slowest is rank %d by %v, and of those that are left rank %d by %v", want.Rank, lag, got.Rank, after)
+	}
+	if len(cut.Ranks) != MostRanks || cut.Of() != 200 || cut.Ranks[0].Rank != 0 || len(cut.Silent()) != 1 {
+		t.Errorf("%d of %d are left, the first %d, silent %d", len(cut.Ranks), cut.Of(), cut.Ranks[0].Rank, len(cut.Silent()))
+	}
+	line, err := appendLine(nil, 1, time.Now(), cut)
+	if err != nil || len(line) > clipAt {
+		t.Errorf("a line of %d ranks has %d bytes (%v), of which %d are shown", len(cut.Ranks), len(line), err, clipAt)
+	}
+	if few := (Ranks{Ranks: e.Ranks[:MostRanks]}).Cut(); few.World != 0 || few.Of() != MostRanks {
+		t.Errorf("%d ranks are cut: %+v", MostRanks, few)
+	}
+}

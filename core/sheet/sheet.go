@@ -20,12 +20,16 @@ import (
 const (
 	Candidates = "candidates"
 	Metrics    = "metrics" // all there are
+	Ranks      = "ranks"   // of a run by several processes
 	CSV        = "csv"
 	JSON       = "json"
 )
 
 // Of is a table of a run's journal.
 func Of(f *run.Folder, what, format string) ([]byte, error) {
+	if what == Ranks {
+		return ranks(f, format)
+	}
 	if what != Candidates {
 		return metrics(f, what, format)
 	}

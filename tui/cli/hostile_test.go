@@ -31,7 +31,7 @@ func TestTextsOfOthersReachNoTerminal(t *testing.T) {
 		{"data", "check", "--format", "folder", "--images", uitest.Hostile},
 	}
 	for _, all := range []bool{false, true} {
-		for i, place := range []string{uitest.Training, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck} {
+		for i, place := range []string{uitest.Training, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck, uitest.Ranks} {
 			dir := uitest.WriteSpoiled(t, filepath.Join(runs, map[bool]string{true: "all"}[all]), place, all)
 			calls = append(calls, []string{"status", dir}, []string{"status", dir, "--json"}, []string{"pause", dir}, []string{"pin", dir, uitest.Hostile}, []string{"run", "--resume", dir})
 			if i == 0 {

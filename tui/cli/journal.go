@@ -18,10 +18,11 @@ func (a *App) journalExport() *cobra.Command {
 		Use: "export RUN", Short: "Write a run's candidates or the course of a metric as CSV or JSON",
 		Long: `Write the candidates of a run's search, or the course of one metric, as CSV or JSON.
 
---what is candidates, metrics, lr, images_per_s, data_s, step_s, or the name of a loss or a
+--what is candidates, metrics, ranks, lr, images_per_s, data_s, step_s, or the name of a loss or a
 figure in the journal, such as loss, loss_rpn_cls, top1 or AP. A metric has a row for
 each time that it was told, metrics one for each metric then: of is train, eval, or end for a step's last figures. Of what a
-resumed run has done twice the journal's last word stands. A run under way is left
+resumed run has done twice the journal's last word stands. ranks has what each of several
+processes did, a row for each time that it was told (docs/ranks.md). A run under way is left
 alone: what is in its journal so far is written.`,
 		Example: "  detnas journal export small-20261125-101112 -o candidates.csv\n" +
 			"  detnas journal export small-20261125-101112 --what AP --format json",
@@ -50,7 +51,7 @@ alone: what is in its journal so far is written.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&what, "what", sheet.Candidates, "candidates, metrics, or the name of one")
+	f.StringVar(&what, "what", sheet.Candidates, "candidates, metrics, the name of one, or ranks")
 	f.StringVar(&format, "format", sheet.CSV, "csv or json")
 	f.StringVarP(&out, "output", "o", "", "file to write instead of printing")
 	f.StringVar(&runs, "runs", run.DefaultRuns, "folder that holds the runs")

@@ -10,6 +10,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/input"
 	"detnas/core/run"
+	"detnas/tui/history"
 	"detnas/tui/progress"
 )
 
@@ -64,6 +65,7 @@ func (a *App) statusRows(f *run.Folder, s run.State) []progress.Row {
 	if s.State == run.StateRunning || s.State == run.StatePaused {
 		rows = append(rows, progress.Row{Label: "run by", Value: f.Owner()})
 	}
+	rows = append(rows, rankRows(s.Ranks)...)
 	for _, r := range s.Steering.Requests {
 		rows = append(rows, progress.Row{Label: r.Phase, Value: fmt.Sprintf("%s, by %s", r.What, r.Who)})
 	}
@@ -81,6 +83,28 @@ func (a *App) statusRows(f *run.Folder, s run.State) []progress.Row {
 	}
 	if how := a.howOn(f, s); how != "" {
 		rows = append(rows, progress.Row{Label: "go on", Value: how, Whole: true})
+	}
+	return rows
+}
+
+// shownRanks is how many ranks a status tells of one by one.
+const shownRanks = 8
+
+// rankRows are what the processes that train together told last.
+func rankRows(told *run.Ranks) []progress.Row {
+	if told == nil {
+		return nil
+	}
+	said, _ := history.Text(run.Entry{Event: *told})
+	rows := []progress.Row{{Label: "ranks", Value: said}}
+	all := told.ByWait()
+	for _, r := range all[:min(len(all), shownRanks)] {
+		rows = append(rows, progress.Row{Label: fmt.Sprintf("rank %d", r.Rank), Value: fmt.Sprintf(
+			"%s, process %d: %.4g images/s of its own, waits %.0f%% for others and %.0f%% for data, %d MiB, %.1f cores",
+			input.Line(r.Host), r.PID, r.ImagesPerS, 100*r.Waits(), 100*r.WaitsForData(), r.Memory>>20, r.CPU)})
+	}
+	if more := len(all) - shownRanks; more > 0 {
+		rows = append(rows, progress.Row{Label: "", Value: fmt.Sprintf("and %d more, with --json", more)})
 	}
 	return rows
 }

@@ -32,6 +32,7 @@ type History struct {
 	CPU, Memory series.Series           // over seconds since the run began: cores, bytes
 	GPU, GPUMem series.Series           // share, bytes
 	Usage       *run.Usage              // the last
+	RanksAt     time.Time               // of what State has of the ranks
 	Preparing   *run.Preparing          // what is being prepared now, or nil
 	Problems    int                     // data problems that were met
 	Began       time.Time
@@ -134,6 +135,8 @@ func (h *History) Apply(e run.Entry) {
 		h.Problems++
 	case run.Usage:
 		h.usage(ev, e.Time)
+	case run.Ranks:
+		h.RanksAt = e.Time
 	case run.Control:
 		if ev.What == run.ActPause && ev.Phase == run.PhaseDone {
 			h.step(ev.Step).pace.at = time.Time{} // what comes until the next iteration is no work

@@ -96,6 +96,8 @@ func words(e run.Entry) (text string, bad bool) {
 		return fmt.Sprintf("data problem in %s: %s: %s (%s)", ev.Split, ev.Where, ev.What, ev.Fault), true
 	case run.Usage:
 		return fmt.Sprintf("%.2f cores, %d MiB", ev.CPU, ev.Memory>>20), false
+	case run.Ranks:
+		return ranks(ev), len(ev.Silent()) > 0
 	case run.Control:
 		return control(ev), ev.Phase == run.PhaseRefused
 	case run.ConfigChanged:
@@ -108,6 +110,18 @@ func words(e run.Entry) (text string, bad bool) {
 		return "run stopped: " + ev.Why, false
 	}
 	return e.Type, false
+}
+
+// ranks are the ranks in words: who is silent, and who is the slowest.
+func ranks(e run.Ranks) string {
+	text := fmt.Sprintf("%d ranks", e.Of())
+	if s, lag, ok := e.Slowest(); ok {
+		text += fmt.Sprintf("; rank %d on %s is the slowest: the others wait %.0f%% of the time for it", s.Rank, s.Host, 100*lag)
+	}
+	for _, r := range e.Silent() {
+		text += fmt.Sprintf("; nothing was heard of rank %d on %s for %.0f s", r.Rank, r.Host, r.SilentS)
+	}
+	return text
 }
 
 // stepName is the name of a step, which may be one of a newer program.
@@ -179,7 +193,7 @@ func changed(c run.ConfigChanged) string {
 // the run.
 func act(e run.Entry) (text string, bad, worth bool) {
 	switch e.Event.(type) {
-	case run.Train, run.Eval, run.Candidate, run.Latency, run.Generation, run.CheckpointWritten, run.Usage, run.Preparing:
+	case run.Train, run.Eval, run.Candidate, run.Latency, run.Generation, run.CheckpointWritten, run.Usage, run.Ranks, run.Preparing:
 		return "", false, false
 	}
 	text, bad = Text(e)

@@ -33,6 +33,8 @@ const (
 	Failed    = "failed" // in step 2
 	Fresh     = "fresh"  // just begun
 	Stuck     = "stuck"  // as Training, paused by a disk that is full
+	Ranks     = "ranks"  // as Training, by four processes of which one is slow and one silent
+	Many      = "many"   // as Training, by 64 processes of which one is slow
 )
 
 // StuckBy is the cause that Stuck is paused by.
@@ -70,6 +72,15 @@ func WriteSample(t testing.TB, dir, place string) {
 	log := "detnas: libtorch 1.13.0, OpenBLAS\nstep 1 of 5: supernet-pretrain\n"
 	if err := os.WriteFile(filepath.Join(dir, "log.txt"), []byte(log), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if place == Ranks {
+		path := run.RankLog(dir, 2)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("15:04:06 rank 2 of 4, process 4002 on node-1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -109,6 +120,7 @@ func SampleEntries(place string) []run.Entry {
 	s := &sampler{at: began, rng: rand.New(rand.NewPCG(1, 2))}
 	s.add(0, run.RunStarted{
 		Run: place, Version: "1.2.3", ConfigHash: "0123456789abcdef", Seed: 7, From: 1, To: 5, Device: "cpu", Threads: 2,
+		Ranks: map[string]int{Ranks: 4, Many: 64}[place],
 	})
 	s.add(1, run.Usage{CPU: 1.2, Memory: 300 << 20})
 	s.steps(place)
@@ -120,8 +132,14 @@ func (s *sampler) steps(place string) {
 		s.add(1, run.Preparing{What: "drawing images", Done: 120, Total: 400})
 		return
 	}
-	if place == Training || place == Stuck {
+	if place == Training || place == Stuck || place == Ranks || place == Many {
 		s.train(1, 600, 300)
+		switch place {
+		case Ranks:
+			s.ranks(4, 3)
+		case Many:
+			s.ranks(64, -1)
+		}
 		if place == Stuck {
 			s.add(1, run.Control{What: run.ActPause, Who: "detnas", Phase: run.PhaseDone, Step: 1, Iteration: 300, Why: StuckBy})
 		}
@@ -200,6 +218,31 @@ func (s *sampler) train(step, length, done int) {
 		}
 	}
 	s.add(2, run.StepFinished{Step: step, Seconds: float64(length) * 0.05, Metrics: metrics})
+}
+
+// ranks makes up what world ranks tell, of which the third is slow and one is silent, or
+// none where that is -1.
+func (s *sampler) ranks(world, silent int) {
+	e := run.Ranks{Step: 1}
+	for i := range world {
+		r := run.Rank{
+			Rank: i, Host: fmt.Sprintf("node-%d", i/2), PID: 4000 + i, Iteration: 300, Made: 40,
+			ComputeS: 0.03 + 0.0001*float64(i%7), DataS: 0.002, OrderS: 0.001, CPU: 1.9, Memory: int64(420+i) << 20,
+		}
+		if i == 2 {
+			r.ComputeS, r.DataS = 0.041, 0.004
+		}
+		r.WaitS = 0.05 - r.ComputeS - r.DataS
+		r.ImagesPerS = 5 / (r.ComputeS + r.DataS)
+		if world < 10 && i%2 == 1 {
+			r.GPU, r.GPUBytes = 0.83, 7<<30
+		}
+		if i == silent {
+			r.SilentS = 12
+		}
+		e.Ranks = append(e.Ranks, r)
+	}
+	s.add(1, e)
 }
 
 // search makes up a search of planned candidates in generations of 10, of which

@@ -46,19 +46,15 @@ func (p *Page) show(b keymap.Binding, do func()) keymap.Binding {
 
 func (p *Page) paneKeys() []keymap.Binding {
 	turn := func(by int) func() {
-		return func() { p.pane, p.scroll = (p.pane+pane(by)+panes)%panes, 0 }
-	}
-	other := "log.txt"
-	if p.logs.raw {
-		other = "journal"
+		return func() { p.pane, p.scroll = (p.pane+pane(by)+p.panes())%p.panes(), 0 }
 	}
 	return []keymap.Binding{
-		p.show(keymap.Binding{Keys: []string{"tab"}, Name: "next pane", About: "losses, speed, machine, results, log"}, turn(1)),
+		p.show(keymap.Binding{Keys: []string{"tab"}, Name: "next pane", About: "losses, speed, machine, results, log, and the ranks where there are several"}, turn(1)),
 		p.show(keymap.Binding{Keys: []string{"shift+tab"}, Name: "pane before", About: "the same the other way round", Quiet: true}, turn(-1)),
 		p.show(keymap.Binding{Keys: []string{"]"}, Name: "step on", About: "look at the next step"}, func() { p.pick(p.number() + 1) }),
 		p.show(keymap.Binding{Keys: []string{"["}, Name: "step back", About: "look at the step before", Quiet: true}, func() { p.pick(p.number() - 1) }),
 		p.show(keymap.Binding{Keys: []string{"f"}, Name: "full height", About: "give the pane the room of the log and of what is beside it, or take it back", Quiet: true}, func() { p.full = !p.full }),
-		p.show(keymap.Binding{Keys: []string{"v"}, Name: other, About: "the log as the journal in words, or as log.txt", Quiet: true}, func() { p.logs.raw = !p.logs.raw }),
+		p.show(keymap.Binding{Keys: []string{"v"}, Name: p.logs.next().name(), About: "the log as the journal in words, as log.txt, or as that of the rank that was opened", Quiet: true}, func() { p.logs.what = p.logs.next().what }),
 	}
 }
 
@@ -140,6 +136,8 @@ func (p *Page) scrollKeys() []keymap.Binding {
 			by("page up", "the results: a screenful up", -page, "pgup"), by("page down", "the results: a screenful down", page, "pgdown"),
 			by("first line", "the results from their start", -1<<20, "home", "g"), by("last line", "the end of the results", 1<<20, "end", "G"),
 		}
+	case paneRanks:
+		return p.rankKeys()
 	case paneLog:
 		out = slices.Concat(p.logs.shown().Bindings(), p.logs.shown().Sideways())
 	default:

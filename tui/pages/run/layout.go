@@ -151,6 +151,8 @@ func (p *Page) middle(r rect) string {
 		return p.machine(r)
 	case paneResults:
 		return p.results(r)
+	case paneRanks:
+		return p.rankPane(r)
 	}
 	return p.curves().Draw(r.width, r.height)
 }
@@ -159,7 +161,7 @@ func (p *Page) middle(r rect) string {
 func (p *Page) tabs(width int) string {
 	s := p.common.Styles
 	line := " "
-	for i, name := range paneNames {
+	for i, name := range paneNames[:p.panes()] {
 		if pane(i) == p.pane {
 			line += s.Selected.Render(" " + name + " ")
 		} else {
@@ -173,9 +175,9 @@ func (p *Page) tabs(width int) string {
 }
 
 // tabAt is the pane whose name stands at a column.
-func tabAt(x int) (pane, bool) {
+func (p *Page) tabAt(x int) (pane, bool) {
 	at := 1
-	for i, name := range paneNames {
+	for i, name := range paneNames[:p.panes()] {
 		if x >= at && x < at+len(name)+2 {
 			return pane(i), true
 		}
@@ -193,6 +195,10 @@ func (p *Page) about() string {
 		return p.chart.about(p)
 	case paneSpeed:
 		return p.step().Name
+	case paneRanks:
+		if at := p.history().RanksAt; !at.IsZero() {
+			return "told at " + at.In(p.common.Now().Location()).Format("15:04:05")
+		}
 	}
 	return ""
 }

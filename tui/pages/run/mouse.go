@@ -21,9 +21,11 @@ func (p *Page) click(m tea.MouseClickMsg) tea.Cmd {
 			p.pick(n)
 		}
 	case l.tabs.has(m.X, m.Y):
-		if to, ok := tabAt(m.X); ok {
+		if to, ok := p.tabAt(m.X); ok {
 			p.pane, p.scroll = to, 0
 		}
+	case p.pane == paneRanks && l.middle.has(m.X, m.Y):
+		p.ranks.Click(m.X-l.middle.x, m.Y-l.middle.y-rankHead)
 	case p.pane == paneLosses && l.middle.has(m.X, m.Y):
 		if x, ok := p.curves().XAt(m.X-l.middle.x, l.middle.width); ok {
 			p.chart.crosshair, p.chart.cursor = true, x
@@ -51,6 +53,8 @@ func (p *Page) wheel(m tea.MouseWheelMsg) tea.Cmd {
 		cmd = p.logs.shown().Wheel(turn)
 	case l.results.has(m.X, m.Y), p.pane == paneResults && l.middle.has(m.X, m.Y):
 		p.scroll = max(0, p.scroll+3*turn)
+	case p.pane == paneRanks && l.middle.has(m.X, m.Y):
+		p.ranks.Update(m)
 	case p.pane == paneLosses && l.middle.has(m.X, m.Y):
 		if x, ok := p.curves().XAt(m.X-l.middle.x, l.middle.width); ok && turn < 0 {
 			p.zoom(zoomTurn, x)

@@ -9,6 +9,7 @@ import (
 	"detnas/core/run"
 	"detnas/tui/charts"
 	"detnas/tui/common"
+	"detnas/tui/components/table"
 	"detnas/tui/components/track"
 	"detnas/tui/follow"
 	"detnas/tui/history"
@@ -27,7 +28,9 @@ type Page struct {
 	overlay bool
 	asked   int // number of the last comparison that was asked for
 	logs    logs
-	scroll  int // lines of the results that are scrolled out
+	ranks   *table.Table
+	gpus    bool // the ranks have some
+	scroll  int  // lines of the results that are scrolled out
 	gone    bool
 	looking bool // a look at the lock is under way
 	polled  bool // the log has been looked at
@@ -49,14 +52,23 @@ const (
 	paneMachine
 	paneResults
 	paneLog
+	paneRanks // of a run by several processes
 	panes
 )
 
-var paneNames = [panes]string{"Losses", "Speed", "Machine", "Results", "Log"}
+var paneNames = [panes]string{"Losses", "Speed", "Machine", "Results", "Log", "Ranks"}
 
 // New makes the page of an open run.
 func New(c *common.Common, r *follow.Run) *Page {
-	return &Page{common: c, run: r, chart: newChart(), logs: newLogs(c, r.Viewer.Folder())}
+	return &Page{common: c, run: r, chart: newChart(), logs: newLogs(c, r.Viewer.Folder()), ranks: newRanks(c, false)}
+}
+
+// panes are how many there are to choose from.
+func (p *Page) panes() pane {
+	if p.several() {
+		return panes
+	}
+	return paneRanks
 }
 
 // Title is the page's name.
@@ -74,8 +86,12 @@ func (p *Page) Resize(width, height int) {
 // refresh has the page drawn anew, with room for what it shows now.
 func (p *Page) refresh() {
 	p.view, p.upper = "", ""
-	log := p.plan().log
-	p.logs.shown().Resize(log.width, log.height-1)
+	p.pane = min(p.pane, p.panes()-1)
+	l := p.plan()
+	p.logs.shown().Resize(l.log.width, l.log.height-1)
+	if p.pane == paneRanks {
+		p.fillRanks(l.middle.width, l.middle.height-rankHead)
+	}
 }
 
 // Update takes a message.

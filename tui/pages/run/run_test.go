@@ -81,27 +81,29 @@ func wants(t *testing.T, p *Page, texts ...string) {
 	}
 }
 
-var places = []string{uitest.Fresh, uitest.Training, uitest.Searching, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck}
+var places = []string{uitest.Fresh, uitest.Training, uitest.Searching, uitest.Paused, uitest.Finished, uitest.Failed, uitest.Stuck, uitest.Ranks, uitest.Many}
 
 func TestEveryWidthIsExact(t *testing.T) {
-	p, _ := made(t, uitest.Paused, true, styles.Braille)
-	for range panes {
-		uitest.Widths(t, func(w, h int) string {
-			p.Resize(w, h)
-			if p.pane == paneLog {
-				do(p, p.poll())
-			}
-			return p.View()
-		})
-		p.Resize(80, 20)
-		press(t, p, "tab")
+	for _, place := range []string{uitest.Paused, uitest.Ranks} {
+		p, _ := made(t, place, true, styles.Braille)
+		for range p.panes() {
+			uitest.Widths(t, func(w, h int) string {
+				p.Resize(w, h)
+				if p.pane == paneLog {
+					do(p, p.poll())
+				}
+				return p.View()
+			})
+			p.Resize(80, 20)
+			press(t, p, "tab")
+		}
 	}
 }
 
 func TestEverySizeIsExact(t *testing.T) {
 	for _, place := range places {
 		p, _ := made(t, place, true, styles.Braille)
-		for range panes {
+		for range p.panes() {
 			for _, keys := range [][]string{{"f"}, {"f"}, {"v"}} {
 				p.Resize(80, 20)
 				press(t, p, keys...)
@@ -149,7 +151,7 @@ func TestGoldens(t *testing.T) {
 		}
 	}
 	p, _ := made(t, uitest.Finished, true, styles.Braille)
-	for i := range panes {
+	for i := range p.panes() {
 		uitest.Golden(t, "pane-"+strings.ToLower(paneNames[i]), p.View(), 80, 20)
 		press(t, p, "tab")
 	}
@@ -158,7 +160,7 @@ func TestGoldens(t *testing.T) {
 func TestASCIIAndNoColour(t *testing.T) {
 	for _, place := range places {
 		p, _ := made(t, place, false, styles.ASCII)
-		for range panes {
+		for range p.panes() {
 			p.Resize(160, 46)
 			do(p, p.poll())
 			uitest.ASCII(t, p.View())

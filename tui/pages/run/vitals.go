@@ -42,6 +42,7 @@ func (p *Page) vitals(width int) string {
 		p.trainVitals(add)
 	}
 	p.machineVitals(add)
+	add(p.rankVitals(), nil)
 	return text.Fit(strings.TrimPrefix(line, " "), width, p.common.Glyphs.Ellipsis)
 }
 
@@ -146,6 +147,8 @@ func (p *Page) noteWords() (string, lipgloss.Style) {
 		return p.common.Glyphs.State(state) + " stopped" + p.hint("; r goes on from the last checkpoint"), s.Warn
 	case p.run.Err != nil:
 		return text.Clean(p.run.Err.Error()), s.Bad
+	case state == run.StateRunning && len(p.told().Silent()) > 0:
+		return silentWords(p.told()), s.Warn
 	case p.history().Preparing != nil:
 		w := p.history().Preparing
 		return fmt.Sprintf("%s: %d of %d", text.Clean(w.What), w.Done, w.Total), s.Text
