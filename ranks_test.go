@@ -110,7 +110,7 @@ func TestRanksTrainAsOneProcess(t *testing.T) {
 			runs := fmt.Sprintf("by-%d", n)
 			launched(t, dir, n, sets, append(args, "--runs", runs)...).succeed()
 			sameLosses(t, fmt.Sprintf("%s, %d ranks", name, n), losses(t, filepath.Join(dir, runs, name)), want, 1e-5)
-			told(t, filepath.Join(dir, runs, name), n)
+			ranksTold(t, filepath.Join(dir, runs, name), n)
 			for rank := 1; rank < n; rank++ {
 				if text := string(read(t, filepath.Join(dir, runs, name, "ranks", strconv.Itoa(rank)+".txt"))); !strings.Contains(text, "loss") {
 					t.Errorf("the log of rank %d has no losses:\n%s", rank, text)
@@ -120,9 +120,9 @@ func TestRanksTrainAsOneProcess(t *testing.T) {
 	}
 }
 
-// told makes sure that the journal of a run has what each of its ranks did, in figures that
+// ranksTold makes sure that the journal of a run has what each of its ranks did, in figures that
 // can be.
-func told(t *testing.T, folder string, world int) {
+func ranksTold(t *testing.T, folder string, world int) {
 	t.Helper()
 	seen := map[int]bool{}
 	err := run.ReadJournal(filepath.Join(folder, "events.jsonl"), func(e run.Entry) error {

@@ -113,11 +113,11 @@ func (k *heard) take() {
 	} else {
 		now.Up, now.Busy = k.base.Up, k.base.Busy // over the next time as well
 	}
-	new := now.Totals.minus(k.base.Totals)
-	x.Made = int(new.Made)
-	if n := float64(new.Made); n > 0 {
-		x.ComputeS, x.DataS, x.WaitS, x.OrderS = rounded(new.Compute/n), rounded(new.Data/n), rounded(new.Wait/n), rounded(new.Order/n)
-		x.ImagesPerS = rounded(float64(new.Images) / max(new.Compute+new.Data, 1e-9))
+	came := now.Totals.minus(k.base.Totals)
+	x.Made = int(came.Made)
+	if n := float64(came.Made); n > 0 {
+		x.ComputeS, x.DataS, x.WaitS, x.OrderS = rounded(came.Compute/n), rounded(came.Data/n), rounded(came.Wait/n), rounded(came.Order/n)
+		x.ImagesPerS = rounded(float64(came.Images) / max(came.Compute+came.Data, 1e-9))
 	}
 	k.base = now
 }

@@ -144,10 +144,10 @@ const mostNamed = 4
 // silentWords say of which ranks nothing was heard; empty where there are none.
 func silentWords(e run.Ranks) string {
 	silent := e.Silent()
-	switch n := len(silent); {
-	case n == 0:
+	switch n := len(silent); n {
+	case 0:
 		return ""
-	case n == 1:
+	case 1:
 		r := silent[0]
 		return fmt.Sprintf("nothing was heard of rank %d (process %d on %s) for %.0f s", r.Rank, r.PID, text.Clean(r.Host), r.SilentS)
 	default:
