@@ -61,7 +61,10 @@ func TestSlowestRankIsNamed(t *testing.T) {
 	rank := func(n int, do func(*crew) error) error {
 		return tensor.OnThread(1, func() error {
 			place := ranks.Place{Rank: n, World: 2, LocalRank: n, LocalWorld: 2, Addr: "127.0.0.1", Port: port, Attempt: "0"}
-			c, err := join(context.Background(), place, "test", time.Minute)
+			c, err := join(place, "test", time.Minute)
+			if err == nil {
+				err = c.regroup(1, []int64{1, 1})
+			}
 			if err != nil {
 				return err
 			}

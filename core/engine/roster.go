@@ -52,7 +52,7 @@ func ranksEvery(world int) int { return max(1, min(world, run.MostRanks)/8) }
 func (r *roster) hear(rank int, told report, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if k := &r.known[rank]; told.Number != k.report.Number {
+	if k := &r.known[rank]; told.Number != k.report.Number || told.PID != k.report.PID {
 		k.report, k.at = told, at
 	}
 }
@@ -76,7 +76,7 @@ func (r *roster) quiet(at time.Time) []bool {
 	defer r.mu.Unlock()
 	out := make([]bool, len(r.known))
 	for i, k := range r.known {
-		out[i] = at.Sub(k.at) > silentFrom(len(r.known))
+		out[i] = k.report.Number > 0 && at.Sub(k.at) > silentFrom(len(r.known))
 	}
 	return out
 }
@@ -89,6 +89,9 @@ func (r *roster) event(step int, at time.Time) (e run.Ranks, made int) {
 	e = run.Ranks{Step: step}
 	for i := range r.known {
 		k := &r.known[i]
+		if k.report.Number == 0 {
+			continue // it has not come yet
+		}
 		k.take()
 		k.rank.SilentS = 0
 		if silent := at.Sub(k.at); silent > silentFrom(len(r.known)) {
@@ -103,7 +106,10 @@ func (r *roster) event(step int, at time.Time) (e run.Ranks, made int) {
 // take takes what is new of a rank into what events have of it.
 func (k *heard) take() {
 	now, x := k.report, &k.rank
-	if now.Step != k.base.Step {
+	if now.PID != k.base.PID || now.Host != k.base.Host { // started again, or for the first time
+		k.base.Up, k.base.Busy = 0, 0
+	}
+	if now.Step != k.base.Step || now.Totals.Made < k.base.Totals.Made {
 		*x, k.base.Totals = run.Rank{Rank: x.Rank, CPU: x.CPU}, totals{}
 	}
 	x.Host, x.PID, x.Iteration, x.Idle = shortHost(now.Host), now.PID, int(now.Iteration), now.Idle

@@ -48,6 +48,23 @@ func TestRosterTellsOfWhatCameSinceTheEventBefore(t *testing.T) {
 	}
 }
 
+// A rank that has not come yet is in no event, and one that was started again begins anew.
+func TestRosterKnowsWhoComes(t *testing.T) {
+	r, at := newRoster(3), time.Now()
+	tell := func(rank, pid int, number, made int64) {
+		r.hear(rank, report{Number: number, PID: pid, Step: 1, Iteration: made, Up: 1, Totals: totals{Made: made, Compute: float64(made)}}, at)
+	}
+	tell(0, 7, 1, 5)
+	tell(2, 8, 1, 5)
+	if e, made := r.event(1, at); made != 10 || len(e.Ranks) != 2 || e.Ranks[1].Rank != 2 {
+		t.Errorf("the event is %+v of %d iterations", e, made)
+	}
+	tell(2, 9, 1, 2)
+	if e, made := r.event(1, at); made != 2 || e.Ranks[1].PID != 9 || e.Ranks[1].Made != 2 || e.Ranks[1].ComputeS != 1 {
+		t.Errorf("the event is %+v of %d iterations", e, made)
+	}
+}
+
 func TestRosterTellsWhoIsSilent(t *testing.T) {
 	r, at := newRoster(2), time.Now()
 	later := at.Add(silentFrom(2) + time.Second)

@@ -16,7 +16,7 @@ func RankLog(dir string, rank int) string {
 // last. Older programs pass it over, and their journals have none.
 type Ranks struct {
 	Step  int    `json:"step"`  // of the run; 0 before the first
-	Ranks []Rank `json:"ranks"` // by their numbers
+	Ranks []Rank `json:"ranks"` // by their numbers, those that have come
 
 	// World and WaitS are set where there are more than MostRanks: how many there are, and
 	// what all of them wait for others in an iteration, on average. Ranks are then rank 0,
