@@ -54,14 +54,15 @@ Ends ends_out(const Tensor &y, const Plan &p, int64_t main) {
 }
 
 void copy(const Maps &to, const Maps &from, const units::Shape &s) {
-  at::parallel_for(0, s.n, 1, [&](int64_t first, int64_t last) {
-    for (int64_t n = first; n < last; n++)
-      for (int64_t c = 0; c < to.count(); c++)
-        std::memcpy(to.at(n, c), from.at(n, c), sizeof(float) * s.plane());
+  at::parallel_for(0, s.runs() * to.count(), units::grain(s.run()), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; i++) {
+      const int64_t n = i / to.count(), c = i % to.count();
+      std::memcpy(to.at(n, c), from.at(n, c), sizeof(float) * s.run());
+    }
   });
 }
 
-units::Shape shape_of(const Tensor &x) { return {x.size(0), x.size(2), x.size(3)}; }
+units::Shape shape_of(const Tensor &x) { return {x.size(0), x.size(2), x.size(3), layout::in_rows(x)}; }
 
 int64_t width(const std::vector<Unit> &units) { return units.back().gamma.size(0); }
 
@@ -76,7 +77,7 @@ Result run(const Tensor &x, const Plan &p, bool keep) {
   const int64_t main = width(p.main);
   const int64_t side = p.order == DN_WHOLE ? 0 : p.side.empty() ? from.side.count() : width(p.side);
   Result r;
-  r.out = at::empty({after.n, side + main, after.h, after.w}, x.options());
+  r.out = layout::empty(after, side + main);
   const Ends to = ends_out(r.out, p, main);
   if (!p.side.empty())
     r.side = units::forward(p.side, from.side, in, to.side, keep);
@@ -146,13 +147,13 @@ struct Block : torch::autograd::Function<Block> {
   static variable_list backward(AutogradContext *ctx, variable_list grad_out) {
     variable_list saved = ctx->get_saved_variables();
     Plan p = c10::static_intrusive_pointer_cast<Held>(ctx->saved_data["plan"].toCapsule())->plan;
-    const Tensor x = saved[0], g = grad_out[0].contiguous();
+    const Tensor x = saved[0], g = layout::lie(grad_out[0], layout::in_rows(x));
     const Tensor *at = &saved[1];
     resume(p.side, at);
     resume(p.main, at);
     const std::vector<units::Kept> side = unsave(at, p.side.size()), main = unsave(at, p.main.size());
     const units::Shape in = shape_of(x);
-    const Tensor dx = x.requires_grad() ? at::empty_like(x) : Tensor();
+    const Tensor dx = x.requires_grad() ? layout::empty(shape_of(x), x.size(1)) : Tensor();
     const Ends from = ends_in(x, p), top = ends_out(g, p, width(p.main));
     const Ends to = dx.defined() ? ends_in(dx, p) : Ends{};
     variable_list grads = {dx};
@@ -177,7 +178,9 @@ std::vector<Unit> units_of(const dn_unit *u, int n) {
   return all;
 }
 
-bool fits(const Tensor &t) { return !t.defined() || (t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous()); }
+bool takes(const Tensor &t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat; }
+
+bool fits(const Tensor &t) { return !t.defined() || (takes(t) && t.is_contiguous()); }
 
 // check refuses what the loops would read beyond its end.
 void check(const std::vector<Unit> &units, int64_t channels) {
@@ -205,8 +208,9 @@ void check(const std::vector<Unit> &units, int64_t channels) {
 
 char *dn_block(void **out, void *input, const dn_unit *side, int sides, const dn_unit *main, int mains, int order) {
   GUARD({
-    const Tensor x = T(input).contiguous();
-    TORCH_CHECK(x.dim() == 4 && x.numel() > 0 && fits(x) && mains > 0, "block of ", x.sizes());
+    const Tensor &given = T(input);
+    TORCH_CHECK(given.dim() == 4 && given.numel() > 0 && takes(given) && mains > 0, "block of ", given.sizes());
+    const Tensor x = layout::laid(given, layout::suits_rows(shape_of(given)));
     auto held = c10::make_intrusive<Held>();
     Plan &p = held->plan;
     p.side = units_of(side, sides);
@@ -217,7 +221,7 @@ char *dn_block(void **out, void *input, const dn_unit *side, int sides, const dn
     check(p.side, x.size(1));
     check(p.main, halves ? x.size(1) / 2 : x.size(1));
     if (sides > 0)
-      TORCH_CHECK(units::after(p.side, shape_of(x)).plane() == units::after(p.main, shape_of(x)).plane(),
+      TORCH_CHECK(units::after(p.side, shape_of(x)).same(units::after(p.main, shape_of(x))),
                   "block: its two halves end in other sizes");
     if (order == DN_SHUFFLE_LAST) {
       const int64_t left = halves ? x.size(1) / 2 : width(p.side);

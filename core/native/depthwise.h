@@ -1,4 +1,4 @@
-// Depthwise convolutions, a channel of all images at a time.
+// Depthwise convolutions of planes, a channel of all images at a time.
 #ifndef DETNAS_DEPTHWISE_H
 #define DETNAS_DEPTHWISE_H
 
@@ -56,12 +56,12 @@ void lay(float *planes, const Grid &g, const Source &x, int64_t n, int64_t c) {
   }
 }
 
-std::vector<Moments> depthwise(const Unit &u, const Source &x, const Shape &s, const Maps &raw) {
+std::vector<Moments> depthwise_planes(const Unit &u, const Source &x, const Shape &s, const Maps &raw) {
   const Grid g(u.kernel, u.stride, s.h, s.w);
   const float *weight = u.weight.data_ptr<float>();
   const int count = u.kernel * u.kernel;
   std::vector<Moments> m(raw.count());
-  at::parallel_for(0, raw.count(), grain(s.n * s.plane()), [&](int64_t from, int64_t to) {
+  at::parallel_for(0, raw.count(), grain(s.pixels()), [&](int64_t from, int64_t to) {
     float *planes = buffers[0].get(g.phases() * g.plane), *flat = buffers[1].get(g.flat + Grid::kSlack);
     std::fill(planes, planes + g.phases() * g.plane, 0.0f);
     for (int64_t c = from; c < to; c++) {
@@ -116,7 +116,7 @@ void unlay(float *dst, const float *planes, const Grid &g) {
   }
 }
 
-Sums depthwise_back(const Unit &u, const Source &x, const Shape &s, const Result &y, const Target &to, Tensor &dw) {
+Sums depthwise_planes_back(const Unit &u, const Source &x, const Shape &s, const Result &y, const Target &to, Tensor &dw) {
   const Grid g(u.kernel, u.stride, s.h, s.w);
   const float *weight = u.weight.data_ptr<float>();
   const int count = u.kernel * u.kernel;
@@ -124,10 +124,10 @@ Sums depthwise_back(const Unit &u, const Source &x, const Shape &s, const Result
   for (int p = 0; p < g.phases(); p++)
     taps.emplace_back(g, p / g.stride, p % g.stride);
   Sums sums(x.norm ? 1 : 0, x.maps.count());
-  at::parallel_for(0, x.maps.count(), grain(s.n * s.plane()), [&](int64_t from, int64_t until) {
+  at::parallel_for(0, x.maps.count(), grain(s.pixels()), [&](int64_t from, int64_t until) {
     const int64_t all = g.phases() * g.plane;
     float *planes = buffers[0].get(all), *top = buffers[1].get(g.plane), *down = buffers[2].get(all);
-    float *whole = buffers[3].get(s.plane());
+    float *whole = buffers[3].get(s.run());
     std::fill(planes, planes + all, 0.0f);
     std::fill(top, top + g.plane, 0.0f);
     std::vector<float> picked(count);
@@ -150,9 +150,9 @@ Sums depthwise_back(const Unit &u, const Source &x, const Shape &s, const Result
                    static_cast<int>(taps[p].at.size()), taps[p].count);
         }
         unlay(whole, down, g);
-        to.write(whole, n, c, 0, s.plane());
+        to.write(whole, n, c, 0, s.run());
         if (x.norm)
-          K().gather_sums(whole, x.maps.at(n, c), s.plane(), x.of(c), sums.g[c], sums.gx[c]);
+          K().gather_sums(whole, x.maps.at(n, c), s.run(), x.of(c), sums.g[c], sums.gx[c]);
       }
       if (dw.defined())
         std::copy(slopes.begin(), slopes.end(), dw.data_ptr<float>() + c * count);

@@ -105,9 +105,8 @@ void moments(const float *x, int64_t n, double &mean, double &m2) {
   m2 = squares;
 }
 
-// gather_sums adds to s1 the sum of g where ReLU let x pass, and to s2 that of g
-// times x's distance from the mean.
-void gather_sums(const float *g, const float *x, int64_t n, const Norm &f, double &s1, double &s2) {
+// gather_some is gather_sums of as many floats as may be summed in floats.
+inline void gather_some(const float *g, const float *x, int64_t n, const Norm &f, double &s1, double &s2) {
   vec a = {}, b = {};
   float ta = 0, tb = 0;
   int64_t i = 0;
@@ -126,6 +125,14 @@ void gather_sums(const float *g, const float *x, int64_t n, const Norm &f, doubl
   }
   s1 += sum(a) + ta;
   s2 += sum(b) + tb;
+}
+
+// gather_sums adds to s1 the sum of g where ReLU let x pass, and to s2 that of g
+// times x's distance from the mean.
+void gather_sums(const float *g, const float *x, int64_t n, const Norm &f, double &s1, double &s2) {
+  constexpr int64_t kSome = 1024;
+  for (int64_t i = 0; i < n; i += kSome)
+    gather_some(g + i, x + i, n - i < kSome ? n - i : kSome, f, s1, s2);
 }
 
 template <int V>
@@ -238,4 +245,52 @@ void tap_slopes(float *w, const float *g, const float *x, const int32_t *at, int
     tap_sums<8>(w + t, g, x, at + t, n);
   for (; t < count; t++)
     tap_sums<1>(w + t, g, x, at + t, n);
+}
+
+// stencil is y[p*n + i] = the sum over t, from first[p] to first[p + 1], of
+// w[tap[t]] * x[at[t] + i], for so many pixels p and each i below n.
+void stencil(float *y, const float *x, const float *w, const int32_t *first, const int32_t *at, const int32_t *tap,
+             int64_t pixels, int64_t n) {
+  for (int64_t p = 0; p < pixels; p++, y += n) {
+    const int32_t from = first[p], to = first[p + 1];
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+      vec acc[4] = {};
+      for (int32_t t = from; t < to; t++)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+          acc[j] += w[tap[t]] * load(x + at[t] + i + j * LANES);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++)
+        store(y + i + j * LANES, acc[j]);
+    }
+    for (; i + LANES <= n; i += LANES) {
+      vec acc = {};
+      for (int32_t t = from; t < to; t++)
+        acc += w[tap[t]] * load(x + at[t] + i);
+      store(y + i, acc);
+    }
+    for (; i < n; i++) {
+      float acc = 0;
+      for (int32_t t = from; t < to; t++)
+        acc += w[tap[t]] * x[at[t] + i];
+      y[i] = acc;
+    }
+  }
+}
+
+// dot is the sum over i of a[i] * b[i].
+float dot(const float *a, const float *b, int64_t n) {
+  vec acc[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * LANES <= n; i += 4 * LANES)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++)
+      acc[j] += load(a + i + j * LANES) * load(b + i + j * LANES);
+  for (; i + LANES <= n; i += LANES)
+    acc[0] += load(a + i) * load(b + i);
+  float total = sum((acc[0] + acc[1]) + (acc[2] + acc[3]));
+  for (; i < n; i++)
+    total += a[i] * b[i];
+  return total;
 }

@@ -82,11 +82,14 @@ struct Moments {
 
 Moments moments_of(const Maps &x, const Shape &s, int64_t c) {
   Moments m;
-  for (int64_t n = 0; n < s.n; n++) {
-    double mean, m2;
-    K().moments(x.at(n, c), s.plane(), mean, m2);
-    m.take(mean, m2, static_cast<double>(s.plane()));
-  }
+  constexpr int64_t kMost = 4096; // floats that are summed in floats
+  for (int64_t n = 0; n < s.runs(); n++)
+    for (int64_t i = 0; i < s.run(); i += kMost) {
+      const int64_t count = std::min(kMost, s.run() - i);
+      double mean, m2;
+      K().moments(x.at(n, c) + i, count, mean, m2);
+      m.take(mean, m2, static_cast<double>(count));
+    }
   return m;
 }
 

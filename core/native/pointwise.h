@@ -7,12 +7,12 @@
 namespace units {
 namespace {
 
-// Piece is a run of an image's pixels, and where it is in its tile.
+// Piece is a part of a run, and where it is in its tile.
 struct Piece {
   int64_t n, from, count, at;
 };
 
-// Tile is what a product is made of at a time: a part of an image, or several images.
+// Tile is what a product is made of at a time: a part of a run, or several runs.
 struct Tile {
   std::vector<Piece> pieces;
   int64_t length = 0;
@@ -22,11 +22,11 @@ struct Tile {
 // to the bit on any number of threads.
 std::vector<Tile> tiles(const Shape &s, int64_t in, int64_t out) {
   constexpr int64_t kCache = 160 << 10, kLeast = 288, kMost = 1008, kStep = 48; // floats, pixels
-  const int64_t most = std::clamp(kCache / (in + out) / kStep * kStep, kLeast, kMost), plane = s.plane();
+  const int64_t most = std::clamp(kCache / (in + out) / kStep * kStep, kLeast, kMost), plane = s.run();
   std::vector<Tile> all;
   if (plane > most) {
     const int64_t parts = (plane + most - 1) / most, part = up((plane + parts - 1) / parts, kStep);
-    for (int64_t n = 0; n < s.n; n++)
+    for (int64_t n = 0; n < s.runs(); n++)
       for (int64_t p = 0; p < plane; p += part) {
         const int64_t count = std::min(part, plane - p);
         all.push_back({{{n, p, count, 0}}, count});
@@ -34,9 +34,9 @@ std::vector<Tile> tiles(const Shape &s, int64_t in, int64_t out) {
     return all;
   }
   const int64_t images = most / plane;
-  for (int64_t n = 0; n < s.n; n += images) {
+  for (int64_t n = 0; n < s.runs(); n += images) {
     Tile t;
-    for (int64_t i = n; i < std::min(s.n, n + images); i++, t.length += plane)
+    for (int64_t i = n; i < std::min(s.runs(), n + images); i++, t.length += plane)
       t.pieces.push_back({i, 0, plane, t.length});
     all.push_back(t);
   }
@@ -116,7 +116,7 @@ Sums pointwise_back(const Unit &u, const Source &x, const Shape &s, const Result
   const int64_t count = static_cast<int64_t>(all.size()), parts = weight_parts(count, rows * cols);
   Sums sums(x.norm ? count : 0, in);
   Tensor gathered = at::zeros({dw.defined() ? parts : 0, rows, cols}, at::kFloat);
-  each(parts, in * s.n * s.plane() / parts, [&](int64_t part) {
+  each(parts, in * s.pixels() / parts, [&](int64_t part) {
     float *mine = gathered.data_ptr<float>() + part * rows * cols;
     for (int64_t i = part * count / parts; i < (part + 1) * count / parts; i++) {
       const Tile &t = all[i];

@@ -72,12 +72,14 @@ struct Kernels {
   decltype(&plain::correlate) correlate;
   decltype(&plain::taps) taps;
   decltype(&plain::tap_slopes) tap_slopes;
+  decltype(&plain::stencil) stencil;
+  decltype(&plain::dot) dot;
 };
 
 #define KERNELS(ns, lanes, rows, vecs)                                                                       \
   Kernels {                                                                                                  \
     lanes, rows, vecs, ns::activate, ns::activate_by_two, ns::slope, ns::add, ns::moments, ns::gather_sums,  \
-        ns::product, ns::correlate, ns::taps, ns::tap_slopes                                                 \
+        ns::product, ns::correlate, ns::taps, ns::tap_slopes, ns::stencil, ns::dot                           \
   }
 
 // choose goes by the processor, and by the variable that libtorch goes by as well.

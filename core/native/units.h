@@ -29,24 +29,31 @@ struct Unit {
   bool batch; // normalises by the batch's statistics, otherwise by its own
 };
 
-// Maps are channels of the images of a tensor, some of them and in any order.
+// Shape is that of a channel of all images, and how it lies in memory: as a plane an
+// image, or in rows (layout.h), with the images of a pixel beside each other, so that a
+// channel is one run of floats.
+struct Shape {
+  int64_t n, h, w;
+  bool rows = false;
+
+  int64_t pixels() const { return n * h * w; }
+  int64_t runs() const { return rows ? 1 : n; }                // of floats, of a channel
+  int64_t run() const { return rows ? pixels() : h * w; }      // floats in each
+  bool same(const Shape &s) const { return n == s.n && h == s.h && w == s.w; }
+};
+
+// Maps are channels of a tensor, some of them and in any order.
 struct Maps {
   float *data = nullptr;
-  int64_t image = 0;            // floats from an image to the next
-  std::vector<int64_t> channel; // where each begins in an image
+  int64_t step = 0;             // floats from a run to the next
+  std::vector<int64_t> channel; // where each begins in a run
 
-  float *at(int64_t n, int64_t c) const { return data + n * image + channel[c]; }
+  float *at(int64_t run, int64_t c) const { return data + run * step + channel[c]; }
   int64_t count() const { return static_cast<int64_t>(channel.size()); }
 };
 
 // maps are count channels of t [n, c, h, w], from first on, each step.
 Maps maps(const Tensor &t, int64_t first, int64_t step, int64_t count);
-
-// Shape is that of a channel of all images.
-struct Shape {
-  int64_t n, h, w;
-  int64_t plane() const { return h * w; }
-};
 
 // Kept is what the backward pass needs of a unit.
 struct Kept {

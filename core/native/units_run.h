@@ -3,6 +3,8 @@
 #define DETNAS_UNITS_RUN_H
 
 #include "depthwise.h"
+#include "depthwise_rows.h"
+#include "layout.h"
 #include "pointwise.h"
 
 #include <cmath>
@@ -35,16 +37,24 @@ Tensor settle(const Unit &u, int64_t channels, const std::vector<Moments> &m) {
 
 Shape after(const Unit &u, const Shape &in) {
   const int64_t s = std::max(u.stride, 1);
-  return {in.n, (in.h - 1) / s + 1, (in.w - 1) / s + 1};
+  return {in.n, (in.h - 1) / s + 1, (in.w - 1) / s + 1, in.rows};
 }
 
 Maps whole(const Tensor &t) { return maps(t, 0, 1, t.size(1)); }
+
+std::vector<Moments> depthwise(const Unit &u, const Source &x, const Shape &s, const Maps &raw) {
+  return s.rows ? depthwise_rows(u, x, s, raw) : depthwise_planes(u, x, s, raw);
+}
+
+Sums depthwise_back(const Unit &u, const Source &x, const Shape &s, const Result &y, const Target &to, Tensor &dw) {
+  return s.rows ? depthwise_rows_back(u, x, s, y, to, dw) : depthwise_planes_back(u, x, s, y, to, dw);
+}
 
 // slopes_of are a unit's slopes, and the gradients of BN's parameters.
 std::vector<Slope> slopes_of(const Unit &u, const Kept &k, const Shape &s, const Sums &sums, Grads &grads) {
   const int64_t channels = k.norm.size(1);
   const float *norm = k.norm.data_ptr<float>();
-  const double count = static_cast<double>(s.n * s.plane());
+  const double count = static_cast<double>(s.pixels());
   if (u.gamma.requires_grad())
     grads.gamma = at::empty({channels}, at::kFloat);
   if (u.beta.requires_grad())
@@ -70,9 +80,9 @@ std::vector<Slope> slopes_of(const Unit &u, const Kept &k, const Shape &s, const
 // sums_of reads the gradient of the last unit's result, which no unit has made.
 Sums sums_of(const Maps &g, const Source &x, const Shape &s) {
   Sums sums(1, g.count());
-  each(g.count(), s.n * s.plane(), [&](int64_t c) {
-    for (int64_t n = 0; n < s.n; n++)
-      K().gather_sums(g.at(n, c), x.maps.at(n, c), s.plane(), x.of(c), sums.g[c], sums.gx[c]);
+  each(g.count(), s.pixels(), [&](int64_t c) {
+    for (int64_t n = 0; n < s.runs(); n++)
+      K().gather_sums(g.at(n, c), x.maps.at(n, c), s.run(), x.of(c), sums.g[c], sums.gx[c]);
   });
   return sums;
 }
@@ -82,9 +92,9 @@ Sums sums_of(const Maps &g, const Source &x, const Shape &s) {
 Maps maps(const Tensor &t, int64_t first, int64_t step, int64_t count) {
   Maps m;
   m.data = t.data_ptr<float>();
-  m.image = t.size(1) * t.size(2) * t.size(3);
+  m.step = t.stride(0);
   for (int64_t c = 0; c < count; c++)
-    m.channel.push_back((first + c * step) * t.size(2) * t.size(3));
+    m.channel.push_back((first + c * step) * t.stride(1));
   return m;
 }
 
@@ -104,12 +114,12 @@ std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape s
     std::vector<Moments> m;
     Maps raw = from.maps;
     if (u.kernel > 0) {
-      kept[i].raw = at::empty({next.n, channels, next.h, next.w}, at::kFloat);
+      kept[i].raw = layout::empty(next, channels);
       raw = whole(kept[i].raw);
       m = u.depthwise ? depthwise(u, from, shape, raw) : pointwise(u, from, shape, raw);
     } else if (u.batch) {
       m.resize(channels);
-      each(channels, shape.n * shape.plane(), [&](int64_t c) { m[c] = moments_of(raw, shape, c); });
+      each(channels, shape.pixels(), [&](int64_t c) { m[c] = moments_of(raw, shape, c); });
     }
     kept[i].norm = settle(u, channels, m);
     if (!keep && i > 0)
@@ -117,9 +127,9 @@ std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape s
     from = {raw, kept[i].norm.data_ptr<float>(), u.relu};
     shape = next;
   }
-  each(out.count(), shape.n * shape.plane(), [&](int64_t c) {
-    for (int64_t n = 0; n < shape.n; n++)
-      from.read(out.at(n, c), n, c, 0, shape.plane());
+  each(out.count(), shape.pixels(), [&](int64_t c) {
+    for (int64_t n = 0; n < shape.runs(); n++)
+      from.read(out.at(n, c), n, c, 0, shape.run());
   });
   return kept;
 }
@@ -140,12 +150,12 @@ std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape
     const Result y = {g, raw(i), slopes_of(u, kept[i], shapes[i + 1], sums, grads[i])};
     if (u.kernel == 0) { // the first
       if (dx.data)
-        each(g.count(), shape.n * shape.plane(), [&](int64_t c) {
+        each(g.count(), shape.pixels(), [&](int64_t c) {
           const Target to = {dx, accumulate};
-          for (int64_t n = 0; n < shape.n; n++) {
-            float *row = buffers[0].get(shape.plane());
-            y.read(row, n, c, 0, shape.plane());
-            to.write(row, n, c, 0, shape.plane());
+          for (int64_t n = 0; n < shape.runs(); n++) {
+            float *row = buffers[0].get(shape.run());
+            y.read(row, n, c, 0, shape.run());
+            to.write(row, n, c, 0, shape.run());
           }
         });
       break;
@@ -156,7 +166,7 @@ std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape
     Tensor below;
     Target to = {dx, accumulate};
     if (i > 0) {
-      below = at::empty({shapes[i].n, from.maps.count(), shapes[i].h, shapes[i].w}, at::kFloat);
+      below = layout::empty(shapes[i], from.maps.count());
       to = {whole(below), false};
     }
     auto back = u.depthwise ? depthwise_back : pointwise_back;

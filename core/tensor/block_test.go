@@ -49,6 +49,24 @@ func blockCases() []blockCase {
 			}
 		}
 	}
+	for _, n := range []int64{16, 21, 70} { // in rows, by whole vectors and by parts of them
+		for _, k := range []int{3, 5, 7} {
+			for _, stride := range []int{1, 2} {
+				for _, side := range []int64{1, 2, 3} {
+					cases = append(cases, blockCase{
+						fmt.Sprintf("%d images, %dx%d, stride %d, %d px", n, k, k, stride, side), Whole, nil,
+						[]layer{{1, 1, 3}, {k, stride, 3}, {1, 1, 5}},
+						[]int64{n, 4, side, side + 1},
+					})
+				}
+			}
+		}
+	}
+	for order, name := range map[Order]string{Concat: "concat", ShuffleLast: "shuffle", ShuffleFirst: "shuffle before", PairsFirst: "pairs before"} {
+		cases = append(cases, blockCase{name + ", 18 images", order, nil, half, []int64{18, 12, 3, 4}})
+	}
+	cases = append(cases, blockCase{"stride 2, shuffled, 17 images", ShuffleLast, []layer{{7, 2, 10}, {1, 1, 14}}, down, []int64{17, 10, 8, 9}},
+		blockCase{"bn, 20 images", Whole, nil, []layer{{0, 1, 7}}, []int64{20, 7, 5, 9}})
 	slices.SortFunc(cases, func(a, b blockCase) int { return strings.Compare(a.name, b.name) })
 	return cases
 }
