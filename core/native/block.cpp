@@ -1,7 +1,9 @@
 // The blocks of a ShuffleNetV2-like network (Ma et al., 2018) and the units between
 // them as one operator each, with its gradient. units.h says what that saves.
 #include "ops.h"
+#include "group.hpp"
 #include "guard.h"
+#include "layout.h"
 #include "units_run.h"
 
 #include <ATen/Parallel.h>
@@ -21,6 +23,7 @@ namespace {
 struct Plan {
   std::vector<Unit> side, main; // in a block of stride 1 the side half passes as it is
   int order;                    // DN_WHOLE and so on, ops.h
+  units::Total total;           // over the ranks that share the batch
 };
 
 // Ends are the channels of a tensor that belong to the two halves.
@@ -80,10 +83,10 @@ Result run(const Tensor &x, const Plan &p, bool keep) {
   r.out = layout::empty(after, side + main);
   const Ends to = ends_out(r.out, p, main);
   if (!p.side.empty())
-    r.side = units::forward(p.side, from.side, in, to.side, keep);
+    r.side = units::forward(p.side, from.side, in, to.side, keep, p.total);
   else if (side > 0)
     copy(to.side, from.side, in);
-  r.main = units::forward(p.main, from.main, in, to.main, keep);
+  r.main = units::forward(p.main, from.main, in, to.main, keep, p.total);
   return r;
 }
 
@@ -157,9 +160,9 @@ struct Block : torch::autograd::Function<Block> {
     const Ends from = ends_in(x, p), top = ends_out(g, p, width(p.main));
     const Ends to = dx.defined() ? ends_in(dx, p) : Ends{};
     variable_list grads = {dx};
-    const std::vector<units::Grads> of_main = units::backward(p.main, from.main, in, main, top.main, to.main, false);
+    const std::vector<units::Grads> of_main = units::backward(p.main, from.main, in, main, top.main, to.main, false, p.total);
     if (!p.side.empty())
-      give(grads, p.side, units::backward(p.side, from.side, in, side, top.side, to.side, true));
+      give(grads, p.side, units::backward(p.side, from.side, in, side, top.side, to.side, true, p.total));
     else if (p.order != DN_WHOLE && dx.defined())
       copy(to.side, top.side, in);
     give(grads, p.main, of_main);
@@ -181,6 +184,16 @@ std::vector<Unit> units_of(const dn_unit *u, int n) {
 bool takes(const Tensor &t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat; }
 
 bool fits(const Tensor &t) { return !t.defined() || (takes(t) && t.is_contiguous()); }
+
+units::Total total_of(void *group) {
+  if (!group)
+    return {};
+#ifdef DETNAS_NO_GLOO
+  TORCH_CHECK(false, DETNAS_NO_GLOO);
+#else
+  return [group](std::vector<double> &values) { static_cast<detnas::Group *>(group)->sum(values); };
+#endif
+}
 
 // check refuses what the loops would read beyond its end.
 void check(const std::vector<Unit> &units, int64_t channels) {
@@ -206,7 +219,7 @@ void check(const std::vector<Unit> &units, int64_t channels) {
 
 } // namespace
 
-char *dn_block(void **out, void *input, const dn_unit *side, int sides, const dn_unit *main, int mains, int order) {
+char *dn_block(void **out, void *group, void *input, const dn_unit *side, int sides, const dn_unit *main, int mains, int order) {
   GUARD({
     const Tensor &given = T(input);
     TORCH_CHECK(given.dim() == 4 && given.numel() > 0 && takes(given) && mains > 0, "block of ", given.sizes());
@@ -216,6 +229,7 @@ char *dn_block(void **out, void *input, const dn_unit *side, int sides, const dn
     p.side = units_of(side, sides);
     p.main = units_of(main, mains);
     p.order = order;
+    p.total = total_of(group);
     const bool halves = order != DN_WHOLE && sides == 0;
     TORCH_CHECK(!halves || x.size(1) % 2 == 0, "block: ", x.size(1), " channels have no half");
     check(p.side, x.size(1));

@@ -5,7 +5,10 @@ package native
 */
 import "C"
 
-import "errors"
+import (
+	"errors"
+	"unsafe"
+)
 
 // Unit is a convolution without bias, its BN and, with ReLU, that. Weight is
 // [out, in, 1, 1], or with Depthwise [c, 1, Kernel, Kernel]; with Kernel 0 there is no
@@ -39,14 +42,18 @@ const (
 // Block runs x, float [n, c, h, w] on the CPU, through a block: without units on the
 // side the first half of the channels passes by as it is, and the second goes through
 // main; with them all go through both. The sums are the same to the bit on any number
-// of threads.
-func Block(x Handle, side, main []Unit, order Order) (Handle, error) {
+// of threads. With a group BN of the batch goes by the statistics of all its ranks.
+func Block(g *Group, x Handle, side, main []Unit, order Order) (Handle, error) {
 	if len(main) == 0 {
 		return nil, errors.New("a block without units")
 	}
 	var out Handle
+	var ranks unsafe.Pointer
+	if g != nil {
+		ranks = g.p
+	}
 	sides, mains := cUnits(side), cUnits(main)
-	err := failure(C.dn_block(&out, x, first(sides), C.int(len(sides)), first(mains), C.int(len(mains)), C.int(order))) //nolint:gocritic // in what cgo makes of it
+	err := failure(C.dn_block(&out, ranks, x, first(sides), C.int(len(sides)), first(mains), C.int(len(mains)), C.int(order))) //nolint:gocritic // in what cgo makes of it
 	return out, err
 }
 

@@ -82,8 +82,9 @@ enum {
 };
 
 // dn_block runs x through a block of the CPU in float: without units on the side, the
-// first half of the channels passes by and the second goes through main.
-char *dn_block(void **out, void *x, const dn_unit *side, int sides, const dn_unit *main,
+// first half of the channels passes by and the second goes through main. With a group
+// (group.h) BN of the batch goes by the statistics of all its ranks.
+char *dn_block(void **out, void *group, void *x, const dn_unit *side, int sides, const dn_unit *main,
                int mains, int order);
 
 #ifdef __cplusplus

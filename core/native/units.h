@@ -13,6 +13,7 @@
 
 #include <ATen/ATen.h>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace units {
@@ -64,9 +65,15 @@ struct Kept {
 // Shape of the units' result for images of this one.
 Shape after(const std::vector<Unit> &units, Shape in);
 
+// Total adds numbers up over all ranks that share a batch, in place; without one there is
+// none but this process. BN of the batch then goes by the statistics of all ranks, as
+// torch.nn.SyncBatchNorm has it.
+using Total = std::function<void(std::vector<double> &)>;
+
 // forward runs x through the units into out. Without keep it frees each unit's
 // tensor once the next has been made from it.
-std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape shape, const Maps &out, bool keep);
+std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape shape, const Maps &out, bool keep,
+                          const Total &total);
 
 // Grads of a unit's parameters; undefined where none was asked for.
 struct Grads {
@@ -77,7 +84,7 @@ struct Grads {
 // of x into dx (added to what is there with accumulate; not at all if dx has no
 // data).
 std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape shape, const std::vector<Kept> &kept,
-                            const Maps &grad, const Maps &dx, bool accumulate);
+                            const Maps &grad, const Maps &dx, bool accumulate, const Total &total);
 
 } // namespace units
 #endif

@@ -12,6 +12,22 @@
 namespace units {
 namespace {
 
+// together has the moments of all ranks in place of this one's.
+void together(std::vector<Moments> &m, const Total &total) {
+  const size_t n = m.size();
+  std::vector<double> all(2 * n + 1);
+  for (size_t c = 0; c < n; c++) {
+    all[c] = m[c].count * m[c].mean;
+    all[n + c] = m[c].m2 + m[c].count * m[c].mean * m[c].mean;
+  }
+  all.back() = m[0].count; // the same of every channel
+  total(all);
+  for (size_t c = 0; c < n; c++) {
+    const double mean = all[c] / all.back();
+    m[c] = {mean, std::max(0.0, all[n + c] - all.back() * mean * mean), all.back()};
+  }
+}
+
 // settle makes BN's four numbers of each channel, and moves its statistics.
 Tensor settle(const Unit &u, int64_t channels, const std::vector<Moments> &m) {
   Tensor norm = at::empty({4, channels}, at::kFloat);
@@ -50,25 +66,31 @@ Sums depthwise_back(const Unit &u, const Source &x, const Shape &s, const Result
   return s.rows ? depthwise_rows_back(u, x, s, y, to, dw) : depthwise_planes_back(u, x, s, y, to, dw);
 }
 
-// slopes_of are a unit's slopes, and the gradients of BN's parameters.
-std::vector<Slope> slopes_of(const Unit &u, const Kept &k, const Shape &s, const Sums &sums, Grads &grads) {
+// slopes_of are a unit's slopes, and the gradients of BN's parameters: this rank's share.
+std::vector<Slope> slopes_of(const Unit &u, const Kept &k, const Shape &s, const Sums &sums, Grads &grads, const Total &total) {
   const int64_t channels = k.norm.size(1);
   const float *norm = k.norm.data_ptr<float>();
-  const double count = static_cast<double>(s.pixels());
   if (u.gamma.requires_grad())
     grads.gamma = at::empty({channels}, at::kFloat);
   if (u.beta.requires_grad())
     grads.beta = at::empty({channels}, at::kFloat);
+  std::vector<double> of(2 * channels + 1); // sums of g, and of g times the normalised x
+  of.back() = static_cast<double>(s.pixels());
+  for (int64_t c = 0; c < channels; c++) {
+    sums.total(c, of[c], of[channels + c]);
+    of[channels + c] *= norm[channels + c];
+    if (grads.gamma.defined())
+      grads.gamma.data_ptr<float>()[c] = static_cast<float>(of[channels + c]);
+    if (grads.beta.defined())
+      grads.beta.data_ptr<float>()[c] = static_cast<float>(of[c]);
+  }
+  if (u.batch && total)
+    total(of);
+  const double count = of.back();
   std::vector<Slope> all(channels);
   for (int64_t c = 0; c < channels; c++) {
-    double s1, s2;
-    sums.total(c, s1, s2);
+    const double s1 = of[c], s2 = of[channels + c];
     const double mean = norm[c], deviation = norm[channels + c], scale = norm[2 * channels + c];
-    s2 *= deviation; // of g times the normalised x
-    if (grads.gamma.defined())
-      grads.gamma.data_ptr<float>()[c] = static_cast<float>(s2);
-    if (grads.beta.defined())
-      grads.beta.data_ptr<float>()[c] = static_cast<float>(s1);
     const double by_x = u.batch ? -scale * deviation * s2 / count : 0;
     const double more = u.batch ? -scale * s1 / count - by_x * mean : 0;
     all[c] = {norm[2 * channels + c], norm[3 * channels + c], static_cast<float>(scale), static_cast<float>(by_x),
@@ -104,7 +126,8 @@ Shape after(const std::vector<Unit> &units, Shape in) {
   return in;
 }
 
-std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape shape, const Maps &out, bool keep) {
+std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape shape, const Maps &out, bool keep,
+                          const Total &total) {
   std::vector<Kept> kept(units.size());
   Source from = {x, nullptr, false};
   for (size_t i = 0; i < units.size(); i++) {
@@ -121,6 +144,8 @@ std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape s
       m.resize(channels);
       each(channels, shape.pixels(), [&](int64_t c) { m[c] = moments_of(raw, shape, c); });
     }
+    if (u.batch && total)
+      together(m, total);
     kept[i].norm = settle(u, channels, m);
     if (!keep && i > 0)
       kept[i - 1] = {};
@@ -135,7 +160,7 @@ std::vector<Kept> forward(const std::vector<Unit> &units, const Maps &x, Shape s
 }
 
 std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape shape, const std::vector<Kept> &kept,
-                            const Maps &grad, const Maps &dx, bool accumulate) {
+                            const Maps &grad, const Maps &dx, bool accumulate, const Total &total) {
   const int count = static_cast<int>(units.size());
   std::vector<Grads> grads(count);
   std::vector<Shape> shapes = {shape};
@@ -147,7 +172,7 @@ std::vector<Grads> backward(const std::vector<Unit> &units, const Maps &x, Shape
   Tensor held; // that g lies in
   for (int i = count - 1; i >= 0; i--) {
     const Unit &u = units[i];
-    const Result y = {g, raw(i), slopes_of(u, kept[i], shapes[i + 1], sums, grads[i])};
+    const Result y = {g, raw(i), slopes_of(u, kept[i], shapes[i + 1], sums, grads[i], total)};
     if (u.kernel == 0) { // the first
       if (dx.data)
         each(g.count(), shape.pixels(), [&](int64_t c) {

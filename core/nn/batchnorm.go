@@ -48,8 +48,8 @@ func NewBatchNorm(p Path, c int, bias float64) *BatchNorm {
 // stay in training has them in every other pass as well: what comes after it was
 // trained with them, and they are not calibrated for a candidate.
 func (l *BatchNorm) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
-	if l.Mode == NormTrained && p.Mode == Train && p.Group != nil {
-		return p.GroupNorm(p.Group, x, l.Weight, l.Bias, l.Mean, l.Variance, l.Momentum, l.Eps)
+	if g := p.ranks(); g != nil && l.Mode == NormTrained {
+		return p.GroupNorm(g, x, l.Weight, l.Bias, l.Mean, l.Variance, l.Momentum, l.Eps)
 	}
 	u := l.now(p)
 	return p.BatchNorm(x, u.Gamma, u.Beta, u.Mean, u.Variance, u.Batch, u.Momentum, u.Eps)

@@ -38,6 +38,14 @@ type Pass struct {
 	Group *tensor.Group
 }
 
+// ranks are those by whose batches together BN normalises: of a training alone.
+func (p *Pass) ranks() *tensor.Group {
+	if p.Mode != Train {
+		return nil
+	}
+	return p.Group
+}
+
 // Conv2d is a convolution, with a bias if Bias is not nil.
 type Conv2d struct {
 	Weight, Bias *tensor.Tensor

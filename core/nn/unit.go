@@ -12,7 +12,7 @@ type Unit struct {
 // Forward maps x [n, in, h, w] to [n, out, h', w'].
 func (u *Unit) Forward(p *Pass, x *tensor.Tensor) *tensor.Tensor {
 	if fuses(p, x) && u.fusible() {
-		return p.Block(x, nil, []tensor.Unit{u.now(p)}, tensor.Whole)
+		return p.Block(p.ranks(), x, nil, []tensor.Unit{u.now(p)}, tensor.Whole)
 	}
 	y := u.Conv.Forward(p, x)
 	z := u.normalise(p, y)
@@ -25,7 +25,7 @@ func (u *Unit) normalise(p *Pass, y *tensor.Tensor) *tensor.Tensor {
 	if fuses(p, y) {
 		norm := u.Norm.now(p)
 		norm.ReLU = u.ReLU
-		return p.Block(y, nil, []tensor.Unit{norm}, tensor.Whole)
+		return p.Block(p.ranks(), y, nil, []tensor.Unit{norm}, tensor.Whole)
 	}
 	z := u.Norm.Forward(p, y)
 	if !u.ReLU {
@@ -56,14 +56,13 @@ func Fused(p *Pass, x *tensor.Tensor, side, main []*Unit, order tensor.Order) (y
 			units = append(units, u.now(p))
 		}
 	}
-	return p.Block(x, units[:len(side)], units[len(side):], order), true
+	return p.Block(p.ranks(), x, units[:len(side)], units[len(side):], order), true
 }
 
 // fuses reports whether a pass over x can be core/native's. In bfloat16 it can as well:
-// what it does is quicker in float than libtorch's in bfloat16, and no less exact. It
-// knows nothing of other ranks.
+// what it does is quicker in float than libtorch's in bfloat16, and no less exact.
 func fuses(p *Pass, x *tensor.Tensor) bool {
-	return p.Err() == nil && p.Group == nil && !x.Empty() && x.Device() == tensor.CPU && x.DType() == tensor.Float
+	return p.Err() == nil && !x.Empty() && x.Device() == tensor.CPU && x.DType() == tensor.Float
 }
 
 // fusible reports whether the convolution is one that core/native has.

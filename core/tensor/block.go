@@ -27,8 +27,8 @@ const (
 )
 
 // Block runs x, float [n, c, h, w] on the CPU, through a block in one operator; see
-// native.Block.
-func (s *Scope) Block(x *Tensor, side, main []Unit, order Order) *Tensor {
+// native.Block. With a group BN of the batch goes by the statistics of all its ranks.
+func (s *Scope) Block(g *Group, x *Tensor, side, main []Unit, order Order) *Tensor {
 	const op = "block"
 	halves := [2][]native.Unit{}
 	for i, units := range [][]Unit{side, main} {
@@ -42,7 +42,11 @@ func (s *Scope) Block(x *Tensor, side, main []Unit, order Order) *Tensor {
 	if s.err != nil {
 		return &Tensor{}
 	}
-	h, err := native.Block(x.h(), halves[0], halves[1], order)
+	var ranks *native.Group
+	if g != nil {
+		ranks = g.g
+	}
+	h, err := native.Block(ranks, x.h(), halves[0], halves[1], order)
 	return s.adopt(op, h, err, x)
 }
 

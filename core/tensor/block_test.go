@@ -172,7 +172,7 @@ func (c blockCase) outcome(fused, batch bool, threads int, dtype DType) (out [][
 			}
 			var y *Tensor
 			if fused {
-				y = s.Block(x, side, main, c.order)
+				y = s.Block(nil, x, side, main, c.order)
 			} else {
 				y = c.plain(s, x, side, main)
 			}
@@ -245,7 +245,7 @@ func TestBlockKeepsNaN(t *testing.T) {
 	run(t, func(s *Scope) error {
 		one := func(v float64) *Tensor { return s.Full(v, CPU, 1) }
 		x := s.FromFloats([]float32{1, float32(math.NaN()), -3, 2}, CPU, 1, 1, 2, 2)
-		y, err := s.Block(x, nil, []Unit{{Gamma: one(1), Beta: one(0), Mean: one(0), Variance: one(1), ReLU: true}}, Whole).Floats()
+		y, err := s.Block(nil, x, nil, []Unit{{Gamma: one(1), Beta: one(0), Mean: one(0), Variance: one(1), ReLU: true}}, Whole).Floats()
 		if err == nil && (!math.IsNaN(float64(y[1])) || y[2] != 0) {
 			t.Errorf("%v", y)
 		}
