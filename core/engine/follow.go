@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"time"
 
@@ -19,8 +20,10 @@ import (
 type FollowOptions struct {
 	Version  string        // of the program
 	Patience time.Duration // with a rank of which nothing is heard; 0 is Patience
-	// Where, when not nil, is told the run's folder before the first step.
-	Where func(folder string)
+	// Where, when not nil, is told the run's folder before the first step. What is
+	// written to far comes into the rank's log in that folder by way of rank 0: for
+	// machines that have not the folder.
+	Where func(folder string, far io.Writer)
 	// Watch, when not nil, is told of this rank's events, one at a time. They are in
 	// no journal.
 	Watch func(run.Event)
@@ -52,7 +55,7 @@ func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 }
 
 // follow takes orders between the steps.
-func (e *engine) follow(where func(string)) error {
+func (e *engine) follow(where func(string, io.Writer)) error {
 	for {
 		o, err := e.crew.next()
 		if err != nil {
@@ -65,7 +68,7 @@ func (e *engine) follow(where func(string)) error {
 			continue // what was about a loop that has ended
 		}
 		if where != nil {
-			where(o.Folder)
+			where(o.Folder, &e.crew.report.log)
 			where = nil
 		}
 		if err := e.train(o); err != nil {

@@ -35,8 +35,9 @@ type report struct {
 	Iteration int64   `json:"iteration"` // done in it
 	Idle      bool    `json:"idle"`      // it waits for an order
 	Totals    totals  `json:"totals"`
-	Up        float64 `json:"up"`   // seconds for which it tells
-	Busy      float64 `json:"busy"` // seconds of processors that its process has taken
+	Up        float64 `json:"up"`               // seconds for which it tells
+	Busy      float64 `json:"busy"`             // seconds of processors that its process has taken
+	Pieces    int64   `json:"pieces,omitempty"` // of its log that it has put into the store
 
 	Usage run.Usage `json:"usage"` // but for the cores
 }
@@ -64,6 +65,7 @@ func (t totals) minus(other totals) totals {
 type reporter struct {
 	began time.Time
 	news  chan struct{} // has one where a report should not wait
+	log   farLog        // what is to be told of its log
 
 	mu      sync.Mutex
 	now     report
@@ -159,7 +161,9 @@ func (c *crew) tellRank0() (stop func()) {
 		ticker := time.NewTicker(reportEvery)
 		defer ticker.Stop()
 		for {
-			if text, err := json.Marshal(c.report.tell(m)); err == nil {
+			told := c.report.tell(m)
+			told.Pieces = c.report.log.send(c.place.Rank, c.store.Set)
+			if text, err := json.Marshal(told); err == nil {
 				_ = c.store.Set(reportKey(c.place.Rank), text) // the training thread will notice
 			}
 			select {

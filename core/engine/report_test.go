@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -71,11 +72,13 @@ func TestSlowestRankIsNamed(t *testing.T) {
 			return do(c)
 		})
 	}
+	logs := newFar(t)
 	var told run.Ranks
 	done := make(chan error, 1)
 	go func() {
 		done <- rank(1, func(c *crew) error {
 			defer c.tellRank0()()
+			_, _ = c.report.log.Write([]byte("a line of rank 1\n"))
 			if err := trainSlowly(c, iterations, longer); err != nil {
 				return err
 			}
@@ -88,7 +91,7 @@ func TestSlowestRankIsNamed(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		all := newRoster(2)
+		all := newRoster(2, &logs.logs)
 		defer c.hearRanks(all)()
 		if err := trainSlowly(c, iterations, each); err != nil {
 			return err
@@ -102,6 +105,9 @@ func TestSlowestRankIsNamed(t *testing.T) {
 	})
 	if err = errors.Join(err, <-done); err != nil {
 		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(run.RankLog(logs.logs.folder.Dir(), 1)); err != nil || string(text) != "a line of rank 1\n" {
+		t.Errorf("the log of rank 1 in the run's folder is %q (%v)", text, err)
 	}
 	for n, r := range told.Ranks {
 		if r.Rank != n || r.Made != iterations || r.Iteration != iterations || r.PID == 0 || r.Memory == 0 || r.Waits() <= 0 || r.Waits() >= 1 || r.ImagesPerS <= 0 {

@@ -14,6 +14,8 @@ import (
 
 // roster is what rank 0 knows of all ranks by their reports.
 type roster struct {
+	logs *farLogs // those that the ranks send
+
 	mu    sync.Mutex
 	known []heard // by rank
 }
@@ -26,8 +28,8 @@ type heard struct {
 	rank   run.Rank  // as the event before had it
 }
 
-func newRoster(world int) *roster {
-	r := &roster{known: make([]heard, world)}
+func newRoster(world int, logs *farLogs) *roster {
+	r := &roster{logs: logs, known: make([]heard, world)}
 	for i := range r.known {
 		r.known[i].at, r.known[i].rank.Rank = time.Now(), i
 	}
@@ -155,6 +157,7 @@ func (c *crew) hearAll(r *roster, get func(key string) ([]byte, bool, error)) {
 		var told report
 		if ok && json.Unmarshal(text, &told) == nil {
 			r.hear(rank, told, time.Now())
+			r.logs.take(rank, told, get)
 		}
 	}
 }
@@ -208,7 +211,9 @@ func (e *engine) sampleRanks(m *meter) *rankSampler {
 	if e.crew.alone() {
 		return nil
 	}
-	all := newRoster(e.crew.place.World)
+	all := newRoster(e.crew.place.World, &farLogs{
+		folder: e.folder, taken: map[int]taken{}, warn: func(what string) { e.note(run.Warning{What: what}) },
+	})
 	return &rankSampler{e: e, meter: m, all: all, stop: e.crew.hearRanks(all), quiet: make([]bool, e.crew.place.World)}
 }
 

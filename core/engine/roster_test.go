@@ -8,7 +8,7 @@ import (
 )
 
 func TestRosterTellsOfWhatCameSinceTheEventBefore(t *testing.T) {
-	r, at := newRoster(2), time.Now()
+	r, at := newRoster(2, nil), time.Now()
 	tell := func(rank int, number int64, step int, made int64) {
 		n := float64(made)
 		r.hear(rank, report{
@@ -50,7 +50,7 @@ func TestRosterTellsOfWhatCameSinceTheEventBefore(t *testing.T) {
 
 // A rank that has not come yet is in no event, and one that was started again begins anew.
 func TestRosterKnowsWhoComes(t *testing.T) {
-	r, at := newRoster(3), time.Now()
+	r, at := newRoster(3, nil), time.Now()
 	tell := func(rank, pid int, number, made int64) {
 		r.hear(rank, report{Number: number, PID: pid, Step: 1, Iteration: made, Up: 1, Totals: totals{Made: made, Compute: float64(made)}}, at)
 	}
@@ -66,7 +66,7 @@ func TestRosterKnowsWhoComes(t *testing.T) {
 }
 
 func TestRosterTellsWhoIsSilent(t *testing.T) {
-	r, at := newRoster(2), time.Now()
+	r, at := newRoster(2, nil), time.Now()
 	later := at.Add(silentFrom(2) + time.Second)
 	r.hear(0, report{Number: 1}, at)
 	r.hear(1, report{Number: 1}, at)

@@ -78,8 +78,9 @@ type RunOptions struct {
 // FollowOptions are how a rank follows rank 0.
 type FollowOptions struct {
 	Patience time.Duration
-	// Where is told the run's folder before the first step.
-	Where func(folder string)
+	// Where is told the run's folder before the first step. What is written to far comes
+	// into the rank's log there, by way of rank 0.
+	Where func(folder string, far io.Writer)
 	// Watch is told of each event and does not block.
 	Watch func(run.Event)
 }

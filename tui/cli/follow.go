@@ -3,9 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"detnas/core/ranks"
@@ -14,7 +14,8 @@ import (
 )
 
 // follow does the part of a rank other than 0. It has no folder and no screen; how it
-// goes is in the run's folder, where this machine has that, as ranks/<rank>.txt.
+// goes is in the run's folder, as ranks/<rank>.txt. Where this machine has not that
+// folder, rank 0 writes it.
 func (a *App) follow(ctx context.Context, r runArgs, place ranks.Place) error {
 	ctx, stop := a.savingly(ctx)
 	defer stop()
@@ -22,9 +23,9 @@ func (a *App) follow(ctx context.Context, r runArgs, place ranks.Place) error {
 	defer func() { log.close(nil) }()
 	err := a.Follow(ctx, place, FollowOptions{
 		Patience: r.patience,
-		Where: func(folder string) {
+		Where: func(folder string, far io.Writer) {
 			var err error
-			if log, err = openRankLog(folder, place); err != nil {
+			if log, err = openRankLog(folder, far, place); err != nil {
 				a.warn("rank %d: %v", place.Rank, err)
 			}
 		},
@@ -40,26 +41,29 @@ func (a *App) follow(ctx context.Context, r runArgs, place ranks.Place) error {
 
 // rankLog is the log of a rank other than 0; nil is none.
 type rankLog struct {
-	file  *os.File
+	out   io.Writer
+	file  *os.File // that it goes to; nil where rank 0 writes it
 	lines *progress.Progress
 }
 
-// openRankLog opens a rank's log, where the run's folder is on this machine.
-func openRankLog(folder string, place ranks.Place) (*rankLog, error) {
-	if _, err := os.Stat(folder); err != nil {
-		return nil, fmt.Errorf("its log is not kept, since the run's folder is not here: %w", err)
-	}
-	dir := filepath.Join(folder, "ranks")
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as the run's folder
-		return nil, fmt.Errorf("its log is not kept: %w", err)
-	}
-	file, err := openLog(filepath.Join(dir, strconv.Itoa(place.Rank)+".txt"))
-	if err != nil {
-		return nil, err
+// openRankLog opens a rank's log: in the run's folder, or far, where that is not on this
+// machine.
+func openRankLog(folder string, far io.Writer, place ranks.Place) (*rankLog, error) {
+	l := &rankLog{out: far}
+	if _, err := os.Stat(folder); err == nil {
+		path := run.RankLog(folder, place.Rank)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as the run's folder
+			return nil, fmt.Errorf("its log is not kept: %w", err)
+		}
+		if l.file, err = openLog(path); err != nil {
+			return nil, err
+		}
+		l.out = l.file
 	}
 	host, _ := os.Hostname()
-	_, _ = fmt.Fprintf(file, "%s rank %d of %d, process %d on %s\n", time.Now().Format(time.TimeOnly), place.Rank, place.World, os.Getpid(), host)
-	return &rankLog{file: file, lines: progress.New(progress.Options{Out: file})}, nil
+	_, _ = fmt.Fprintf(l.out, "%s rank %d of %d, process %d on %s\n", time.Now().Format(time.TimeOnly), place.Rank, place.World, os.Getpid(), host)
+	l.lines = progress.New(progress.Options{Out: l.out})
+	return l, nil
 }
 
 func (l *rankLog) watch(e run.Event) {
@@ -75,7 +79,9 @@ func (l *rankLog) close(err error) {
 	}
 	l.lines.Close()
 	if err != nil {
-		_, _ = fmt.Fprintf(l.file, "%s %s\n", time.Now().Format(time.TimeOnly), oneLine(err))
+		_, _ = fmt.Fprintf(l.out, "%s %s\n", time.Now().Format(time.TimeOnly), oneLine(err))
 	}
-	_ = l.file.Close()
+	if l.file != nil {
+		_ = l.file.Close()
+	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -71,12 +72,13 @@ func TestRanksRefuse(t *testing.T) {
 }
 
 // TestFollowKeepsALog has another rank than 0 follow: its events and its error are in
-// the run's folder.
+// the run's folder, or sent there, where it has not that folder.
 func TestFollowKeepsALog(t *testing.T) {
 	folder := t.TempDir()
+	var far bytes.Buffer
 	a := &App{Out: os.Stdout, Err: os.Stderr}
 	a.Follow = func(_ context.Context, _ ranks.Place, o FollowOptions) error {
-		o.Where(folder)
+		o.Where(folder, &far)
 		o.Watch(run.Warning{What: "a word of warning"})
 		return errors.New("boom")
 	}
@@ -88,9 +90,19 @@ func TestFollowKeepsALog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if far.Len() > 0 {
+		t.Errorf("a rank that has the run's folder sends %q", far.String())
+	}
+	folder = filepath.Join(folder, "elsewhere")
+	if err := a.follow(context.Background(), runArgs{}, ranks.Place{Rank: 2, World: 3}); err == nil {
+		t.Error("there is no error")
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder was made: %v", err)
+	}
 	for _, want := range []string{"rank 2 of 3", "a word of warning", "boom"} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the log has no %q:\n%s", want, text)
+		if !strings.Contains(string(text), want) || !strings.Contains(far.String(), want) {
+			t.Errorf("the log has no %q:\n%s\nor, far away:\n%s", want, text, far.String())
 		}
 	}
 }
