@@ -94,6 +94,8 @@ func (p *Page) rankCells(r run.Rank, slowest bool) []string {
 	switch {
 	case r.SilentS > 0:
 		does = s.Bad.Render(fmt.Sprintf("silent %.0f s", min(r.SilentS, 9999)))
+	case !alive(p.state()):
+		does = choose(slowest, "slowest", "") // what it was when the run ended
 	case r.Idle:
 		does = s.Faint.Render("idle")
 	case slowest:

@@ -61,6 +61,16 @@ func TestOneProcessHasNoRanks(t *testing.T) {
 	}
 }
 
+func TestRanksOfARunThatHasEnded(t *testing.T) {
+	p := ranked(t, uitest.Many, false)
+	p.gone = true
+	p.refresh()
+	wants(t, p, "slowest")
+	if strings.Contains(shown(p), "computes") {
+		t.Errorf("a rank of a run that has ended computes:\n%s", shown(p))
+	}
+}
+
 func TestRankKeys(t *testing.T) {
 	p := ranked(t, uitest.Ranks, false)
 	press(t, p, "s", "home")
