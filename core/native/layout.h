@@ -5,10 +5,10 @@
 #ifndef DETNAS_LAYOUT_H
 #define DETNAS_LAYOUT_H
 
+#include "turn.h"
 #include "units.h"
 
 #include <ATen/Parallel.h>
-#include <algorithm>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace layout {
@@ -28,8 +28,9 @@ bool in_rows(const Tensor &t) {
          (t.size(1) == 1 || t.stride(1) == h * w * n);
 }
 
-// suits_rows reports whether images of this shape are to lie in rows. A channel's rows have to stay in a core's cache while a depthwise convolution goes
-// over them, and few images fill no vector.
+// suits_rows reports whether images of this shape are to lie in rows. A channel has to
+// stay in a core's cache while a depthwise convolution goes over it, and few images fill
+// no vector.
 bool suits_rows(const Shape &s) {
   constexpr int64_t kFewest = 16, kMost = 1 << 16;
   return s.n >= kFewest && s.pixels() <= kMost;
@@ -40,17 +41,6 @@ Tensor empty(const Shape &s, int64_t channels) {
   if (!s.rows)
     return at::empty({s.n, channels, s.h, s.w}, at::kFloat);
   return at::empty_strided({s.n, channels, s.h, s.w}, {1, s.pixels(), s.w * s.n, s.n}, at::kFloat);
-}
-
-// turn copies to[j * to_step + i] = from[i * from_step + j], a square that the first
-// cache holds at a time.
-void turn(float *to, int64_t to_step, const float *from, int64_t from_step, int64_t rows, int64_t cols) {
-  constexpr int64_t kSide = 16;
-  for (int64_t i = 0; i < rows; i += kSide)
-    for (int64_t j = 0; j < cols; j += kSide)
-      for (int64_t b = j; b < std::min(j + kSide, cols); b++)
-        for (int64_t a = i; a < std::min(i + kSide, rows); a++)
-          to[b * to_step + a] = from[a * from_step + b];
 }
 
 Tensor lie(const Tensor &t, bool rows);
@@ -80,9 +70,9 @@ Tensor lie(const Tensor &t, bool rows) {
   at::parallel_for(0, channels, 1, [&](int64_t first, int64_t last) {
     for (int64_t c = first; c < last; c++)
       if (rows)
-        turn(out + c * s.pixels(), s.n, in + c * plane, channels * plane, s.n, plane);
+        detnas::turn(out + c * s.pixels(), s.n, in + c * plane, channels * plane, s.n, plane);
       else
-        turn(out + c * plane, channels * plane, in + c * s.pixels(), s.n, plane, s.n);
+        detnas::turn(out + c * plane, channels * plane, in + c * s.pixels(), s.n, plane, s.n);
   });
   return to;
 }

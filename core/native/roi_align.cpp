@@ -6,6 +6,7 @@
 #include "ops.h"
 #include "guard.h"
 #include "send.h"
+#include "turn.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -132,32 +133,96 @@ void check(const variable_list &features, const Rois &rois, const Geometry &g) {
   }
 }
 
+#if defined(__x86_64__)
+#define WIDER __attribute__((target_clones("avx2", "default"))) // without FMA: the same bits on both
+#else
+#define WIDER
+#endif
+
+// blend adds points of a map [pixels, channels] to sum [channels].
+WIDER void blend(float *__restrict sum, const float *map, const Point *p, int points, int64_t channels) {
+  for (; points > 0; points--, p++) {
+    const float *a = map + p->at[0] * channels, *b = map + p->at[1] * channels;
+    const float *c = map + p->at[2] * channels, *d = map + p->at[3] * channels;
+    const float wa = p->weight[0], wb = p->weight[1], wc = p->weight[2], wd = p->weight[3];
+    for (int64_t i = 0; i < channels; i++)
+      sum[i] += wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i];
+  }
+}
+
+// spread adds v [channels] to the points of a map [pixels, step], from some channel on.
+WIDER void spread(float *map, const float *__restrict v, const Point *p, int points, int64_t channels, int64_t step) {
+  for (; points > 0; points--, p++)
+    for (int j = 0; j < 4; j++) {
+      float *__restrict to = map + p->at[j] * step;
+      const float w = p->weight[j];
+      for (int64_t i = 0; i < channels; i++)
+        to[i] += v[i] * w;
+    }
+}
+
+// each_part calls f with where a part of an image's pixels begins, in all the images'
+// floats and in pixels, and how many pixels it has.
+template <typename F> void each_part(int64_t images, int64_t channels, int64_t area, F f) {
+  constexpr int64_t kPart = 64;
+  const int64_t parts = (area + kPart - 1) / kPart;
+  at::parallel_for(0, images * parts, 4, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; i++) {
+      const int64_t pixel = i % parts * kPart;
+      f(i / parts * channels * area, pixel, std::min(kPart, area - pixel));
+    }
+  });
+}
+
+// pixels_first is maps [n, c, h, w] as [n, h, w, c], where a point is one run of floats.
+Tensor pixels_first(const Tensor &maps) {
+  const int64_t c = maps.size(1), area = maps.size(2) * maps.size(3);
+  const Tensor out = at::empty({maps.size(0), maps.size(2), maps.size(3), c}, maps.options().requires_grad(false));
+  const float *from = maps.data_ptr<float>();
+  float *to = out.data_ptr<float>();
+  each_part(maps.size(0), c, area, [&](int64_t image, int64_t pixel, int64_t count) {
+    detnas::turn(to + image + pixel * c, c, from + image + pixel, area, c, count);
+  });
+  return out;
+}
+
+// channels_first is the other way.
+Tensor channels_first(const Tensor &maps) {
+  const int64_t c = maps.size(3), area = maps.size(1) * maps.size(2);
+  const Tensor out = at::empty({maps.size(0), c, maps.size(1), maps.size(2)}, maps.options());
+  const float *from = maps.data_ptr<float>();
+  float *to = out.data_ptr<float>();
+  each_part(maps.size(0), c, area, [&](int64_t image, int64_t pixel, int64_t count) {
+    detnas::turn(to + image + pixel, area, from + image + pixel * c, c, count, c);
+  });
+  return out;
+}
+
 Tensor pool(const variable_list &features, const Rois &rois, const Geometry &g) {
   const int64_t channels = features[0].size(1), bins = g.pooled * g.pooled;
-  Tensor out = at::zeros({rois.n, channels, g.pooled, g.pooled}, features[0].options());
+  Tensor out = at::empty({rois.n, channels, g.pooled, g.pooled}, features[0].options());
+  if (rois.n == 0)
+    return out;
   float *dst = out.data_ptr<float>();
+  std::vector<Tensor> maps;
+  for (const Tensor &f : features)
+    maps.push_back(pixels_first(f));
   at::parallel_for(0, rois.n, 1, [&](int64_t from, int64_t to) {
     Grid grid;
+    std::vector<float> sums(bins * channels);
     for (int64_t i = from; i < to; i++) {
       const float *roi = rois.box + 5 * i;
       const Tensor &f = features[rois.level[i]];
       const int64_t h = f.size(2), w = f.size(3);
       fill_grid(grid, roi, g.scales[rois.level[i]], g, h, w);
-      if (grid.per_bin == 0)
-        continue;
-      const float inv = 1.0f / grid.per_bin;
-      const float *src = f.data_ptr<float>() + static_cast<int64_t>(roi[0]) * channels * h * w;
-      float *o = dst + i * channels * bins;
-      for (int64_t c = 0; c < channels; c++, src += h * w) {
-        const Point *p = grid.points.data();
-        for (int64_t b = 0; b < bins; b++) {
-          float sum = 0;
-          for (int k = 0; k < grid.per_bin; k++, p++)
-            sum += p->weight[0] * src[p->at[0]] + p->weight[1] * src[p->at[1]] +
-                   p->weight[2] * src[p->at[2]] + p->weight[3] * src[p->at[3]];
-          *o++ = sum * inv;
-        }
-      }
+      const float *map = maps[rois.level[i]].data_ptr<float>() + static_cast<int64_t>(roi[0]) * channels * h * w;
+      std::fill(sums.begin(), sums.end(), 0.0f);
+      for (int64_t b = 0; b < bins; b++)
+        blend(&sums[b * channels], map, grid.points.data() + b * grid.per_bin, grid.per_bin, channels);
+      const float inv = 1.0f / std::max(grid.per_bin, 1);
+      for (float &v : sums)
+        v *= inv;
+      detnas::turn(dst + i * channels * bins, bins, sums.data(), channels, bins, channels);
     }
   });
   return out;
@@ -165,40 +230,40 @@ Tensor pool(const variable_list &features, const Rois &rois, const Geometry &g) 
 
 // Threads share out channels, not boxes: boxes overlap in the map, and this way
 // each element is summed by one thread in the order of the boxes.
-void unpool(std::vector<Tensor> &grads, const Tensor &grad_out, const Rois &rois, const Geometry &g) {
+std::vector<Tensor> unpool(const std::vector<int64_t> &shapes, const Tensor &grad_out, const Rois &rois, const Geometry &g) {
   const int64_t channels = grad_out.size(1), bins = g.pooled * g.pooled;
   const float *top = grad_out.data_ptr<float>();
+  std::vector<Tensor> maps; // [n, h, w, c]
+  for (size_t i = 0; i < shapes.size(); i += 4)
+    maps.push_back(at::zeros({shapes[i], shapes[i + 2], shapes[i + 3], channels}, grad_out.options()));
   std::vector<Grid> grids(rois.n);
   at::parallel_for(0, rois.n, 16, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; i++) {
-      const Tensor &f = grads[rois.level[i]];
-      fill_grid(grids[i], rois.box + 5 * i, g.scales[rois.level[i]], g, f.size(2), f.size(3));
+      const Tensor &m = maps[rois.level[i]];
+      fill_grid(grids[i], rois.box + 5 * i, g.scales[rois.level[i]], g, m.size(1), m.size(2));
     }
   });
-  at::parallel_for(0, channels, 1, [&](int64_t from, int64_t to) {
+  at::parallel_for(0, channels, 32, [&](int64_t from, int64_t to) {
+    const int64_t count = to - from;
+    std::vector<float> values(bins * count);
     for (int64_t i = 0; i < rois.n; i++) {
       const Grid &grid = grids[i];
-      if (grid.per_bin == 0)
-        continue;
-      Tensor &f = grads[rois.level[i]];
-      const int64_t area = f.size(2) * f.size(3);
-      const float inv = 1.0f / grid.per_bin;
-      float *dst = f.data_ptr<float>() + (static_cast<int64_t>(rois.box[5 * i]) * channels + from) * area;
-      const float *src = top + (i * channels + from) * bins;
-      for (int64_t c = from; c < to; c++, dst += area) {
-        const Point *p = grid.points.data();
-        for (int64_t b = 0; b < bins; b++) {
-          const float v = *src++ * inv;
-          for (int k = 0; k < grid.per_bin; k++, p++) {
-            dst[p->at[0]] += v * p->weight[0];
-            dst[p->at[1]] += v * p->weight[1];
-            dst[p->at[2]] += v * p->weight[2];
-            dst[p->at[3]] += v * p->weight[3];
-          }
-        }
-      }
+      const Tensor &m = maps[rois.level[i]];
+      detnas::turn(values.data(), count, top + (i * channels + from) * bins, bins, count, bins);
+      const float inv = 1.0f / std::max(grid.per_bin, 1);
+      for (float &v : values)
+        v *= inv;
+      float *map = m.data_ptr<float>() + static_cast<int64_t>(rois.box[5 * i]) * m.stride(0) + from;
+      for (int64_t b = 0; b < bins; b++)
+        spread(map, &values[b * count], grid.points.data() + b * grid.per_bin, grid.per_bin, count, channels);
     }
   });
+  std::vector<Tensor> grads;
+  for (Tensor &m : maps) {
+    grads.push_back(channels_first(m));
+    m = Tensor();
+  }
+  return grads;
 }
 
 struct PyramidAlign : torch::autograd::Function<PyramidAlign> {
@@ -227,10 +292,7 @@ struct PyramidAlign : torch::autograd::Function<PyramidAlign> {
                         static_cast<int>(ctx->saved_data["sampling"].toInt()),
                         ctx->saved_data["aligned"].toBool(), ctx->saved_data["scales"].toDoubleVector()};
     Tensor top = grad_out[0].contiguous();
-    variable_list grads;
-    for (size_t i = 0; i < shapes.size(); i += 4)
-      grads.push_back(at::zeros({shapes[i], shapes[i + 1], shapes[i + 2], shapes[i + 3]}, top.options()));
-    unpool(grads, top, {rois.data_ptr<float>(), levels.data_ptr<int32_t>(), rois.size(0)}, g);
+    variable_list grads = unpool(shapes, top, {rois.data_ptr<float>(), levels.data_ptr<int32_t>(), rois.size(0)}, g);
     grads.resize(grads.size() + 3); // rois, levels, geometry have no gradient
     return grads;
   }
