@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net"
@@ -21,13 +22,23 @@ import (
 // batch, clipping, an average, BN in neck and head. Detectors begin afresh, so that a
 // step is compared by itself. The rates are low: training makes much of the last bit
 // of a sum, by one process with another number of threads as well.
-var rankSettings = []string{
+var rankSettings = append([]string{
 	"threads=1", "loader_workers=1", "data.shapes.class_size=64", "data.classification.size=64",
-	"supernet-pretrain.iterations=12", "supernet-pretrain.batch=20", "supernet-pretrain.accumulate=2", "supernet-pretrain.log_every=1", "supernet-pretrain.lr=1e-5",
-	"supernet-finetune.iterations=12", "supernet-finetune.batch=5", "supernet-finetune.log_every=1", "supernet-finetune.lr=1e-5",
+	"supernet-pretrain.batch=20", "supernet-pretrain.accumulate=2", "supernet-pretrain.log_every=1", "supernet-pretrain.lr=1e-5",
+	"supernet-finetune.batch=5", "supernet-finetune.log_every=1", "supernet-finetune.lr=1e-5",
 	"supernet-finetune.clip_grad=1", "supernet-finetune.init=scratch",
-	"subnet-retrain.iterations=12", "subnet-retrain.batch=10", "subnet-retrain.log_every=1", "subnet-retrain.lr=1e-5", "subnet-retrain.ema=0.9",
-	"subnet-finetune.iterations=12", "subnet-finetune.batch=5", "subnet-finetune.log_every=1", "subnet-finetune.lr=1e-5", "subnet-finetune.init=scratch",
+	"subnet-retrain.batch=10", "subnet-retrain.log_every=1", "subnet-retrain.lr=1e-5", "subnet-retrain.ema=0.9",
+	"subnet-finetune.batch=5", "subnet-finetune.log_every=1", "subnet-finetune.lr=1e-5", "subnet-finetune.init=scratch",
+}, rankIterations()...)
+
+// rankIterations are the lengths of the steps: 6, or as make ranks has it.
+func rankIterations() []string {
+	n := cmp.Or(os.Getenv("DETNAS_RANK_ITERATIONS"), "6")
+	var sets []string
+	for _, step := range []int{config.StepSupernetPretrain, config.StepSupernetFinetune, config.StepSubnetRetrain, config.StepSubnetFinetune} {
+		sets = append(sets, config.StepName(step)+".iterations="+n)
+	}
+	return sets
 }
 
 // losses are the losses of every iteration in a run's journal, by step.
@@ -156,7 +167,7 @@ func TestARankThatDies(t *testing.T) {
 	}
 	dir := t.TempDir()
 	sets := append([]string{"data.shapes.dir=" + filepath.Join(dir, "images"), "supernet-pretrain.checkpoint_every=4"}, rankSettings...)
-	sets = append(sets, "supernet-pretrain.iterations=60", "supernet-pretrain.batch=12", "supernet-pretrain.lr=1e-6")
+	sets = append(sets, "supernet-pretrain.iterations=40", "supernet-pretrain.batch=12", "supernet-pretrain.lr=1e-6")
 	alone := []string{"run", "--headless", "--runs", "alone", "tiny", "--name", "r", "--to", "1"}
 	for _, s := range sets {
 		alone = append(alone, "--set", s)
@@ -180,11 +191,20 @@ func TestARankThatDies(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	p.fail("rank 2 (process "+word, "worker 2 has died", "--resume")
+	p.fail("rank 2 (process "+word+") has died: signal: killed", "--resume")
+	oneLineOf(t, p)
 
 	launched(t, dir, 2, nil, "--resume", "r").succeed()
 	// Some of its many paths make more of the last bit than others.
 	sameLosses(t, "3 ranks, then 2", losses(t, folder), losses(t, filepath.Join(dir, "alone", "r")), 1e-4)
+}
+
+// oneLineOf makes sure that of all processes one has said what was wrong.
+func oneLineOf(t *testing.T, p *process) {
+	t.Helper()
+	if n := strings.Count(p.text(), "detnas: "); n != 1 {
+		t.Errorf("%d lines say what was wrong:\n%s", n, p.text())
+	}
 }
 
 // TestRanksAreSteeredTogether pauses ranks that train, resumes them and stops them by
@@ -202,6 +222,9 @@ func TestRanksAreSteeredTogether(t *testing.T) {
 		_, err := os.Stat(filepath.Join(folder, "events.jsonl"))
 		return err == nil && status(t, folder).Iteration >= 5
 	})
+	if open := listening(t, p.cmd.Process.Pid); len(open) != 0 {
+		t.Errorf("ranks of one machine listen at %v", open)
+	}
 	detnas(t, dir, "pause", "runs/r").succeed()
 	until(t, "it stands", func() bool { return status(t, folder).State == run.StatePaused })
 	detnas(t, dir, "resume", "runs/r").succeed()
@@ -209,6 +232,7 @@ func TestRanksAreSteeredTogether(t *testing.T) {
 	until(t, "it goes on", func() bool { return status(t, folder).Iteration > at })
 	signal(t, p, syscall.SIGINT)
 	p.fail("the run was stopped", "detnas run --resume")
+	oneLineOf(t, p)
 	if s := status(t, folder); s.State != run.StateStopped {
 		t.Errorf("the run is %s", s.State)
 	}
@@ -260,24 +284,41 @@ func TestTorchrun(t *testing.T) {
 	}
 }
 
-// TestSlurm starts two ranks as srun does, by Slurm's variables alone.
+// ownNode is an address of this machine by which others may reach it, or the loopback.
+func ownNode() string {
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
+			return n.IP.String()
+		}
+	}
+	return "127.0.0.1"
+}
+
+// freeJob is a number of Slurm's jobs of which the port is free.
+func freeJob(t *testing.T) int {
+	t.Helper()
+	for job := range 10000 {
+		if l, err := net.Listen("tcp", fmt.Sprintf(":%d", 20000+job)); err == nil {
+			_ = l.Close()
+			return job
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
+// TestSlurm starts two ranks as srun does, by Slurm's variables alone, at an address of
+// this machine at which a port is open to others.
 func TestSlurm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains networks")
 	}
-	dir := t.TempDir()
-	job := 0
-	for ; ; job++ { // Slurm's job decides the port
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+job))
-		if err == nil {
-			_ = l.Close()
-			break
-		}
-	}
+	dir, node, job := t.TempDir(), ownNode(), freeJob(t)
 	var started []*process
 	for rank := range 2 {
 		cmd := command(t, dir, "run", "tiny", "--name", "r", "--to", "1", "--headless", "--set", "threads=1")
-		cmd.Env = append(cmd.Env, "SLURM_JOB_ID="+strconv.Itoa(job), "SLURM_STEP_ID=0", "SLURM_STEP_NODELIST=127.0.0.1", "SLURM_STEP_NUM_TASKS=2",
+		cmd.Env = append(cmd.Env, "SLURM_JOB_ID="+strconv.Itoa(job), "SLURM_STEP_ID=0", "SLURM_STEP_NODELIST="+node, "SLURM_STEP_NUM_TASKS=2",
 			"SLURM_STEP_TASKS_PER_NODE=2", "SLURM_PROCID="+strconv.Itoa(rank), "SLURM_LOCALID="+strconv.Itoa(rank))
 		started = append(started, start(t, cmd))
 	}
@@ -286,5 +327,9 @@ func TestSlurm(t *testing.T) {
 	}
 	if s := status(t, filepath.Join(dir, "runs", "r")); s.State != run.StateFinished || s.Started.Ranks != 2 {
 		t.Errorf("the run is %s, by %d ranks", s.State, s.Started.Ranks)
+	}
+	warns := strings.Contains(started[0].text(), fmt.Sprintf("port %d is open on all addresses", 20000+job))
+	if want := node != "127.0.0.1"; warns != want {
+		t.Errorf("rank 0 at %s warns of an open port: %v\n%s", node, warns, started[0].text())
 	}
 }

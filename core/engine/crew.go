@@ -2,8 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -53,9 +51,8 @@ func join(place ranks.Place, version string, patience time.Duration) (*crew, err
 		return nil, fmt.Errorf("rank %d of %d: %w", place.Rank, place.World, err)
 	}
 	var err error
-	c.store, err = tensor.OpenStore(place.Addr, place.Port, place.Rank == 0 && !place.Kept, "detnas/"+place.Attempt, patience)
-	if err != nil {
-		return fail(fmt.Errorf("the ranks cannot meet at %s: %w; see that MASTER_ADDR and MASTER_PORT are the same everywhere, that the port is free and that rank 0 has started", c.where(), err))
+	if c.store, err = openStore(place, patience); err != nil {
+		return fail(err)
 	}
 	if err := c.catchUp(); err != nil {
 		return fail(err)
@@ -66,22 +63,12 @@ func join(place ranks.Place, version string, patience time.Duration) (*crew, err
 	return c, nil
 }
 
-// where is where the ranks meet.
-func (c *crew) where() string { return net.JoinHostPort(c.place.Addr, strconv.Itoa(c.place.Port)) }
-
-// ownAddress is the one of this machine's addresses from which rank 0's is reached, at
-// which the others then reach this process.
-func ownAddress(at string) string {
-	conn, err := net.Dial("udp", at) // sends nothing
-	if err != nil {
-		return "127.0.0.1"
+// keeper is rank 0, as it is called where it does not answer.
+func (c *crew) keeper() string {
+	if c.place.Store != "" {
+		return "rank 0"
 	}
-	defer conn.Close()
-	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
-	if err != nil {
-		return "127.0.0.1"
-	}
-	return host
+	return "rank 0 at " + c.place.Addr
 }
 
 // alone reports whether a run has no other ranks.

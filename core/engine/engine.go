@@ -141,6 +141,9 @@ func (e *engine) run(ctx context.Context) (result run.Result, err error) {
 	if err := e.begin(ctx); err != nil {
 		return run.Result{}, err
 	}
+	if e.place.Opens() {
+		e.note(run.Warning{What: opened(e.place)})
+	}
 	if tensor.Describe().Slow {
 		e.note(run.Warning{What: "matrix products run in the reference BLAS, some 30 times slower than OpenBLAS; cure: apt install libopenblas0"})
 	}

@@ -30,8 +30,8 @@ type FollowOptions struct {
 }
 
 // Follow does what rank 0 of a run says, until the run ends: it trains on its share of
-// each batch. When ctx is cancelled, rank 0 is asked to stop the run. The error wraps
-// ErrStopped where the run was stopped or has failed elsewhere.
+// each batch. When ctx is cancelled, rank 0 is asked to stop the run. The error is a
+// ranks.ElsewhereError where the run was stopped or has failed elsewhere.
 func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 	threads := place.Share(runtime.GOMAXPROCS(0))
 	return tensor.OnThread(threads, func() error {
@@ -44,12 +44,13 @@ func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 		defer context.AfterFunc(ctx, func() { c.interrupted.Store(true) })()
 		e := &engine{crew: c, threads: threads, opts: Options{Watch: opts.Watch}, place: place}
 		err = e.follow(opts.Where)
-		if err != nil && !errors.Is(err, ErrStopped) {
-			if err = c.blamed(err); errors.Is(err, ErrRank) {
-				return err // another one's fault
-			}
-			_ = c.say(failedKey(place.Rank), input.Line(err.Error())) // there may be nobody left
+		if err == nil {
+			return nil
 		}
+		if err = c.blamed(err); errors.Is(err, ErrStopped) || errors.Is(err, ErrRank) {
+			return &ranks.ElsewhereError{Err: err}
+		}
+		_ = c.say(failedKey(place.Rank), input.Line(err.Error())) // there may be nobody left
 		return err
 	})
 }

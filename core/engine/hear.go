@@ -64,7 +64,7 @@ func (c *crew) next() (order, error) {
 	for pause := askFirst; ; pause = min(2*pause, askLast) {
 		text, ok, err := c.ask(orderKey(c.at+1), c.patience)
 		if err != nil {
-			return o, fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", ErrRank, c.place.Addr, err)
+			return o, fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)
 		}
 		if ok {
 			c.at++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"detnas/core/ranks"
 	"detnas/core/tensor"
 )
 
@@ -15,8 +16,8 @@ var ErrRank = errors.New("the ranks have lost each other")
 // machine that is busy.
 const lostFor = 5 * beatEvery
 
-// lost says which rank is to blame for a call that has failed: the one that has said
-// why it ended, or of which, unlike of the others, there is no sign of life.
+// lost says which rank is to blame for a call that has failed: the one whose end is
+// known, or of which, unlike of the others, there is no sign of life.
 func (c *crew) lost(err error) error {
 	c.broken = true
 	where := fmt.Errorf("%w (rank %d of %d)", ErrRank, c.place.Rank, c.place.World)
@@ -26,14 +27,14 @@ func (c *crew) lost(err error) error {
 	}
 	for first := true; first || len(silent) > 0 && time.Since(began) < enough; first = false {
 		for r := range c.place.World {
-			why, failed, serr := c.ask(failedKey(r), lostFor)
+			end, known, serr := c.fate(r)
 			beats, berr := c.beats(r)
 			at, quiet := silent[r]
 			switch {
 			case serr != nil || berr != nil:
-				return fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", where, c.place.Addr, err)
-			case failed && r != c.place.Rank:
-				return fmt.Errorf("%w: rank %d has failed: %s", where, r, why)
+				return fmt.Errorf("%w: %s has ended or cannot be reached: %w", where, c.keeper(), err)
+			case known && r != c.place.Rank:
+				return fmt.Errorf("%w: rank %d %s", where, r, end)
 			case first:
 				silent[r] = beats
 			case quiet && beats != at:
@@ -52,6 +53,21 @@ func (c *crew) lost(err error) error {
 		return fmt.Errorf("%w: rank %d has ended, and was started again: %w", where, r, err)
 	}
 	return fmt.Errorf("%w: all of them live, and the connection between two of them is lost: %w", where, err)
+}
+
+// fate is how a rank has ended, where that is known: by itself, or by launch, which has
+// started it.
+func (c *crew) fate(rank int) (end string, known bool, err error) {
+	why, failed, err := c.ask(failedKey(rank), lostFor)
+	if failed || err != nil || !c.place.Launched {
+		return "has failed: " + string(why), failed, err
+	}
+	p, there, err := c.person(rank)
+	if err != nil || !there {
+		return "", false, err
+	}
+	why, died, err := c.ask(ranks.DiedKey(rank, p.PID), lostFor)
+	return fmt.Sprintf("(process %d) has died: %s", p.PID, why), died, err
 }
 
 func failedKey(rank int) string { return fmt.Sprintf("failed/%d", rank) }

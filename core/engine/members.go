@@ -62,7 +62,7 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, err
 		lost, gone := c.gone[r]
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("looking for rank %d at %s: %w", r, c.where(), err)
+			return nil, fmt.Errorf("looking for rank %d at %s: %w", r, c.place.At(), err)
 		case ok && p.Version != c.version:
 			return nil, fmt.Errorf("rank %d (%s) runs detnas %s and this rank %s; install one version everywhere", r, p.Host, p.Version, c.version)
 		case ok && (!gone || p.Came != lost.Came):
@@ -74,9 +74,9 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, err
 			return nil, context.Cause(ctx)
 		case time.Since(began) > c.patience && gone:
 			return nil, fmt.Errorf("%w: rank %d (process %d on %s) was lost in the search and has not come back to %s within %v; start it again, or go on with as many processes as there are: --resume takes another number of them",
-				ErrRank, r, lost.PID, lost.Host, c.where(), c.patience)
+				ErrRank, r, lost.PID, lost.Host, c.place.At(), c.patience)
 		case time.Since(began) > c.patience:
-			return nil, fmt.Errorf("rank %d has not come to %s within %v; start as many processes as WORLD_SIZE says", r, c.where(), c.patience)
+			return nil, fmt.Errorf("rank %d has not come to %s within %v; start as many processes as WORLD_SIZE says", r, c.place.At(), c.patience)
 		case time.Since(began) > sayWaits && !said:
 			said = true
 			note(run.Warning{What: fmt.Sprintf("waits for rank %d, without which nothing can be trained", r)})
@@ -93,7 +93,7 @@ func (c *crew) regroup(number int, members []int64) error {
 		return nil
 	}
 	var err error
-	if c.group, err = tensor.OpenGroup(c.store, "group/"+strconv.Itoa(number), ownAddress(c.where()), c.place.Rank, c.place.World, c.patience); err != nil {
+	if c.group, err = tensor.OpenGroup(c.store, "group/"+strconv.Itoa(number), ownAddress(c.place), c.place.Rank, c.place.World, c.patience); err != nil {
 		c.group = nil
 		return fmt.Errorf("the ranks cannot connect with each other: %w", err)
 	}

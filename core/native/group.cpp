@@ -7,6 +7,7 @@
 #ifdef DETNAS_NO_GLOO
 
 char *dn_store_open(void **, const char *, int, int, const char *, double) { return message_of(DETNAS_NO_GLOO); }
+char *dn_store_open_local(void **, const char *, const char *, double) { return message_of(DETNAS_NO_GLOO); }
 char *dn_store_set(void *, const char *, const void *, size_t) { return message_of(DETNAS_NO_GLOO); }
 char *dn_store_get(void *, const char *, void **, size_t *) { return message_of(DETNAS_NO_GLOO); }
 char *dn_store_has(void *, const char *, int *) { return message_of(DETNAS_NO_GLOO); }
@@ -19,6 +20,8 @@ char *dn_group_sum_grads(void *, void **, int) { return message_of(DETNAS_NO_GLO
 char *dn_group_waited(void *, double *) { return message_of(DETNAS_NO_GLOO); }
 
 #else
+
+#include "store_local.h"
 
 #include <ATen/ATen.h>
 #include <chrono>
@@ -48,6 +51,13 @@ char *dn_store_open(void **out, const char *host, int port, int serve,
     o.timeout = milliseconds(seconds);
     auto tcp = c10::make_intrusive<c10d::TCPStore>(host, o);
     *out = new StorePtr(c10::make_intrusive<c10d::PrefixStore>(prefix, std::move(tcp)));
+  })
+}
+
+char *dn_store_open_local(void **out, const char *address, const char *prefix, double seconds) {
+  GUARD({
+    auto local = c10::make_intrusive<detnas::LocalStore>(address, milliseconds(seconds));
+    *out = new StorePtr(c10::make_intrusive<c10d::PrefixStore>(prefix, std::move(local)));
   })
 }
 

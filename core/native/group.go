@@ -16,11 +16,11 @@ import (
 // backward pass.
 var ErrGroup = errors.New("a call over ranks")
 
-// Store is a store of keys that several processes share: c10d's TCPStore. It lives as
+// Store is a store of keys that several processes share, one of c10d's. It lives as
 // long as the process. Its calls may come from any thread, one at a time.
 type Store struct{ p unsafe.Pointer }
 
-// OpenStore joins the store at host:port, or holds it there for all with serve. Keys
+// OpenStore joins c10d's TCPStore at host:port, or holds it there for all with serve. Keys
 // are below prefix; patience is how long it waits for who holds it.
 func OpenStore(host string, port int, serve bool, prefix string, patience time.Duration) (*Store, error) {
 	h, pre := C.CString(host), C.CString(prefix)
@@ -28,6 +28,17 @@ func OpenStore(host string, port int, serve bool, prefix string, patience time.D
 	defer C.free(unsafe.Pointer(pre))
 	s := &Store{}
 	err := failure(C.dn_store_open(&s.p, h, C.int(port), boolean(serve), pre, C.double(patience.Seconds())))
+	return s, err
+}
+
+// OpenLocalStore joins the store at a Unix socket, which a process of this machine
+// serves (package local); @ begins the name of one without a file.
+func OpenLocalStore(address, prefix string, patience time.Duration) (*Store, error) {
+	a, pre := C.CString(address), C.CString(prefix)
+	defer C.free(unsafe.Pointer(a))
+	defer C.free(unsafe.Pointer(pre))
+	s := &Store{}
+	err := failure(C.dn_store_open_local(&s.p, a, pre, C.double(patience.Seconds())))
 	return s, err
 }
 

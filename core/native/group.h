@@ -1,5 +1,5 @@
-// The C interface of training by several processes: PyTorch's c10d, over its
-// TCPStore and Gloo. Functions return NULL or a message that the caller frees, as
+// The C interface of training by several processes: PyTorch's c10d, over a
+// store and Gloo. Functions return NULL or a message that the caller frees, as
 // those of ops.h; every rank of a group calls the collective ones in the same order.
 #ifndef DETNAS_GROUP_H
 #define DETNAS_GROUP_H
@@ -15,6 +15,8 @@ extern "C" {
 // Keys are below prefix. Each call but the waits takes seconds at most.
 char *dn_store_open(void **out, const char *host, int port, int serve,
                     const char *prefix, double seconds);
+// The same of the ranks of one machine, at a Unix socket; store_local.h.
+char *dn_store_open_local(void **out, const char *address, const char *prefix, double seconds);
 char *dn_store_set(void *store, const char *key, const void *value, size_t bytes);
 char *dn_store_get(void *store, const char *key, void **value, size_t *bytes); // of a key that is there
 char *dn_store_has(void *store, const char *key, int *yes);

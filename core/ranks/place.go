@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 )
@@ -17,6 +18,11 @@ type Place struct {
 	Addr                  string // where rank 0 is reached
 	Port                  int
 
+	// Store is the name of the Unix socket at which the ranks of one machine meet; empty
+	// where they meet at Addr and Port.
+	Store string
+	// Launched says that detnas launch has started the processes: it looks after them.
+	Launched bool
 	// Kept says that whoever started the processes holds their store, as torchrun
 	// does; else rank 0 holds it.
 	Kept bool
@@ -27,16 +33,41 @@ type Place struct {
 // Alone reports whether the process trains by itself.
 func (p Place) Alone() bool { return p.World <= 1 }
 
+// Opens reports whether this process opens Port to all who reach its machine: c10d's
+// TCPStore, at which the ranks of several machines meet, listens on all addresses.
+func (p Place) Opens() bool { return !p.Alone() && p.Rank == 0 && !p.Kept && p.Store == "" }
+
+// At says where the ranks meet.
+func (p Place) At() string {
+	switch {
+	case p.Launched:
+		return "the socket " + p.Store
+	case p.Store != "":
+		return fmt.Sprintf("the socket %s (MASTER_ADDR=%s is this machine's own: no rank comes from another)", p.Store, p.Addr)
+	}
+	return net.JoinHostPort(p.Addr, strconv.Itoa(p.Port))
+}
+
+// Prefix is what the keys of the ranks' store begin with.
+func (p Place) Prefix() string { return "detnas/" + p.Attempt }
+
+// DiedKey is the key that says how a rank's process has died, which launch sees.
+func DiedKey(rank, pid int) string { return fmt.Sprintf("died/%d/%d", rank, pid) }
+
 // Share is this process's share of so many cores of the machine, at least one.
 func (p Place) Share(cores int) int { return max(1, cores/max(1, p.LocalWorld)) }
 
 // mostRanks bounds a world; more than any published DetNAS needed by far.
 const mostRanks = 1 << 16
 
+// StoreVariable has the name of the socket at which processes of detnas launch meet.
+const StoreVariable = "DETNAS_STORE"
+
 // FromEnv reads a place from the environment: RANK, WORLD_SIZE, LOCAL_RANK,
 // LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT as PyTorch has them, or Slurm's
 // variables where neither RANK nor WORLD_SIZE is set. With neither, the process is
-// alone.
+// alone. Where detnas launch has set StoreVariable, or MASTER_ADDR is on the loopback
+// and nobody else holds a store there, the ranks meet at a socket of this machine.
 func FromEnv(get func(string) string) (Place, error) {
 	env := reader{get: get}
 	if get("RANK") == "" && get("WORLD_SIZE") == "" && inSlurmStep(get) {
@@ -61,11 +92,21 @@ func FromEnv(get func(string) string) (Place, error) {
 	if env.err == nil && p.Alone() && p.Rank == 0 {
 		return p, nil
 	}
-	p.Port = env.number("MASTER_PORT", 1, 65535, 0)
+	if name := get(StoreVariable); name != "" {
+		p.Store, p.Launched, p.Addr, p.Kept = name, true, "", false
+	} else {
+		p.Port = env.number("MASTER_PORT", 1, 65535, 0)
+	}
 	if err := env.err; err != nil {
 		return Place{}, err
 	}
-	return p, p.check()
+	if err := p.check(); err != nil {
+		return Place{}, err
+	}
+	if !p.Launched && !p.Kept && loopback(p.Addr) {
+		p.Store = "port-" + strconv.Itoa(p.Port) // of the port, the number alone
+	}
+	return p, nil
 }
 
 // check refuses a place that cannot be.
@@ -77,10 +118,30 @@ func (p Place) check() error {
 		return fmt.Errorf("LOCAL_WORLD_SIZE=%d with WORLD_SIZE=%d: a machine cannot have more of the processes than there are", p.LocalWorld, p.World)
 	case p.LocalWorld > 0 && p.LocalRank >= p.LocalWorld:
 		return fmt.Errorf("LOCAL_RANK=%d with LOCAL_WORLD_SIZE=%d: local ranks count from 0 to %d", p.LocalRank, p.LocalWorld, p.LocalWorld-1)
+	case p.Launched:
+		return checkStore(p.Store)
 	case p.Addr == "":
 		return errors.New("WORLD_SIZE is above 1 and MASTER_ADDR is not set: set it to the machine of rank 0, 127.0.0.1 where all are on one, or start with detnas launch or torchrun")
 	case p.Port == 0:
 		return errors.New("WORLD_SIZE is above 1 and MASTER_PORT is not set: set it to a free port of rank 0's machine, the same for all, such as 29500")
+	case loopback(p.Addr) && p.LocalWorld > 0 && p.LocalWorld < p.World:
+		return fmt.Errorf("MASTER_ADDR=%s is each machine's own, and of the %d processes only %d are on this one: set MASTER_ADDR to an address at which the others reach the machine of rank 0", p.Addr, p.World, p.LocalWorld)
+	}
+	return nil
+}
+
+// loopback reports whether an address leads to the machine itself by its form.
+func loopback(addr string) bool {
+	ip := net.ParseIP(addr)
+	return addr == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// longestStore is the longest name of a store; a socket's has 107 bytes in all.
+const longestStore = 64
+
+func checkStore(name string) error {
+	if len(name) > longestStore || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("%s=%q in the environment: it must be at most %d letters, digits and signs; detnas launch sets it", StoreVariable, name, longestStore)
 	}
 	return nil
 }

@@ -31,6 +31,21 @@ func TestFromEnv(t *testing.T) {
 			Place{Rank: 3, World: 4, LocalRank: 1, LocalWorld: 2, Addr: "node0", Port: 29400, Kept: true, Attempt: "none-2"},
 		},
 		{
+			"detnas launch, whatever else is set",
+			[]string{"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "LOCAL_WORLD_SIZE=2", "DETNAS_STORE=launch-5f", "MASTER_ADDR=node0", "MASTER_PORT=99999"},
+			Place{Rank: 1, World: 2, LocalRank: 1, LocalWorld: 2, Store: "launch-5f", Launched: true, Attempt: "0"},
+		},
+		{
+			"one machine without a launcher",
+			[]string{"RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=29500"},
+			Place{Rank: 1, World: 2, Addr: "127.0.0.1", Port: 29500, Store: "port-29500", Attempt: "0"},
+		},
+		{
+			"torchrun on one machine", // whose store is at the port
+			[]string{"RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=localhost", "MASTER_PORT=29500", "TORCHELASTIC_USE_AGENT_STORE=True"},
+			Place{Rank: 1, World: 2, Addr: "localhost", Port: 29500, Kept: true, Attempt: "0"},
+		},
+		{
 			"a PyTorchJob",
 			[]string{"RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=job-master-0", "MASTER_PORT=23456"},
 			Place{Rank: 1, World: 2, Addr: "job-master-0", Port: 23456, Attempt: "0"},
@@ -71,6 +86,8 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"MASTER_PORT is not set", []string{"RANK=0", "WORLD_SIZE=2", "MASTER_ADDR=a"}},
 		{`MASTER_PORT="70000"`, []string{"RANK=0", "WORLD_SIZE=2", "MASTER_ADDR=a", "MASTER_PORT=70000"}},
 		{"LOCAL_WORLD_SIZE=3", []string{"RANK=0", "WORLD_SIZE=2", "LOCAL_WORLD_SIZE=3", "MASTER_ADDR=a", "MASTER_PORT=1"}},
+		{"each machine's own", []string{"RANK=0", "WORLD_SIZE=4", "LOCAL_WORLD_SIZE=2", "MASTER_ADDR=::1", "MASTER_PORT=1"}},
+		{"DETNAS_STORE=", []string{"RANK=0", "WORLD_SIZE=2", "DETNAS_STORE=a b"}},
 		{"LOCAL_RANK=2", []string{"RANK=0", "WORLD_SIZE=2", "LOCAL_WORLD_SIZE=2", "LOCAL_RANK=2", "MASTER_ADDR=a", "MASTER_PORT=1"}},
 	}
 	for _, tt := range tests {
@@ -94,6 +111,24 @@ func TestShare(t *testing.T) {
 	for _, tt := range []struct{ local, cores, want int }{{0, 8, 8}, {2, 8, 4}, {3, 2, 1}, {3, 8, 2}} {
 		if got := (Place{LocalWorld: tt.local}).Share(tt.cores); got != tt.want {
 			t.Errorf("%d processes on %d cores: %d, want %d", tt.local, tt.cores, got, tt.want)
+		}
+	}
+}
+
+// Only rank 0 of several machines opens a port.
+func TestOpens(t *testing.T) {
+	for _, tt := range []struct {
+		place Place
+		want  bool
+	}{
+		{Place{World: 1}, false},
+		{Place{World: 2, Addr: "node0", Port: 1}, true},
+		{Place{World: 2, Rank: 1, Addr: "node0", Port: 1}, false},
+		{Place{World: 2, Addr: "node0", Port: 1, Kept: true}, false},
+		{Place{World: 2, Store: "port-1"}, false},
+	} {
+		if got := tt.place.Opens(); got != tt.want {
+			t.Errorf("%+v opens a port: %v", tt.place, got)
 		}
 	}
 }

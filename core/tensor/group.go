@@ -6,19 +6,29 @@ import (
 	"time"
 
 	"detnas/core/native"
+	"detnas/core/ranks/local"
 )
 
-// Store is a store of keys that several processes share (c10d's TCPStore): what they
-// tell each other besides tensors.
+// Store is a store of keys that several processes share: what they tell each other
+// besides tensors.
 type Store = native.Store
 
-// OpenStore joins the store at host:port, or holds it there for all with serve. Keys
-// are below prefix; patience is how long it waits for who holds it.
+// OpenStore joins c10d's TCPStore at host:port, or holds it there for all with serve: it
+// then listens on all addresses. Keys are below prefix; patience is how long it waits
+// for who holds it.
 func OpenStore(host string, port int, serve bool, prefix string, patience time.Duration) (*Store, error) {
 	if err := native.Load(); err != nil {
 		return nil, err
 	}
 	return native.OpenStore(host, port, serve, prefix, patience)
+}
+
+// OpenLocalStore joins the store that a process of this machine serves (local.Serve).
+func OpenLocalStore(name, prefix string, patience time.Duration) (*Store, error) {
+	if err := native.Load(); err != nil {
+		return nil, err
+	}
+	return native.OpenLocalStore(local.Address(name), prefix, patience)
 }
 
 // Group is the processes that train one network together: c10d's collective calls

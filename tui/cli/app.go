@@ -108,7 +108,7 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 	return code
 }
 
-// errSaid is the error of a command whose processes have said what was wrong.
+// errSaid is the error of a command of which another process says what was wrong.
 var errSaid = errors.New("a process has failed")
 
 // failure is the error of a command that was called as it should be. Every

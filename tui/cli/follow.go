@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,7 @@ import (
 
 // follow does the part of a rank other than 0. It has no folder and no screen; how it
 // goes is in the run's folder, as ranks/<rank>.txt. Where this machine has not that
-// folder, rank 0 writes it.
+// folder, rank 0 writes it. What rank 0 says as well, for all, is only there.
 func (a *App) follow(ctx context.Context, r runArgs, place ranks.Place) error {
 	ctx, stop := a.savingly(ctx)
 	defer stop()
@@ -31,12 +32,17 @@ func (a *App) follow(ctx context.Context, r runArgs, place ranks.Place) error {
 		},
 		Watch: func(e run.Event) { log.watch(e) },
 	})
-	if err != nil {
-		log.close(err)
-		log = nil
-		return fmt.Errorf("rank %d: %w", place.Rank, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	kept := log != nil && log.file != nil // rank 0 may write no more
+	log.close(err)
+	log = nil
+	var elsewhere *ranks.ElsewhereError
+	if kept && (place.Launched || errors.As(err, &elsewhere)) {
+		return errSaid
+	}
+	return fmt.Errorf("rank %d: %w", place.Rank, err)
 }
 
 // rankLog is the log of a rank other than 0; nil is none.

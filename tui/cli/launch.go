@@ -2,9 +2,9 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -17,6 +17,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/ranks"
+	"detnas/core/ranks/local"
 )
 
 // mostWorkers is the most processes that one machine is given.
@@ -90,18 +91,14 @@ func (a *App) launchWorkers(ctx context.Context, n int, args []string) error {
 	runtime.LockOSThread() // children are told of the death of the thread that started them
 	defer runtime.UnlockOSThread()
 	outliveReaders()
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	w := &workers{ends: make(chan workerEnd, n)}
+	w := &workers{store: "launch-" + rand.Text(), ends: make(chan workerEnd, n)}
 	ctx, stop := orAtOnce(ctx, func() {
 		a.warn("ends at once: what was done since the last checkpoint is lost")
 		w.signal(syscall.SIGKILL)
 	})
 	defer stop()
 	for rank := range n {
-		if err := w.start(a, rank, n, port, args); err != nil {
+		if err := w.start(a, rank, n, args); err != nil {
 			w.signal(syscall.SIGKILL)
 			return fmt.Errorf("starting worker %d of %d: %w", rank, n, err)
 		}
@@ -110,23 +107,9 @@ func (a *App) launchWorkers(ctx context.Context, n int, args []string) error {
 	return w.wait()
 }
 
-// freePort is a port of the loopback that nobody listens at.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", loopback+":0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err := errors.Join(err, l.Close()); err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
-	}
-	return strconv.Atoi(port) //nolint:wrapcheck // a number
-}
-
-const loopback = "127.0.0.1"
-
 // workers are the processes that train together.
 type workers struct {
+	store   string // at which they meet
 	started []*exec.Cmd
 	ends    chan workerEnd
 }
@@ -139,13 +122,13 @@ type workerEnd struct {
 
 // start starts one. It is in a process group of its own, so that a terminal's Ctrl-C
 // comes to it by rank 0 alone, and ends when this process dies.
-func (w *workers) start(a *App, rank, world, port int, args []string) error {
+func (w *workers) start(a *App, rank, world int, args []string) error {
 	cmd := exec.Command("/proc/self/exe", args...) //nolint:gosec // itself
 	cmd.Args[0] = "detnas"
 	cmd.Env = append(os.Environ(),
 		"RANK="+strconv.Itoa(rank), "WORLD_SIZE="+strconv.Itoa(world),
 		"LOCAL_RANK="+strconv.Itoa(rank), "LOCAL_WORLD_SIZE="+strconv.Itoa(world),
-		"MASTER_ADDR="+loopback, "MASTER_PORT="+strconv.Itoa(port))
+		ranks.StoreVariable+"="+w.store)
 	cmd.Stderr = a.Err
 	if rank == 0 {
 		cmd.Stdout = a.Out
@@ -166,9 +149,10 @@ func (w *workers) signal(s os.Signal) {
 }
 
 // wait waits until all have ended. Once one has failed, or rank 0 has ended, the others
-// have some time to do so by themselves.
+// have some time to do so by themselves. Rank 0 is told of one that has died, and says so.
 func (w *workers) wait() error {
 	var died, failed *workerEnd
+	said := false
 	var late <-chan time.Time
 	next := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}
 	for left := len(w.started); left > 0; {
@@ -184,9 +168,12 @@ func (w *workers) wait() error {
 			if failed == nil {
 				failed = &e
 			}
-			var exit *exec.ExitError
-			if died == nil && len(next) == 2 && errors.As(e.err, &exit) && !exit.Exited() {
+			switch {
+			case died == nil && len(next) == 2 && e.killed():
 				died = &e
+				said = e.rank > 0 && w.tell(e) == nil
+			case e.rank == 0 && e.killed(), e.rank == 0 && len(next) < 2:
+				said = false
 			}
 		case <-late:
 			w.signal(next[0])
@@ -197,10 +184,23 @@ func (w *workers) wait() error {
 		}
 	}
 	switch {
-	case died != nil:
+	case died != nil && !said:
 		return fmt.Errorf("worker %d has died (%w), and the others have ended; --resume goes on from the last checkpoint", died.rank, died.err)
 	case failed != nil:
 		return errSaid
 	}
 	return nil
+}
+
+// killed reports whether a process has ended by a signal or, which rank 0 tells itself,
+// by what Go's runtime ends a broken program with.
+func (e workerEnd) killed() bool {
+	var exit *exec.ExitError
+	return errors.As(e.err, &exit) && (!exit.Exited() || e.rank > 0 && exit.ExitCode() > exitFailed)
+}
+
+// tell leaves word at the ranks' store how one of them has died.
+func (w *workers) tell(e workerEnd) error {
+	place := ranks.Place{Attempt: "0"} // of processes that are started once
+	return local.Set(w.store, place.Prefix()+"/"+ranks.DiedKey(e.rank, w.started[e.rank].Process.Pid), e.err.Error())
 }
