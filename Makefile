@@ -11,7 +11,7 @@ GO := $(TOOLCHAIN) go
 COMPUTING := . ./core/native/... ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test kill race lint fmt fidelity bench bench-eval bench-screen interop fuzz clean
+.PHONY: help setup build demo test kill ranks race lint fmt fidelity bench bench-eval bench-ranks bench-screen interop fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test: ## run the tests
 kill: ## kill runs 200 times in each step and compare what they come to (20 min)
 	@$(TOOLCHAIN) DETNAS_KILLS=$${DETNAS_KILLS:-200} go test -count=1 -timeout 12h -v -run '^TestKill$$' .
 
+# By DETNAS_RANK_ITERATIONS, the tests of ranks make so many iterations in each step.
+ranks: ## compare two and three ranks with one process over 50 iterations of each step, and lose hosts (3 min; root)
+	@$(TOOLCHAIN) DETNAS_RANK_ITERATIONS=$${DETNAS_RANK_ITERATIONS:-50} go test -count=1 -timeout 1h -v -run '^TestRanksTrainAsOneProcess$$|^TestRanksOfTwoHosts$$' .
+
 race: ## test the packages without cgo under the race detector
 	@CGO_ENABLED=1 go test -race -short $$(go list ./... | grep -vxF -f <(go list $(COMPUTING)))
 
@@ -56,6 +60,11 @@ bench: build ## time detnas beside PyTorch and torchvision (installs python3-tor
 bench-eval: build ## time COCO's evaluation beside a Python one (a minute, nearly all of it Python)
 	@$(GO) build -o bin/bench-eval ./bench/eval
 	@bin/bench-eval
+
+bench-ranks: build ## time two processes of one thread beside one of two, on the demo's supernet (5 min; leave the machine alone)
+	@$(GO) build -o bin/bench-ranks ./bench/ranks
+	@bin/bench-ranks -pairs 5 -- demo --to 2 $(foreach s,supernet-pretrain supernet-finetune,--set $(s).checkpoint_every=0 --set $(s).eval_every=0) \
+		--set supernet-pretrain.iterations=1 --set supernet-finetune.iterations=60 --set supernet-finetune.log_every=10
 
 bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
 	@go run ./bench/screen

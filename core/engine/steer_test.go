@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"detnas/core/config"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/nas"
@@ -27,6 +28,7 @@ type steered struct {
 	name   string
 	sets   []string
 	timer  func(nas.Subnet) (float64, error) // in place of measuring latency
+	place  ranks.Place                       // among the ranks, where there are some
 	events []run.Event
 	viewer steer.Viewer
 	on     func(s *steered, e run.Event) // on the training thread: what it asks for falls on the next boundary
@@ -65,7 +67,7 @@ func (s *steered) run(to int) (run.Result, error) {
 	desk := steer.NewDesk(f)
 	s.viewer = desk.Viewer()
 	defer s.viewer.Close()
-	r, err := Run(context.Background(), cfg, f, Options{From: 1, To: to, Desk: desk, latency: s.timer, Watch: func(e run.Event) {
+	r, err := Run(context.Background(), cfg, f, Options{From: 1, To: to, Desk: desk, Ranks: s.place, latency: s.timer, Watch: func(e run.Event) {
 		s.events = append(s.events, e)
 		if s.on != nil {
 			s.on(s, e)

@@ -1,0 +1,94 @@
+// Command ranks times a training step by one process with so many threads beside as
+// many processes of one thread each, which train together: whole runs, in turn.
+//
+//	bench-ranks -workers 2 -pairs 5 -step 2 -- CONFIG --to 2 --set KEY=VALUE ...
+//
+// What follows -- is given to detnas run and to detnas launch. The time is that between
+// the second event of the step in the journal and the last, in which nothing else should
+// happen: give the step log_every and, as 0, eval_every and checkpoint_every.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"detnas/core/run"
+)
+
+func main() {
+	var b bench
+	flag.StringVar(&b.program, "program", "bin/detnas", "`path` of detnas")
+	flag.IntVar(&b.workers, "workers", 2, "processes, and threads of the one")
+	flag.IntVar(&b.pairs, "pairs", 5, "runs of each kind")
+	flag.IntVar(&b.step, "step", 2, "training step, 1, 2, 4 or 5")
+	flag.Parse()
+	b.args = flag.Args()
+	if err := b.measure(); err != nil {
+		fmt.Fprintln(os.Stderr, "ranks:", err)
+		os.Exit(1)
+	}
+}
+
+type bench struct {
+	program              string
+	workers, pairs, step int
+	args                 []string
+}
+
+func (b bench) measure() error {
+	dir, err := os.MkdirTemp("", "detnas-bench-ranks-")
+	if err != nil {
+		return fmt.Errorf("a folder for the runs: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	n := strconv.Itoa(b.workers)
+	var ratios []float64
+	for pair := range b.pairs {
+		one, err := b.rate(dir, fmt.Sprintf("one-%d", pair), "run", "--set", "threads="+n)
+		if err != nil {
+			return err
+		}
+		many, err := b.rate(dir, fmt.Sprintf("many-%d", pair), "launch", "--workers", n, "--set", "threads=1")
+		if err != nil {
+			return err
+		}
+		ratios = append(ratios, many/one)
+		fmt.Printf("one process of %s threads %.3f iterations/s, %s processes of one thread %.3f: %.3f times\n", n, one, n, many, many/one)
+	}
+	slices.Sort(ratios)
+	fmt.Printf("median %.3f times, from %.3f to %.3f\n", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+	return nil
+}
+
+// rate does a run and returns its iterations per second.
+func (b bench) rate(dir, name, command string, more ...string) (float64, error) {
+	args := slices.Concat([]string{command}, b.args, []string{"--headless", "--runs", dir, "--name", name}, more)
+	if out, err := exec.Command(b.program, args...).CombinedOutput(); err != nil { //nolint:gosec // detnas
+		return 0, fmt.Errorf("detnas %s: %w\n%s", command, err, out)
+	}
+	var began, ended time.Time
+	var first, last, seen int
+	err := run.ReadJournal(filepath.Join(dir, name, "events.jsonl"), func(e run.Entry) error {
+		if ev, ok := e.Event.(run.Train); ok && ev.Step == b.step {
+			if seen++; seen == 2 {
+				began, first = e.Time, ev.Iteration
+			}
+			ended, last = e.Time, ev.Iteration
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if last <= first || seen < 3 {
+		return 0, errors.New("the journal has fewer than three events of the step; give it more iterations or a lower log_every")
+	}
+	return float64(last-first) / ended.Sub(began).Seconds(), nil
+}
