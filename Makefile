@@ -11,7 +11,7 @@ GO := $(TOOLCHAIN) go
 COMPUTING := . ./core/native/... ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test kill ranks race lint fmt fidelity bench bench-eval bench-ranks bench-screen interop fuzz clean
+.PHONY: help setup build demo test kill ranks race lint fmt fidelity bench bench-eval bench-ranks bench-screen scaling interop fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-ranks: build ## time two processes of one thread beside one of two, on the
 
 bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
 	@go run ./bench/screen
+
+scaling: ## simulate the search by 1 to 1,024 workers and write the tables of docs/scaling.md
+	@CGO_ENABLED=0 go run ./bench/scaling
 
 interop: build ## hold exports against onnxruntime, OpenCV and PyTorch (installs them by npm and apt; 3 min)
 	@bench/interop/run.sh

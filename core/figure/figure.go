@@ -1,5 +1,5 @@
-// Package figure draws what was measured as PNG pictures: curves, scatters and
-// values by group. The same figures give the same bytes.
+// Package figure draws what was measured as PNG pictures: curves, scatters, speed-ups
+// and values by group. The same figures give the same bytes.
 package figure
 
 import (

@@ -19,6 +19,13 @@ func TestFiguresShowWhatTheyAreGiven(t *testing.T) {
 		"scatter": func(v float64) ([]byte, error) {
 			return Scatter(axes, []Point{{0.1, 0.2}, {0.3, v}, {math.NaN(), 1}, {1, math.Inf(1)}})
 		},
+		"doublings": func(v float64) ([]byte, error) {
+			return Doublings(axes, []Curve{
+				{Text: "line", Points: []Point{{1, 1}, {2, 8 * v}, {0, 3}, {4, -1}, {4, math.NaN()}}},
+				{Text: "dots", Points: []Point{{2, 5 * v}}, Dots: true},
+				{Text: "nothing", Points: []Point{{0, 0}}},
+			})
+		},
 		"groups": func(v float64) ([]byte, error) {
 			return Groups(axes, []Group{{"a", []float64{0.1, v}}, {"b", []float64{math.NaN()}}, {"c", nil}})
 		},
@@ -45,9 +52,10 @@ func TestFiguresShowWhatTheyAreGiven(t *testing.T) {
 		}
 	}
 	for name, draw := range map[string]func() ([]byte, error){
-		"scatter": func() ([]byte, error) { return Scatter(axes, nil) },
-		"curves":  func() ([]byte, error) { return Curves(axes, nil) },
-		"groups":  func() ([]byte, error) { return Groups(axes, nil) },
+		"scatter":   func() ([]byte, error) { return Scatter(axes, nil) },
+		"curves":    func() ([]byte, error) { return Curves(axes, nil) },
+		"groups":    func() ([]byte, error) { return Groups(axes, nil) },
+		"doublings": func() ([]byte, error) { return Doublings(axes, nil) },
 	} {
 		if _, err := draw(); err != nil {
 			t.Errorf("%s of nothing: %v", name, err)
