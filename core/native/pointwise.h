@@ -3,6 +3,7 @@
 #define DETNAS_POINTWISE_H
 
 #include "passes.h"
+#include "turn.h"
 
 namespace units {
 namespace {
@@ -19,25 +20,26 @@ struct Tile {
 };
 
 // tiles depend on the shape alone, and so do the sums over them: they are the same
-// to the bit on any number of threads.
+// to the bit on any number of threads. There are two at least: for as many threads.
 std::vector<Tile> tiles(const Shape &s, int64_t in, int64_t out) {
-  constexpr int64_t kCache = 160 << 10, kLeast = 288, kMost = 1008, kStep = 48; // floats, pixels
-  const int64_t most = std::clamp(kCache / (in + out) / kStep * kStep, kLeast, kMost), plane = s.run();
+  constexpr int64_t kCache = 160 << 10, kLeast = 288, kMost = 1008, kStep = 48, kVector = 16; // floats, pixels
+  const int64_t half = up((s.pixels() + 1) / 2, kVector);
+  const int64_t most = std::min(half, std::clamp(kCache / (in + out) / kStep * kStep, kLeast, kMost)), run = s.run();
   std::vector<Tile> all;
-  if (plane > most) {
-    const int64_t parts = (plane + most - 1) / most, part = up((plane + parts - 1) / parts, kStep);
+  if (run > most) {
+    const int64_t parts = (run + most - 1) / most, part = up((run + parts - 1) / parts, run > 4 * kStep * parts ? kStep : kVector);
     for (int64_t n = 0; n < s.runs(); n++)
-      for (int64_t p = 0; p < plane; p += part) {
-        const int64_t count = std::min(part, plane - p);
+      for (int64_t p = 0; p < run; p += part) {
+        const int64_t count = std::min(part, run - p);
         all.push_back({{{n, p, count, 0}}, count});
       }
     return all;
   }
-  const int64_t images = most / plane;
-  for (int64_t n = 0; n < s.runs(); n += images) {
+  const int64_t runs = most / run;
+  for (int64_t n = 0; n < s.runs(); n += runs) {
     Tile t;
-    for (int64_t i = n; i < std::min(s.runs(), n + images); i++, t.length += plane)
-      t.pieces.push_back({i, 0, plane, t.length});
+    for (int64_t i = n; i < std::min(s.runs(), n + runs); i++, t.length += run)
+      t.pieces.push_back({i, 0, run, t.length});
     all.push_back(t);
   }
   return all;
@@ -47,9 +49,15 @@ std::vector<Tile> tiles(const Shape &s, int64_t in, int64_t out) {
 std::vector<float> packed(const float *w, int64_t rows, int64_t depth, int64_t across, int64_t down) {
   const int64_t R = K().rows, blocks = (rows + R - 1) / R;
   std::vector<float> p(blocks * depth * R);
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t k = 0; k < depth; k++)
-      p[(r / R * depth + k) * R + r % R] = w[r * across + k * down];
+  each(blocks, depth * R / 4, [&](int64_t b) {
+    const int64_t from = b * R, count = std::min(R, rows - from);
+    float *to = p.data() + from * depth;
+    if (down == 1)
+      detnas::turn(to, R, w + from * across, across, count, depth);
+    else
+      for (int64_t k = 0; k < depth; k++)
+        std::copy_n(w + from + k * down, count, to + k * R); // across is 1
+  });
   return p;
 }
 
