@@ -191,7 +191,9 @@ func (x *simulation) stand(turn search.Candidate) string {
 		}
 	}
 	x.stands = len(keys)
-	x.q.Turn(keys[0], keys[1:]) // drops nothing: nobody steers
+	if dropped := x.q.Turn(keys[0], keys[1:]); len(dropped) > 0 && x.err == nil {
+		x.err = fmt.Errorf("simulating a search that nobody steers: it comes no more to %v", dropped)
+	}
 	return keys[0]
 }
 

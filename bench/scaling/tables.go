@@ -222,17 +222,32 @@ func latencyTable(tr training) string {
 // hereTable sets what was measured on one machine beside what is simulated and modelled.
 func hereTable(re []curve, steps []training, points []point) string {
 	var t table
-	t.head("", "ranks of one thread", "simulated speed-up", "measured speed-up")
+	t.head("", "ranks of one thread", "simulated speed-up", "measured speed-up", "latency of a message that explains it, us")
 	const n = 2
 	least, most := math.Inf(1), 0.0
 	for _, c := range re {
 		least, most = min(least, c.ups[hereAt(n)]), max(most, c.ups[hereAt(n)])
 	}
-	t.row("BCCD, step 3, search of 5 x 12", fmt.Sprint(n), times(least)+" to "+times(most), measuredAt(points, 3, n))
+	t.row("BCCD, step 3, search of 5 x 12", fmt.Sprint(n), times(least)+" to "+times(most), measuredAt(points, 3, n), "-")
 	for i, tr := range steps {
-		t.row(tr.name+", batch "+fmt.Sprint(tr.batch), fmt.Sprint(n), times(tr.speedup(loopback, n, false)), measuredAt(points, i+1, n))
+		t.row(tr.name+", batch "+fmt.Sprint(tr.batch), fmt.Sprint(n), times(tr.speedup(loopback, n, false)), measuredAt(points, i+1, n),
+			explained(tr, points, i+1, n))
 	}
 	return t.b.String()
+}
+
+// explained are the latencies with which the model has the measured speed-ups.
+func explained(t training, points []point, step, ranks int) string {
+	var found []string
+	for _, p := range points {
+		if p.step == step && p.ranks == ranks {
+			found = append(found, fmt.Sprintf("%.0f", 1e6*t.latency(loopback, ranks, p.times)))
+		}
+	}
+	if len(found) == 0 {
+		return "-"
+	}
+	return strings.Join(found, ", ")
 }
 
 // here are the numbers of workers of the recorded searches.

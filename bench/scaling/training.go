@@ -181,3 +181,14 @@ func (t training) speedup(n network, ranks int, tree bool) float64 {
 	}
 	return one.total() / i.total()
 }
+
+// latency is that of a network, otherwise as it is, by which so many ranks are as many
+// times as fast as one, in seconds; below 0 where they are faster than without any.
+func (t training) latency(n network, ranks int, times float64) float64 {
+	one, _ := t.over(n, 1, false)
+	n.latency = 0
+	none, _ := t.over(n, ranks, false)
+	n.latency = 1
+	much, _ := t.over(n, ranks, false)
+	return (one.total()/times - none.total()) / (much.total() - none.total())
+}

@@ -92,6 +92,15 @@ func TestIteration(t *testing.T) {
 	}
 }
 
+// TestLatency wants the latency of a measured speed-up to be the one that makes it.
+func TestLatency(t *testing.T) {
+	tr := training{batch: 6, image: 0.1, fixed: 0.01, norms: []layer{{channels: 10, share: 1}}, grads: 1e7}
+	n := network{latency: 3e-4, bandwidth: 1e9}
+	for _, ranks := range []int{2, 3} {
+		near(t, "the latency", tr.latency(n, ranks, tr.speedup(n, ranks, false)), n.latency)
+	}
+}
+
 // TestPublishedPace wants the model on the published GPUs, without the network, to take
 // the published days.
 func TestPublishedPace(t *testing.T) {

@@ -2,6 +2,7 @@ package figure
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 	"strconv"
 
@@ -17,7 +18,7 @@ type Curve struct {
 	Dots   bool // dots in place of a line: what was measured
 }
 
-// Doublings draws curves on axes that both double from tick to tick. What is no number,
+// Doublings draws curves on axes that both double from tick to tick, dots in black. What is no number,
 // or not above 0, is left out.
 func Doublings(a Axes, curves []Curve) ([]byte, error) {
 	p := blank(a)
@@ -36,7 +37,7 @@ func Doublings(a Axes, curves []Curve) ([]byte, error) {
 			continue
 		}
 		if c.Dots {
-			if err := dots(p, points, Colour(i)); err != nil {
+			if err := dots(p, points, color.Black); err != nil {
 				return nil, err
 			}
 			continue
