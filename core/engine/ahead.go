@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"detnas/core/config"
@@ -35,6 +36,7 @@ type ahead struct {
 	at    map[dispatch.Worker]*attempt
 	busy  int // scorers of this process that measure
 	ended bool
+	news  chan struct{} // something has changed, for who lends candidates to other ranks
 }
 
 // early is a candidate whose turn has not come.
@@ -60,7 +62,7 @@ func (e *engine) team() int { return max(1, e.threads/e.scorers()) }
 // scoring calls f, within which j measures ahead, where the config wants it.
 func (j *judge) scoring(ctx context.Context, e *engine, f func() error) error {
 	n := e.scorers()
-	if n == 1 {
+	if n == 1 && !e.spreads() {
 		return f()
 	}
 	tensor.SetTeam(e.team()) // of what is left to do at a candidate's turn
@@ -81,12 +83,19 @@ func (j *judge) scoring(ctx context.Context, e *engine, f func() error) error {
 		j.ahead = nil
 		a.end()
 	}()
-	return f()
+	if !e.spreads() {
+		return f()
+	}
+	end, err := e.lend(ctx, j)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(), end())
 }
 
 // newAhead makes what measures ahead by so many scorers, which are to join.
 func newAhead(ctx context.Context, j *judge, scorers int) *ahead {
-	a := &ahead{j: j, queue: dispatch.New(), of: map[string]*early{}, at: map[dispatch.Worker]*attempt{}, broken: make(chan error, scorers)}
+	a := &ahead{j: j, queue: dispatch.New(), of: map[string]*early{}, at: map[dispatch.Worker]*attempt{}, broken: make(chan error, scorers), news: make(chan struct{}, 1)}
 	a.work = sync.NewCond(&a.mu)
 	a.ctx, a.stop = context.WithCancel(ctx)
 	return a
@@ -137,7 +146,7 @@ func (a *ahead) ask(sub nas.Subnet, upcoming []nas.Subnet, rivals func(nas.Subne
 		a.drop(a.of[key])
 	}
 	a.of = stands
-	a.work.Broadcast()
+	a.changed()
 	return stands[keys[0]]
 }
 
@@ -169,7 +178,7 @@ func (a *ahead) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.queue.Release()
-	a.work.Broadcast()
+	a.changed()
 }
 
 // end stops the scorers, waits for them and frees what is left.
@@ -184,5 +193,14 @@ func (a *ahead) end() {
 		if e.by != nil {
 			e.by.free()
 		}
+	}
+}
+
+// changed wakes who waits for something to do; mu is held.
+func (a *ahead) changed() {
+	a.work.Broadcast()
+	select {
+	case a.news <- struct{}{}:
+	default:
 	}
 }

@@ -11,6 +11,7 @@ import (
 type attempt struct {
 	of     *early
 	rivals []search.Candidate // as the search stood when it began
+	bars   barAt              // that those set, or another rank says
 	ctx    context.Context
 	stop   context.CancelFunc
 
@@ -54,6 +55,9 @@ func (a *ahead) begin(w dispatch.Worker) *attempt {
 	e := a.of[key]
 	t := &attempt{of: e, rivals: e.rivals}
 	t.ctx, t.stop = context.WithCancel(a.ctx)
+	if s := a.j.scorer; s != nil && s.race != nil {
+		t.bars = s.race.against(t.rivals)
+	}
 	a.at[w] = t
 	return t
 }
@@ -72,7 +76,7 @@ func (a *ahead) finish(w dispatch.Worker) {
 	} else {
 		t.free()
 	}
-	a.work.Broadcast()
+	a.changed()
 }
 
 // measure measures the candidate, as far as its rivals have it.
@@ -82,7 +86,7 @@ func (t *attempt) measure(j *judge) {
 		return
 	}
 	if t.m, t.err = j.scorer.begin(t.ctx, t.of.sub); t.err == nil {
-		_, _ = t.m.outcome(t.rivals) // an error comes again at its turn, if the candidate is measured as far as that
+		_, _ = t.m.outcome(t.bars) // an error comes again at its turn, if the candidate is measured as far as that
 	}
 }
 

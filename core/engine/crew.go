@@ -7,7 +7,6 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/ranks"
-	"detnas/core/run"
 	"detnas/core/tensor"
 )
 
@@ -24,7 +23,7 @@ type crew struct {
 	members  []int64       // who is in it: which of a rank's processes, by rank
 	store    *tensor.Store
 	patience time.Duration  // with a rank of which nothing is heard
-	gone     map[int]person // rank 0: those that the search has lost
+	gone     map[int]absent // rank 0: those that the search has lost
 	own      person
 	at       int       // orders given, or followed
 	report   *reporter // of this rank
@@ -46,7 +45,7 @@ func join(place ranks.Place, version string, patience time.Duration) (*crew, err
 	if patience <= 0 {
 		patience = Patience
 	}
-	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]person{}, report: newReporter()}
+	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]absent{}, report: newReporter()}
 	fail := func(err error) (*crew, error) {
 		return nil, fmt.Errorf("rank %d of %d: %w", place.Rank, place.World, err)
 	}
@@ -94,11 +93,4 @@ func (e *engine) enough(step int) error {
 			config.StepName(step), part, c.Batch, c.Accumulate, e.place.World)
 	}
 	return nil
-}
-
-// searchAlone notes that the search is rank 0's alone, so far.
-func (e *engine) searchAlone() {
-	if !e.crew.alone() {
-		e.note(run.Warning{What: fmt.Sprintf("the search runs on rank 0 alone, with its share of the cores; the other %d ranks wait until it has ended", e.crew.place.World-1)})
-	}
 }

@@ -62,7 +62,7 @@ func (e *engine) follow(where func(string, io.Writer)) error {
 		if err != nil {
 			return err
 		}
-		if o.Do != doTrain {
+		if o.Do != doTrain && o.Do != doSearch {
 			if err := o.ended(); err != nil || o.Do == doEnd {
 				return err
 			}
@@ -72,14 +72,18 @@ func (e *engine) follow(where func(string, io.Writer)) error {
 			where(o.Folder, &e.crew.report.log)
 			where = nil
 		}
-		if err := e.train(o); err != nil {
+		do := e.train
+		if o.Do == doSearch {
+			do = e.assist
+		}
+		if err := do(o); err != nil {
 			return err
 		}
 	}
 }
 
-// train does this rank's part of a training step.
-func (e *engine) train(o order) error {
+// adopt takes over the config of an order, and with it what this rank computes by.
+func (e *engine) adopt(o order) error {
 	cfg, err := config.Parse("the config of rank 0", []byte(o.Config), nil)
 	if err != nil {
 		return err
@@ -90,11 +94,18 @@ func (e *engine) train(o order) error {
 	e.use(cfg)
 	e.threads, e.workers, e.atOnce = plan(cfg, e.place)
 	tensor.SetTeam(e.threads)
-	if e.device, err = pickDevice(cfg.Device, e.place); err != nil {
+	e.device, err = pickDevice(cfg.Device, e.place)
+	return err
+}
+
+// train does this rank's part of a training step.
+func (e *engine) train(o order) error {
+	err := e.adopt(o)
+	if err != nil {
 		return err
 	}
 	if e.subnet = nil; o.Subnet != "" {
-		space, err := cfg.Space.NAS(1)
+		space, err := e.cfg.Space.NAS(1)
 		if err == nil {
 			e.subnet, err = nas.ParseSubnet(o.Subnet, space)
 		}

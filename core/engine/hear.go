@@ -60,8 +60,7 @@ const (
 func (c *crew) next() (order, error) {
 	defer c.report.waits()()
 	var o order
-	heard, beats := time.Now(), int64(-1)
-	for pause := askFirst; ; pause = min(2*pause, askLast) {
+	for p, pause := newPulse(), askFirst; ; pause = min(2*pause, askLast) {
 		text, ok, err := c.ask(orderKey(c.at+1), c.patience)
 		if err != nil {
 			return o, fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)
@@ -77,17 +76,8 @@ func (c *crew) next() (order, error) {
 			return o, nil
 		}
 		time.Sleep(pause)
-		if pause < askLast || time.Since(heard) < 2*beatEvery {
-			continue
-		}
-		n, err := c.beats(0)
-		switch {
-		case err != nil:
-			return o, fmt.Errorf("%w: the store of rank 0 is gone: %w", ErrRank, err)
-		case n != beats:
-			heard, beats = time.Now(), n
-		case time.Since(heard) > c.patience:
-			return o, fmt.Errorf("%w: nothing has been heard of rank 0 for %v", ErrRank, c.patience)
+		if err := c.feel(p); err != nil {
+			return o, err
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"detnas/core/run"
 	"detnas/nas"
-	"detnas/nas/search"
 )
 
 // measuring is a candidate as it is measured: what it has found so far, on so many
@@ -29,10 +28,7 @@ type measuring struct {
 
 // begin makes ready to measure a candidate. The caller frees it.
 func (s *scorer) begin(ctx context.Context, sub nas.Subnet) (*measuring, error) {
-	m := &measuring{scorer: s, sub: sub, free: func() {}, places: s.guide.inOrder(), parts: make([]detected, s.guide.count)}
-	if s.race != nil {
-		m.places, m.views = s.race.places, make([]*view, len(s.race.looks))
-	}
+	m := s.blank(sub)
 	if s.record != nil {
 		var err error
 		m.detect, err = s.record.of(ctx, s, sub)
@@ -47,6 +43,24 @@ func (s *scorer) begin(ctx context.Context, sub nas.Subnet) (*measuring, error) 
 		return s.detectOn(ctx, s.d, sub, by, s.guide, places, parts)
 	}
 	return m, nil
+}
+
+// blank is a candidate of which nothing is known yet.
+func (s *scorer) blank(sub nas.Subnet) *measuring {
+	m := &measuring{scorer: s, sub: sub, free: func() {}, places: s.guide.inOrder(), parts: make([]detected, s.guide.count)}
+	if s.race != nil {
+		m.places, m.views = s.race.places, make([]*view, len(s.race.looks))
+	}
+	return m
+}
+
+// first is what was found on the first batches alone.
+func (m *measuring) first(batches int) []detected {
+	parts := make([]detected, len(m.parts))
+	for _, place := range m.places[:batches] {
+		parts[place] = m.parts[place]
+	}
+	return parts
 }
 
 // until detects on the first batches, as far as that was not done.
@@ -64,15 +78,15 @@ func (m *measuring) until(batches int) error {
 	return nil
 }
 
-// outcome measures the candidate until it falls behind its rivals, and whole where it
-// does not or has none.
-func (m *measuring) outcome(rivals []search.Candidate) (assessment, error) {
-	if len(rivals) > 0 {
+// outcome measures the candidate until it falls behind what it is set against, and whole
+// where it does not or that is nil.
+func (m *measuring) outcome(against barAt) (assessment, error) {
+	if against != nil {
 		for look, batches := range m.race.looks {
 			if err := m.until(batches); err != nil {
 				return assessment{}, err
 			}
-			behind, err := m.behind(rivals, look)
+			behind, err := m.behind(against, look)
 			if err != nil {
 				return assessment{}, m.onGuide(err)
 			}
@@ -93,11 +107,7 @@ func (m *measuring) assessed(batches int) (assessment, error) {
 	if m.after == batches && batches > 0 {
 		return m.last, nil
 	}
-	parts := make([]detected, len(m.parts)) // what was seen beyond them has no part in it
-	for _, place := range m.places[:batches] {
-		parts[place] = m.parts[place]
-	}
-	found, read := m.guide.joined(parts)
+	found, read := m.guide.joined(m.first(batches)) // what was seen beyond them has no part in it
 	figures, err := m.figures(read, found)
 	if err != nil {
 		return assessment{}, err

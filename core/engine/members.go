@@ -24,6 +24,12 @@ type person struct {
 	Came    int64  `json:"came"` // which of the rank's processes it is, from 1: it may be started again
 }
 
+// absent is a rank that was lost.
+type absent struct {
+	person
+	beats int64 // of its life until then
+}
+
 func rankKey(rank int) string { return fmt.Sprintf("rank/%d", rank) }
 
 // come tells the others that this rank is there.
@@ -65,7 +71,7 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, err
 			return nil, fmt.Errorf("looking for rank %d at %s: %w", r, c.place.At(), err)
 		case ok && p.Version != c.version:
 			return nil, fmt.Errorf("rank %d (%s) runs detnas %s and this rank %s; install one version everywhere", r, p.Host, p.Version, c.version)
-		case ok && (!gone || p.Came != lost.Came):
+		case ok && (!gone || p.Came != lost.Came || c.lives(r, lost)):
 			members[r] = p.Came
 			delete(c.gone, r)
 			r++
@@ -84,6 +90,12 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, err
 		time.Sleep(joinEvery)
 	}
 	return members, nil
+}
+
+// lives reports whether there are signs of life of a rank since it was lost.
+func (c *crew) lives(rank int, lost absent) bool {
+	beats, err := c.beats(rank)
+	return err == nil && beats != lost.beats
 }
 
 // regroup has the group of these members, which is opened anew where they are others

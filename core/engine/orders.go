@@ -14,6 +14,8 @@ import (
 
 // What rank 0 has the others do.
 const (
+	doSearch = "search" // measure candidates, until the next order
+	doRest   = "rest"   // wait for the next order
 	doTrain  = "train"  // begin a step, with rank 0's network, which follows
 	doBack   = "back"   // go on from an earlier iteration, with rank 0's network, which follows
 	doRetune = "retune" // take over another config
@@ -36,6 +38,7 @@ type order struct {
 	Prints    map[string]run.DataPrint `json:"prints,omitempty"`  // of the step's sets
 	Group     int                      `json:"group,omitempty"`   // by which the step is trained
 	Members   []int64                  `json:"members,omitempty"` // of that group
+	Search    *lent                    `json:"search,omitempty"`
 }
 
 func orderKey(n int) string { return fmt.Sprintf("order/%d", n) }
@@ -73,7 +76,7 @@ func (c *crew) order(n int) (o order, err error) {
 }
 
 // stands reports whether an order is still to be followed by a rank that comes later.
-func (o order) stands() bool { return o.Do == doEnd }
+func (o order) stands() bool { return o.Do == doEnd || o.Do == doSearch }
 
 // ended is the error of an order that ends the run early, or nil.
 func (o order) ended() error {

@@ -29,16 +29,21 @@ type previews struct {
 	failed bool               // one could not be kept, and that was said
 }
 
-// showImages keeps the first images of the guide that have a box.
-func (e *engine) showImages() {
+// toShow are the first images of the guide that have a box.
+func (e *engine) toShow() *dataset.Detection {
 	guide, picked := e.guide(), []int{}
 	for i, objects := range guide.Objects {
 		if len(picked) < previewImages && slices.ContainsFunc(objects, func(o dataset.Object) bool { return !o.Ignored() }) {
 			picked = append(picked, i)
 		}
 	}
-	e.shown = guide.Subset(picked)
-	p := run.PreviewImages{Classes: guide.Classes(), Images: []run.PreviewImage{}}
+	return guide.Subset(picked)
+}
+
+// showImages keeps the images that candidates are shown on.
+func (e *engine) showImages() {
+	e.shown = e.toShow()
+	p := run.PreviewImages{Classes: e.shown.Classes(), Images: []run.PreviewImage{}}
 	for i, image := range e.shown.Images {
 		path, err := filepath.Abs(image.File)
 		if err != nil {

@@ -22,6 +22,7 @@ type racing struct {
 	truth  *cocoeval.GroundTruth
 	mu     sync.Mutex
 	of     map[string]*racer // the best, by the subnet's key
+	seen   map[int]race.Look // what looks see, which is the same for all candidates
 }
 
 // racer is one of the best.
@@ -47,6 +48,35 @@ func (r *racing) figures(sub nas.Subnet, look int, l race.Look) (race.Figures, b
 	return f, ok
 }
 
+// saw keeps what a look sees.
+func (r *racing) saw(look int, l race.Look) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen[look] = l
+}
+
+// bars are those that rivals set at all looks, as far as they are known; nil where there
+// are none.
+func (r *racing) bars(rivals []search.Candidate) []bar {
+	against := r.against(rivals)
+	if against == nil {
+		return nil
+	}
+	out := make([]bar, len(r.looks))
+	for look := range out {
+		r.mu.Lock()
+		l, ok := r.seen[look]
+		r.mu.Unlock()
+		if !ok {
+			continue
+		}
+		if b, ok := against(look, l); ok {
+			out[look] = b
+		}
+	}
+	return out
+}
+
 // has reports whether there is what a candidate found.
 func (r *racing) has(sub nas.Subnet) bool {
 	r.mu.Lock()
@@ -55,7 +85,7 @@ func (r *racing) has(sub nas.Subnet) bool {
 }
 
 func newRacing(root uint64, guide batches) *racing {
-	r := &racing{looks: race.Looks(int(guide.count)), truth: cocoeval.FromSet(guide.set), of: map[string]*racer{}}
+	r := &racing{looks: race.Looks(int(guide.count)), truth: cocoeval.FromSet(guide.set), of: map[string]*racer{}, seen: map[int]race.Look{}}
 	for _, place := range seed.Rand(root, "race").Perm(int(guide.count)) {
 		r.places = append(r.places, int64(place))
 	}
@@ -147,25 +177,52 @@ func (m *measuring) at(look int) (*view, error) {
 	v := &view{look: race.NewLook(batches, len(m.parts), matches.Images(), m.cfg.Search.Score == "AP50")}
 	v.figures, v.ok = v.look.Figures(matches)
 	m.views[look] = v
+	m.race.saw(look, v.look)
 	return v, nil
 }
 
-// behind reports whether a candidate is behind all of its rivals by what it found on
-// the batches of a look.
-func (m *measuring) behind(rivals []search.Candidate, look int) (bool, error) {
+// bar is what a candidate is set against at a look: the best so far.
+type bar struct {
+	Others race.Figures // the mean of theirs, on the images seen
+	Whole  float64      // the mean of their scores
+	Worst  float64      // the least of these
+	Known  bool         // else the look decides nothing
+}
+
+// barAt is the bar of a look, false where there is none.
+type barAt func(look int, l race.Look) (bar, bool)
+
+// against gives the bars that rivals set, and is nil where there are none.
+func (r *racing) against(rivals []search.Candidate) barAt {
+	if len(rivals) == 0 {
+		return nil
+	}
+	return func(look int, l race.Look) (bar, bool) {
+		others, b := make([]race.Figures, len(rivals)), bar{Worst: math.Inf(1)}
+		for i, c := range rivals {
+			figures, ok := r.figures(c.Subnet, look, l)
+			if !ok {
+				return bar{}, false
+			}
+			others[i], b.Whole, b.Worst = figures, b.Whole+c.Score/float64(len(rivals)), min(b.Worst, c.Score)
+		}
+		b.Others, b.Known = race.Mean(others), true
+		return b, true
+	}
+}
+
+// behind reports whether a candidate is behind all that it is set against by what it
+// found on the batches of a look.
+func (m *measuring) behind(against barAt, look int) (bool, error) {
 	v, err := m.at(look)
 	if err != nil || !v.ok {
 		return false, err
 	}
-	others, whole, worst := make([]race.Figures, len(rivals)), 0.0, math.Inf(1)
-	for i, c := range rivals {
-		figures, ok := m.race.figures(c.Subnet, look, v.look)
-		if !ok {
-			return false, nil
-		}
-		others[i], whole, worst = figures, whole+c.Score/float64(len(rivals)), min(worst, c.Score)
+	b, ok := against(look, v.look)
+	if !ok {
+		return false, nil
 	}
-	return v.look.Estimate(v.figures, race.Mean(others), whole).Below(worst, m.cfg.Search.RacingConfidence), nil
+	return v.look.Estimate(v.figures, b.Others, b.Whole).Below(b.Worst, m.cfg.Search.RacingConfidence), nil
 }
 
 // raceFigures puts what racing has saved into the metrics of a search, and returns how

@@ -108,7 +108,7 @@ func (s *scorer) settle(ctx context.Context, m *measuring, rivals []search.Candi
 	if err := s.ready(ctx, rivals); err != nil {
 		return assessment{}, err
 	}
-	a, err := m.outcome(rivals)
+	a, err := m.outcome(s.race.against(rivals))
 	if err == nil && s.race != nil && a.status == run.CandidateNew {
 		err = s.race.keep(m.sub, a.found)
 	}

@@ -80,20 +80,27 @@ func (e *engine) classEval(set *dataset.Classification, batch int) (*dataset.Cla
 // score is a candidate's top-1 accuracy on the guide, by the policy for BN. It
 // depends on the candidate alone.
 func (j *classJudge) score(ctx context.Context, sub nas.Subnet) (float64, error) {
-	var pass nn.Pass
+	pass, free, err := j.pass(ctx, sub, j.calibration.Iterations())
+	if err != nil {
+		return 0, err
+	}
+	defer free()
+	acc, err := train.EvaluateClassifier(ctx, j.classifier.net, sub, pass, j.guide, j.device, j.workers)
+	return acc.Top1, err
+}
+
+// pass normalises as the policy for BN says, by so many batches where it recalibrates.
+func (j *classJudge) pass(ctx context.Context, sub nas.Subnet, batches int64) (pass nn.Pass, free func(), err error) {
 	switch j.cfg.Search.BN {
 	case config.BNBatch:
 		pass.Mode = nn.Batch
 	case config.BNRecalibrate:
-		stats, err := j.calibrate(ctx, sub)
-		if err != nil {
-			return 0, err
+		if pass.Stats, err = j.calibrate(ctx, sub, batches); err != nil {
+			return pass, nil, err
 		}
-		defer stats.Free()
-		pass.Stats = stats
+		return pass, pass.Stats.Free, nil
 	}
-	acc, err := train.EvaluateClassifier(ctx, j.classifier.net, sub, pass, j.guide, j.device, j.workers)
-	return acc.Top1, err
+	return pass, func() {}, nil
 }
 
 // assess measures a candidate.
@@ -102,18 +109,17 @@ func (j *classJudge) assess(ctx context.Context, sub nas.Subnet) (assessment, er
 	return assessment{status: run.CandidateNew, score: score}, err
 }
 
-// calibrate gathers BN statistics for a candidate from the calibration images, seen
+// calibrate gathers BN statistics for a candidate from batches of the calibration images, seen
 // as those of the guide are. The supernet's own stay as they are.
-func (j *classJudge) calibrate(ctx context.Context, sub nas.Subnet) (*nn.Stats, error) {
+func (j *classJudge) calibrate(ctx context.Context, sub nas.Subnet, batches int64) (*nn.Stats, error) {
 	stats := nn.NewStats(j.bnMomentum())
 	err := tensor.NoGrad(func() error {
-		return train.Each(ctx, j.calibration.Iterations(), j.workers, j.calibration.Batch, func(b dataset.ClassBatch) error {
+		return train.Each(ctx, batches, j.workers, j.calibration.Batch, func(b dataset.ClassBatch) error {
 			if b.N == 0 {
 				return nil
 			}
 			return tensor.Run("calibrate", func(s *tensor.Scope) error {
-				x := s.FromFloats(b.X, j.device, int64(b.N), int64(b.C), int64(b.H), int64(b.W))
-				j.classifier.net.Forward(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, x, sub)
+				j.classifier.net.Forward(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, j.input(s, b), sub)
 				return nil
 			})
 		})

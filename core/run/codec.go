@@ -130,6 +130,8 @@ func parseEvent(kind string, line []byte) (Event, error) {
 		return as[Candidate](line)
 	case Latency{}.Kind():
 		return as[Latency](line)
+	case RankJoined{}.Kind():
+		return as[RankJoined](line)
 	case Feasible{}.Kind():
 		return as[Feasible](line)
 	case Generation{}.Kind():

@@ -195,6 +195,16 @@ type Latency struct {
 	Times   int     `json:"times"`
 }
 
+// RankJoined says that another process measures candidates of the search from now on. Those
+// that are lost and those that are refused are told by warnings.
+type RankJoined struct {
+	Rank    int    `json:"rank"`
+	Host    string `json:"host"`
+	PID     int    `json:"pid"`
+	Scorers int    `json:"scorers"` // candidates that it measures at a time
+	Cores   int    `json:"cores"`   // threads that it may use
+}
+
 // Feasible says how many random subnets the search's constraint leaves.
 type Feasible struct {
 	What   string `json:"what"`   // "counts", or "latency" of those that pass the counts
@@ -353,6 +363,9 @@ func (Candidate) Kind() string { return "candidate" }
 
 // Kind is the event's "type" in the journal.
 func (Latency) Kind() string { return "latency" }
+
+// Kind is the event's "type" in the journal.
+func (RankJoined) Kind() string { return "rank_joined" }
 
 // Kind is the event's "type" in the journal.
 func (Feasible) Kind() string { return "feasible" }

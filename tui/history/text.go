@@ -79,6 +79,8 @@ func words(e run.Entry) (text string, bad bool) {
 		return fmt.Sprintf("candidate %d, generation %d (%s): %s scores %.4f in %.1f s", ev.Index, ev.Generation, ev.Origin, ev.Subnet, ev.Score, ev.Seconds), false
 	case run.Latency:
 		return fmt.Sprintf("%s takes %.3g ms (%s, %d px, %d threads)", ev.Subnet, ev.MS, ev.Of, ev.Side, ev.Threads), false
+	case run.RankJoined:
+		return fmt.Sprintf("rank %d (process %d on %s) measures candidates, %d at a time", ev.Rank, ev.PID, ev.Host, ev.Scorers), false
 	case run.Feasible:
 		return fmt.Sprintf("%d of %d random subnets pass the constraint (%s)", ev.Passed, ev.Tried, ev.What), false
 	case run.Generation:

@@ -78,6 +78,8 @@ func (s *state) apply(e run.Event, now time.Time) []line {
 	case run.Candidate:
 		s.candidate(e, now)
 		return s.details(now)
+	case run.RankJoined:
+		return say(detail, plain, "%s: rank %d (process %d on %s) measures candidates, %d at a time", s.title(), e.Rank, e.PID, e.Host, e.Scorers)
 	case run.Feasible:
 		return say(detail, plain, "%s: %d of %d random subnets pass the constraint (%s)", s.title(), e.Passed, e.Tried, e.What)
 	case run.Generation:
