@@ -115,10 +115,12 @@ func (a *ahead) turn(ctx context.Context, sub nas.Subnet, upcoming []nas.Subnet,
 	delete(a.of, sub.Key())
 	a.mu.Unlock()
 	defer e.by.free()
-	if e.by.err != nil || e.by.m == nil {
-		return e.by.o, e.by.err
+	o, err := e.by.o, e.by.err
+	if err == nil && e.by.m != nil {
+		o, err = a.j.scorer.settle(ctx, e.by.m, rivals(sub))
 	}
-	return a.j.scorer.settle(ctx, e.by.m, rivals(sub))
+	o.rank = e.by.rank
+	return o, err
 }
 
 // ask has a subnet measured and those upcoming, and drops what is upcoming no longer.

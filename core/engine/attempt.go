@@ -14,6 +14,7 @@ type attempt struct {
 	bars   barAt              // that those set, or another rank says
 	ctx    context.Context
 	stop   context.CancelFunc
+	rank   int // of who measures it
 
 	m   *measuring // nil with the guide classification, or after an error
 	o   assessment // with the guide classification

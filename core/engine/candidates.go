@@ -64,7 +64,7 @@ func (e *engine) takeTurns(ctx context.Context, j *judge, ev *search.Search) err
 		measured := run.Candidate{
 			Index: c.Index, Generation: c.Generation, Origin: string(c.Origin), Parents: c.Parents,
 			Subnet: short, Params: cost.Params, MACs: cost.ConvMACs(),
-			Score: o.score, Seconds: time.Since(began).Seconds(), Status: o.status, Planned: ev.Planned(),
+			Score: o.score, Seconds: time.Since(began).Seconds(), Status: o.status, Planned: ev.Planned(), Rank: o.rank,
 		}
 		if e.cfg.Search.Racing {
 			measured.Images, measured.Partial = o.images, o.partial

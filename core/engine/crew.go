@@ -20,7 +20,7 @@ type crew struct {
 	version  string
 	group    *tensor.Group // nil before the first training step
 	groups   int           // the number of that group
-	members  []int64       // who is in it: which of a rank's processes, by rank
+	members  []person      // who is in it: which of a rank's processes, by rank
 	store    *tensor.Store
 	patience time.Duration  // with a rank of which nothing is heard
 	gone     map[int]absent // rank 0: those that the search has lost

@@ -244,6 +244,7 @@ func (l *lender) fill(m *member) {
 		if t == nil {
 			continue
 		}
+		t.rank = m.Rank
 		m.number++
 		m.box.Each[i], m.changed = errand{Number: m.number, Subnet: t.of.sub.Short(l.a.j.space)}, true
 		if s := l.a.j.scorer; s != nil && s.race != nil {

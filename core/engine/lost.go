@@ -49,8 +49,8 @@ func (c *crew) lost(err error) error {
 			return fmt.Errorf("%w: rank %d (process %d on %s) has ended or cannot be reached: %w", where, r, p.PID, p.Host, err)
 		}
 	}
-	if r := c.startedAgain(); r >= 0 {
-		return fmt.Errorf("%w: rank %d has ended, and was started again: %w", where, r, err)
+	if r, p, yes := c.startedAgain(); yes {
+		return fmt.Errorf("%w: rank %d (process %d on %s) has ended, and was started again: %w", where, r, p.PID, p.Host, err)
 	}
 	return fmt.Errorf("%w: all of them live, and the connection between two of them is lost: %w", where, err)
 }

@@ -61,8 +61,8 @@ const sayWaits = 10 * time.Second
 
 // assemble waits until every rank is there to train. It returns which of their processes
 // those are.
-func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, error) {
-	members, began, said := make([]int64, c.place.World), time.Now(), false
+func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]person, error) {
+	members, began, said := make([]person, c.place.World), time.Now(), false
 	for r := 0; r < c.place.World; {
 		p, ok, err := c.person(r)
 		lost, gone := c.gone[r]
@@ -72,7 +72,7 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]int64, err
 		case ok && p.Version != c.version:
 			return nil, fmt.Errorf("rank %d (%s) runs detnas %s and this rank %s; install one version everywhere", r, p.Host, p.Version, c.version)
 		case ok && (!gone || p.Came != lost.Came || c.lives(r, lost)):
-			members[r] = p.Came
+			members[r] = p
 			delete(c.gone, r)
 			r++
 			continue
@@ -100,7 +100,7 @@ func (c *crew) lives(rank int, lost absent) bool {
 
 // regroup has the group of these members, which is opened anew where they are others
 // than before. Every rank does so at the same order.
-func (c *crew) regroup(number int, members []int64) error {
+func (c *crew) regroup(number int, members []person) error {
 	if c.group != nil && c.groups == number {
 		return nil
 	}
@@ -127,12 +127,13 @@ func (c *crew) muster(ctx context.Context, o *order, note func(run.Event)) error
 	return nil
 }
 
-// startedAgain is a rank of the group whose process is another one by now, or -1.
-func (c *crew) startedAgain() int {
-	for r, came := range c.members {
-		if p, ok, err := c.person(r); err == nil && ok && p.Came != came {
-			return r
+// startedAgain is a member of the group whose rank is another process by now, false where
+// there is none.
+func (c *crew) startedAgain() (rank int, was person, yes bool) {
+	for r, was := range c.members {
+		if p, ok, err := c.person(r); err == nil && ok && p.Came != was.Came {
+			return r, was, true
 		}
 	}
-	return -1
+	return 0, was, false
 }

@@ -37,7 +37,7 @@ type order struct {
 	Subnet    string                   `json:"subnet,omitempty"`
 	Prints    map[string]run.DataPrint `json:"prints,omitempty"`  // of the step's sets
 	Group     int                      `json:"group,omitempty"`   // by which the step is trained
-	Members   []int64                  `json:"members,omitempty"` // of that group
+	Members   []person                 `json:"members,omitempty"` // of that group
 	Search    *lent                    `json:"search,omitempty"`
 }
 

@@ -64,7 +64,7 @@ func TestSlowestRankIsNamed(t *testing.T) {
 			place := ranks.Place{Rank: n, World: 2, LocalRank: n, LocalWorld: 2, Addr: "127.0.0.1", Port: port, Attempt: "0"}
 			c, err := join(place, "test", time.Minute)
 			if err == nil {
-				err = c.regroup(1, []int64{1, 1})
+				err = c.regroup(1, []person{{Came: 1}, {Came: 1}})
 			}
 			if err != nil {
 				return err

@@ -87,6 +87,7 @@ type assessment struct {
 	score   float64 // search.score on all images; NaN for one that was stopped
 	partial float64 // that of a stopped one, on the images before that
 	images  int     // that it was measured on
+	rank    int     // that measured it, as far as that was done before its turn
 	found   []cocoeval.Detection
 }
 

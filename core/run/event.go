@@ -182,6 +182,7 @@ type Candidate struct {
 	Planned    int     `json:"planned,omitempty"` // candidates that the search will have evaluated at its end
 	Images     int     `json:"images,omitempty"`  // that it was measured on, in a search with racing
 	Partial    float64 `json:"partial,omitempty"` // what a stopped one scored on those
+	Rank       int     `json:"rank,omitempty"`    // of the process that measured it; its score does not depend on that
 }
 
 // Latency is how long a subnet takes, measured before the search rests on it.

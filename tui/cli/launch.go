@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,7 +16,6 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/ranks"
-	"detnas/core/ranks/local"
 )
 
 // mostWorkers is the most processes that one machine is given.
@@ -30,13 +28,15 @@ func (a *App) launchCommand() *cobra.Command {
 		Use: "launch CONFIG", Short: "Run an experiment by several processes of this machine",
 		Long: `Do what detnas run does by several processes of this machine, which train
 together: each on its share of every batch, with its share of the cores or a GPU of
-its own. The result is that of one process but for rounding. The search, and all
-that is measured, is done by the first of them.
+its own. The result is that of one process but for rounding. In the search each
+measures candidates, and the result is that of one process to the bit. What is
+measured while it trains, and after that, the first of them does.
 
 The first process, rank 0, is in front: it has the run's folder and prints how it
 goes; the others keep a log in the folder, as ranks/<rank>.txt. When one of them
-dies, all end, and --resume goes on from the last checkpoint, with as many workers
-as you like. Ctrl-C stops them together, with a checkpoint.
+dies in the search, the search goes on, and it is started again, up to three times.
+When one dies in training, all end, and --resume goes on from the last checkpoint,
+with as many workers as you like. Ctrl-C stops them together, with a checkpoint.
 
 To use several machines, start detnas run by torchrun, Slurm or a PyTorchJob.`,
 		Example: `  detnas launch --workers 2 demo
@@ -91,116 +91,37 @@ func (a *App) launchWorkers(ctx context.Context, n int, args []string) error {
 	runtime.LockOSThread() // children are told of the death of the thread that started them
 	defer runtime.UnlockOSThread()
 	outliveReaders()
-	w := &workers{store: "launch-" + rand.Text(), ends: make(chan workerEnd, n)}
+	store := "launch-" + rand.Text()
+	w := newWorkers(n, store, a.warn, func(rank int) *exec.Cmd { return a.rankCommand(rank, n, store, args) })
 	ctx, stop := orAtOnce(ctx, func() {
 		a.warn("ends at once: what was done since the last checkpoint is lost")
 		w.signal(syscall.SIGKILL)
 	})
 	defer stop()
 	for rank := range n {
-		if err := w.start(a, rank, n, args); err != nil {
+		if err := w.start(rank); err != nil {
 			w.signal(syscall.SIGKILL)
 			return fmt.Errorf("starting worker %d of %d: %w", rank, n, err)
 		}
 	}
 	defer context.AfterFunc(ctx, func() { _ = w.started[0].Process.Signal(syscall.SIGINT) })()
-	return w.wait()
+	return w.wait(ctx)
 }
 
-// workers are the processes that train together.
-type workers struct {
-	store   string // at which they meet
-	started []*exec.Cmd
-	ends    chan workerEnd
-}
-
-// workerEnd is how one of them has ended.
-type workerEnd struct {
-	rank int
-	err  error
-}
-
-// start starts one. It is in a process group of its own, so that a terminal's Ctrl-C
-// comes to it by rank 0 alone, and ends when this process dies.
-func (w *workers) start(a *App, rank, world int, args []string) error {
+// rankCommand is the command of one of so many processes, which meet at a store. It is in a
+// process group of its own, so that a terminal's Ctrl-C comes to it by rank 0 alone, and
+// ends when this process dies.
+func (a *App) rankCommand(rank, world int, store string, args []string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", args...) //nolint:gosec // itself
 	cmd.Args[0] = "detnas"
 	cmd.Env = append(os.Environ(),
 		"RANK="+strconv.Itoa(rank), "WORLD_SIZE="+strconv.Itoa(world),
 		"LOCAL_RANK="+strconv.Itoa(rank), "LOCAL_WORLD_SIZE="+strconv.Itoa(world),
-		ranks.StoreVariable+"="+w.store)
+		ranks.StoreVariable+"="+store)
 	cmd.Stderr = a.Err
 	if rank == 0 {
 		cmd.Stdout = a.Out
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
-		return err //nolint:wrapcheck // the caller says what was started
-	}
-	w.started = append(w.started, cmd)
-	go func() { w.ends <- workerEnd{rank, cmd.Wait()} }()
-	return nil
-}
-
-func (w *workers) signal(s os.Signal) {
-	for _, cmd := range w.started {
-		_ = cmd.Process.Signal(s) // those that have ended take none
-	}
-}
-
-// wait waits until all have ended. Once one has failed, or rank 0 has ended, the others
-// have some time to do so by themselves. Rank 0 is told of one that has died, and says so.
-func (w *workers) wait() error {
-	var died, failed *workerEnd
-	said := false
-	var late <-chan time.Time
-	next := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}
-	for left := len(w.started); left > 0; {
-		select {
-		case e := <-w.ends:
-			left--
-			if late == nil && (e.err != nil || e.rank == 0) {
-				late = time.After(endWithin)
-			}
-			if e.err == nil {
-				continue
-			}
-			if failed == nil {
-				failed = &e
-			}
-			switch {
-			case died == nil && len(next) == 2 && e.killed():
-				died = &e
-				said = e.rank > 0 && w.tell(e) == nil
-			case e.rank == 0 && e.killed(), e.rank == 0 && len(next) < 2:
-				said = false
-			}
-		case <-late:
-			w.signal(next[0])
-			next, late = next[1:], nil
-			if len(next) > 0 {
-				late = time.After(endWithin)
-			}
-		}
-	}
-	switch {
-	case died != nil && !said:
-		return fmt.Errorf("worker %d has died (%w), and the others have ended; --resume goes on from the last checkpoint", died.rank, died.err)
-	case failed != nil:
-		return errSaid
-	}
-	return nil
-}
-
-// killed reports whether a process has ended by a signal or, which rank 0 tells itself,
-// by what Go's runtime ends a broken program with.
-func (e workerEnd) killed() bool {
-	var exit *exec.ExitError
-	return errors.As(e.err, &exit) && (!exit.Exited() || e.rank > 0 && exit.ExitCode() > exitFailed)
-}
-
-// tell leaves word at the ranks' store how one of them has died.
-func (w *workers) tell(e workerEnd) error {
-	place := ranks.Place{Attempt: "0"} // of processes that are started once
-	return local.Set(w.store, place.Prefix()+"/"+ranks.DiedKey(e.rank, w.started[e.rank].Process.Pid), e.err.Error())
+	return cmd
 }

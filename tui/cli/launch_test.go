@@ -109,16 +109,28 @@ func TestFollowKeepsALog(t *testing.T) {
 
 // TestWorkersEndTogether has one of two processes die, and the other fail by it.
 func TestWorkersEndTogether(t *testing.T) {
-	w := &workers{ends: make(chan workerEnd, 2)}
-	for rank, script := range []string{"sleep 0.1; exit 1", "kill -9 $$"} {
-		cmd := exec.Command("sh", "-c", script) //nolint:gosec // of this test
-		if err := cmd.Start(); err != nil {
+	if err := endsOf(t, "sleep 0.1; exit 1", "kill -9 $$"); err == nil || !strings.Contains(err.Error(), "worker 1 has died (signal: killed)") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// endsOf waits for workers that are scripts.
+func endsOf(t *testing.T, scripts ...string) error {
+	t.Helper()
+	w := newWorkers(len(scripts), t.Logf, func(rank int) *exec.Cmd { return exec.Command("sh", "-c", scripts[rank]) }) //nolint:gosec // of this test
+	for rank := range scripts {
+		if err := w.start(rank); err != nil {
 			t.Fatal(err)
 		}
-		w.started = append(w.started, cmd)
-		go func() { w.ends <- workerEnd{rank, cmd.Wait()} }()
 	}
-	if err := w.wait(); err == nil || !strings.Contains(err.Error(), "worker 1 has died (signal: killed)") {
+	return w.wait(context.Background())
+}
+
+// TestWorkersStartAgain has a process die while rank 0 goes on to the end: it is started
+// again, and the run is as good as any.
+func TestWorkersStartAgain(t *testing.T) {
+	mark := filepath.Join(t.TempDir(), "mark")
+	if err := endsOf(t, "until [ -e "+mark+"-2 ]; do sleep 0.02; done", "[ -e "+mark+" ] && touch "+mark+"-2 && exit; touch "+mark+"; kill -9 $$"); err != nil {
 		t.Errorf("error %v", err)
 	}
 }
