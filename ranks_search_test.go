@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -17,16 +18,16 @@ import (
 // ranks come while it goes on.
 var spreadSettings = []string{
 	"threads=1", "loader_workers=1", "supernet-pretrain.iterations=2", "supernet-finetune.iterations=2", "data.shapes.train=150",
-	"data.detection.hold_out=0.4", "data.shapes.image_size=[192,192]", "data.detection.short=[192]", "data.detection.max=192",
+	"data.detection.hold_out=0.3", "data.shapes.image_size=[192,192]", "data.detection.short=[192]", "data.detection.max=192",
 	"data.shapes.per_class_val=20", "detector.test.score_thr=0", "search.bn_images=8", "search.images=0", "search.batch=4", "search.reuse=false",
-	"search.population=16", "search.generations=2", "search.parents=6", "search.mutations=6", "search.crossovers=6",
+	"search.population=12", "search.generations=2", "search.parents=6", "search.mutations=6", "search.crossovers=6",
 }
 
 // spread are the searches that are compared: two guides, and a race.
 var spread = map[string][]string{
 	"whole":   {"search.racing=false"},
 	"racing":  {"search.racing=true", "search.racing_confidence=0.6"},
-	"classes": {"search.racing=false", "search.guide=classification", "search.score=top1", "search.generations=5"},
+	"classes": {"search.racing=false", "search.guide=classification", "search.score=top1", "search.generations=4"},
 }
 
 // longRanks has tests of ranks do all of what is shortened in CI.
@@ -74,6 +75,7 @@ func TestSearchOverRanks(t *testing.T) {
 	}
 	alone([]string{"--name", "supernet", "--to", "2"}, sets)
 	for name, more := range spread {
+		began := time.Now()
 		step := "2"
 		if name == "classes" {
 			step = "1"
@@ -110,6 +112,7 @@ func TestSearchOverRanks(t *testing.T) {
 			killedInSearch(t, dir, launched(t, dir, 3, sets, append(args, name+"-killed")...), filepath.Join(dir, "runs", name+"-killed"))
 			same(name + "-killed")
 		}
+		t.Log(name, time.Since(began))
 	}
 }
 
