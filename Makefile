@@ -11,7 +11,7 @@ GO := $(TOOLCHAIN) go
 COMPUTING := . ./core/native/... ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test kill ranks race lint fmt fidelity bench bench-eval bench-ranks bench-screen scaling interop fuzz clean
+.PHONY: help setup build demo test kill ranks ranks-search race lint fmt fidelity bench bench-eval bench-ranks bench-screen scaling interop fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ kill: ## kill runs 200 times in each step and compare what they come to (20 min)
 # By DETNAS_RANK_ITERATIONS, the tests of ranks make so many iterations in each step.
 ranks: ## compare two and three ranks with one process over 50 iterations of each step, and lose hosts (3 min; root)
 	@$(TOOLCHAIN) DETNAS_RANK_ITERATIONS=$${DETNAS_RANK_ITERATIONS:-50} go test -count=1 -timeout 1h -v -run '^TestRanksTrainAsOneProcess$$|^TestRanksOfTwoHosts$$' .
+
+ranks-search: ## search by one, two and three processes with each guide, and lose some (5 min)
+	@$(TOOLCHAIN) DETNAS_RANKS_LONG=1 go test -count=1 -timeout 1h -v -run '^TestSearchOverRanks$$' .
 
 race: ## test the packages without cgo under the race detector
 	@CGO_ENABLED=1 go test -race -short $$(go list ./... | grep -vxF -f <(go list $(COMPUTING)))

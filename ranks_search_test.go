@@ -109,8 +109,16 @@ func TestSearchOverRanks(t *testing.T) {
 			same(name + "-3")
 		}
 		if longRanks || name == "whole" {
-			killedInSearch(t, dir, launched(t, dir, 3, sets, append(args, name+"-killed")...), filepath.Join(dir, "runs", name+"-killed"))
+			killedInSearch(t, launched(t, dir, 3, sets, append(args, name+"-killed")...), filepath.Join(dir, "runs", name+"-killed"))
 			same(name + "-killed")
+		}
+		if longRanks && name == "whole" {
+			sets := append(sets[:len(sets):len(sets)], "search.generations=8")
+			alone(append(only, "stands"), sets)
+			want, _, _ = searchedOf(t, filepath.Join(dir, "runs", "stands"))
+			stoodStill(t, launched(t, dir, 2, sets, append(args, name+"-stood")...), filepath.Join(dir, "runs", name+"-stood"))
+			name = "stands"
+			same("whole-stood")
 		}
 		t.Log(name, time.Since(began))
 	}
@@ -132,7 +140,45 @@ func checkStopped(t *testing.T, name string, found []run.Event) {
 
 // killedInSearch kills a rank that measures candidates, and wants the search to end well,
 // and the journal to have it.
-func killedInSearch(t *testing.T, dir string, p *process, folder string) {
+func killedInSearch(t *testing.T, p *process, folder string) {
+	t.Helper()
+	if err := syscall.Kill(measures(t, folder), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.succeed()
+	if !lost(t, folder) {
+		t.Errorf("the journal of %s does not say that a rank was lost", folder)
+	}
+}
+
+// stoodStill stops a rank that measures candidates for so long that rank 0 takes it for
+// dead, and has it go on: it comes again.
+func stoodStill(t *testing.T, p *process, folder string) {
+	t.Helper()
+	pid := measures(t, folder)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is lost", func() bool { return lost(t, folder) })
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	p.succeed()
+	joined := 0
+	_, _, told := searchedOf(t, folder)
+	for _, e := range told {
+		if _, ok := e.(run.RankJoined); ok {
+			joined++
+		}
+	}
+	if joined != 2 {
+		t.Errorf("it joined %d times", joined)
+	}
+}
+
+// measures waits until another rank than 0 has measured a candidate, and returns its
+// process.
+func measures(t *testing.T, folder string) int {
 	t.Helper()
 	pid := 0
 	until(t, "another rank measures candidates", func() bool {
@@ -147,17 +193,17 @@ func killedInSearch(t *testing.T, dir string, p *process, folder string) {
 		}
 		return pid > 0
 	})
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	p.succeed()
+	return pid
+}
+
+// lost reports whether the journal says that a rank was lost.
+func lost(t *testing.T, folder string) bool {
+	t.Helper()
 	_, _, told := searchedOf(t, folder)
-	lost := false
 	for _, e := range told {
-		w, ok := e.(run.Warning)
-		lost = lost || ok && strings.Contains(w.What, "was lost")
+		if w, ok := e.(run.Warning); ok && strings.Contains(w.What, "was lost") {
+			return true
+		}
 	}
-	if !lost {
-		t.Errorf("the journal of %s does not say that a rank was lost: %v", dir, told)
-	}
+	return false
 }

@@ -68,8 +68,11 @@ func (j *judge) scoring(ctx context.Context, e *engine, f func() error) error {
 	tensor.SetTeam(e.team()) // of what is left to do at a candidate's turn
 	defer func() { tensor.SetTeam(e.threads) }()
 	a := newAhead(ctx, j, n)
-	for range n {
-		w := a.queue.Join()
+	workers := make([]dispatch.Worker, n)
+	for i := range workers {
+		workers[i] = a.queue.Join()
+	}
+	for _, w := range workers {
 		a.threads.Add(1)
 		go func() {
 			defer a.threads.Done()
@@ -113,6 +116,7 @@ func (a *ahead) turn(ctx context.Context, sub nas.Subnet, upcoming []nas.Subnet,
 	a.mu.Lock()
 	a.queue.Settle(sub.Key())
 	delete(a.of, sub.Key())
+	a.changed() // one more may be handed out
 	a.mu.Unlock()
 	defer e.by.free()
 	o, err := e.by.o, e.by.err

@@ -27,7 +27,7 @@ func (e *engine) assist(o order) error {
 			return err
 		}
 		e.note(run.Warning{What: fmt.Sprintf("measures no candidates: %v", err)})
-		return c.tellZero(b, told{Hello: &hello{Rank: c.place.Rank, Person: c.own, Refused: err.Error()}})
+		return c.tellZero(b, message{Hello: &hello{Rank: c.place.Rank, Person: c.own, Refused: err.Error()}})
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -80,7 +80,7 @@ func (c *crew) takeWeights(b board, l *lent) (weights []nn.Array, err error) {
 		value, ok, err := c.ask(b.weights(part), c.patience)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", ErrRank, c.place.Addr, err)
+			return nil, fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)
 		case !ok:
 			return nil, errors.New("the supernet is in the store no more, since the search has ended")
 		}
@@ -106,7 +106,7 @@ func (h *helper) serve() error {
 			}
 			if h.crew.interrupted.Load() && !h.asked {
 				h.asked = true
-				if err := h.crew.tellZero(h.b, told{Stop: true}); err != nil {
+				if err := h.crew.tellZero(h.b, message{Stop: true}); err != nil {
 					return err
 				}
 			}
@@ -139,5 +139,5 @@ func (c *crew) unreached(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", ErrRank, c.place.Addr, err)
+	return fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)
 }

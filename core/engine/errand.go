@@ -26,8 +26,8 @@ func (b board) count() string             { return string(b) + "told" }
 func (b board) told(n int64) string       { return fmt.Sprintf("%stold/%d", b, n) }
 func (b board) errands(who string) string { return fmt.Sprintf("%serrands/%s", b, who) }
 
-// told is what a rank tells rank 0: one of these.
-type told struct {
+// message is what a rank tells rank 0: one of these.
+type message struct {
 	Hello   *hello
 	Finding *finding
 	Stop    bool // a signal asks for an end of the run
@@ -98,9 +98,9 @@ func decoded(text []byte, v any) error {
 }
 
 // tellZero tells rank 0 something about a search.
-func (c *crew) tellZero(b board, t told) error {
-	t.Rank = c.place.Rank
-	text, err := encoded(t)
+func (c *crew) tellZero(b board, m message) error {
+	m.Rank = c.place.Rank
+	text, err := encoded(m)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *crew) tellZero(b board, t told) error {
 		err = c.store.Set(b.told(n), text)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: rank 0 at %s has ended or cannot be reached: %w", ErrRank, c.place.Addr, err)
+		return fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)
 	}
 	return nil
 }

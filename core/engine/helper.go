@@ -84,7 +84,7 @@ func (h *helper) offer() error {
 		s.stop()
 		s.number = 0
 	}
-	return h.crew.tellZero(h.b, told{Hello: &hello{
+	return h.crew.tellZero(h.b, message{Hello: &hello{
 		Who: h.who, Rank: h.crew.place.Rank, Person: h.crew.own, Scorers: len(h.scorers), Proof: h.proof, Cores: h.threads,
 	}})
 }
@@ -154,7 +154,7 @@ func (h *helper) bring(f finding) error {
 	}
 	s.stop()
 	f.Who = h.who
-	return h.crew.tellZero(h.b, told{Finding: &f})
+	return h.crew.tellZero(h.b, message{Finding: &f})
 }
 
 // score is a scorer.

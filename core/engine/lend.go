@@ -73,6 +73,9 @@ func (e *engine) lend(ctx context.Context, j *judge) (end func() error, err erro
 		return nil, err
 	}
 	l := &lender{engine: e, a: j.ahead, b: b, proof: proof, quit: make(chan struct{}), ended: make(chan struct{})}
+	j.ahead.mu.Lock()
+	j.ahead.queue.Backups = true // ranks may be slow, or stand still
+	j.ahead.mu.Unlock()
 	go l.run()
 	return func() error {
 		close(l.quit)

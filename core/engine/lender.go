@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"detnas/core/input"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/nas/dispatch"
 )
@@ -103,7 +104,7 @@ func (l *lender) listen() error {
 		if err := l.crew.store.Remove(key); err != nil {
 			return err
 		}
-		var t told
+		var t message
 		if err := decoded(text, &t); err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (l *lender) listen() error {
 	return nil
 }
 
-func (l *lender) hear(t told) {
+func (l *lender) hear(t message) {
 	switch m := l.members[t.Rank]; {
 	case t.Stop:
 		l.crew.stop(fmt.Errorf("rank %d was told to", t.Rank))
@@ -183,9 +184,15 @@ func (l *lender) takeIn(m *member, f finding) {
 func (l *lender) feel(now time.Time) error {
 	for rank, m := range l.members {
 		beats, err := l.crew.store.Add(beatKey(rank), 0)
+		if err != nil {
+			return err
+		}
+		why, died, err := l.crew.store.Get(ranks.DiedKey(rank, m.Person.PID)) // launch tells
 		switch {
 		case err != nil:
 			return err
+		case died:
+			l.leave(m, "it has died: "+string(why), "")
 		case beats != m.beats:
 			m.beats, m.at = beats, now
 		case now.Sub(m.at) > silentFor:

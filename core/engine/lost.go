@@ -63,6 +63,9 @@ func (c *crew) fate(rank int) (end string, known bool, err error) {
 		return "has failed: " + string(why), failed, err
 	}
 	p, there, err := c.person(rank)
+	if len(c.members) > 0 && err == nil {
+		p, there = c.members[rank], true // and not who was started again since
+	}
 	if err != nil || !there {
 		return "", false, err
 	}

@@ -117,7 +117,7 @@ func TestWorkersEndTogether(t *testing.T) {
 // endsOf waits for workers that are scripts.
 func endsOf(t *testing.T, scripts ...string) error {
 	t.Helper()
-	w := newWorkers(len(scripts), t.Logf, func(rank int) *exec.Cmd { return exec.Command("sh", "-c", scripts[rank]) }) //nolint:gosec // of this test
+	w := newWorkers(len(scripts), "", t.Logf, func(rank int) *exec.Cmd { return exec.Command("sh", "-c", scripts[rank]) }) //nolint:gosec // of this test
 	for rank := range scripts {
 		if err := w.start(rank); err != nil {
 			t.Fatal(err)

@@ -84,7 +84,7 @@ func (w *workers) signal(s os.Signal) {
 type vigil struct {
 	left         int
 	died, failed *workerEnd
-	said         bool // rank 0 tells of the one that has died
+	said         bool       // rank 0 tells of the one that has died
 	zero         *workerEnd // rank 0
 	late         <-chan time.Time
 	next         []syscall.Signal

@@ -35,7 +35,8 @@ const (
 	opCount  = 'n' // how many keys there are, 8 bytes
 )
 
-// most bounds a request; a config is the longest that ranks tell each other.
+// most bounds a request; what was found in a race, some 6 KB an image, is the longest that
+// ranks tell each other.
 const most = 64 << 20
 
 // Address is the socket of a store, whose name is a user's own.

@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"detnas/core/config"
 	"detnas/core/run"
 	"detnas/tui/charts"
 	"detnas/tui/common"
@@ -100,6 +101,8 @@ func (p *Page) rankCells(r run.Rank, slowest bool) []string {
 		does = s.Faint.Render("idle")
 	case slowest:
 		does = s.Warn.Render("slowest")
+	case r.Seconds() == 0 && p.told().Step == config.StepSearch:
+		does = "measures"
 	case r.Seconds() == 0:
 		does = s.Faint.Render("begins")
 	}
