@@ -133,17 +133,17 @@ func (w *workers) wait(ctx context.Context) error {
 // dies takes in that a worker was killed. Rank 0 is told of it, and says so, should it not go
 // on.
 func (s *vigil) dies(w *workers, e workerEnd) {
+	free := len(s.next) == 2 // nobody was told to end yet
 	switch {
-	case !e.killed() && !(e.rank == 0 && e.err != nil && len(s.next) < 2):
-	case e.rank == 0:
-		s.said = false
-		if s.died == nil && len(s.next) == 2 {
+	case e.rank == 0 && e.err != nil:
+		s.said = s.said && free && !e.killed()
+		if s.died == nil && free && e.killed() {
 			s.died = &e
 		}
-	case len(s.next) == 2:
-		told := w.tell(e) == nil
+	case e.rank > 0 && e.killed() && free:
+		said := w.tell(e) == nil
 		if s.died == nil {
-			s.died, s.said = &e, told
+			s.died, s.said = &e, said
 		}
 	}
 }
