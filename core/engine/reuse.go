@@ -19,7 +19,7 @@ import (
 )
 
 // scoringVersion is raised where a change of the program changes scores.
-const scoringVersion = 1
+const scoringVersion = 2
 
 // scoreKey is a hash over all that a candidate's score rests on, to the bit: the
 // supernet's weights, the images that candidates are measured on and calibrated by,
