@@ -99,8 +99,9 @@ char *dn_group_open(void **out, void *store, const char *name, const char *addre
     auto options = c10d::ProcessGroupGloo::Options::create(milliseconds(seconds));
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
     auto own = c10::make_intrusive<c10d::PrefixStore>(name, *static_cast<StorePtr *>(store));
-    *out = new Group{c10::make_intrusive<c10d::ProcessGroupGloo>(
-        own, rank, world, std::move(options))};
+    auto g = std::make_unique<Group>(c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, world, std::move(options)));
+    g->share(rank, world, milliseconds(seconds), std::strncmp(address, "127.", 4) == 0);
+    *out = g.release();
   })
 }
 
@@ -110,11 +111,7 @@ char *dn_group_waited(void *group, double *seconds) {
 
 char *dn_group_reduce(void *group, double *values, int n, int greatest) {
   GUARD({
-    Tensor t = at::from_blob(values, {n}, at::kDouble);
-    if (greatest)
-      G(group).greatest(t);
-    else
-      G(group).sum(t);
+    G(group).reduce(values, n, greatest != 0);
   })
 }
 
@@ -162,14 +159,13 @@ char *dn_group_broadcast(void *group, void **tensors, int n) {
 
 // Which parameters have a gradient, on some rank.
 static std::vector<int> with_grads(Group &g, void **params, int n) {
-  Tensor mask = at::zeros({n}, at::kByte);
-  uint8_t *has = mask.data_ptr<uint8_t>();
+  std::vector<double> has(n);
   for (int i = 0; i < n; i++)
     has[i] = T(params[i]).grad().defined();
-  g.greatest(mask);
+  g.reduce(has.data(), n, true);
   std::vector<int> out;
   for (int i = 0; i < n; i++)
-    if (has[i])
+    if (has[i] > 0)
       out.push_back(i);
   return out;
 }

@@ -23,7 +23,8 @@ char *dn_store_has(void *store, const char *key, int *yes);
 char *dn_store_add(void *store, const char *key, int64_t by, int64_t *now);
 char *dn_store_remove(void *store, const char *key); // nothing where there is none
 
-// A group of world processes, of which this is rank. name is another one for each group
+// A group of world processes, of which this is rank. With a loopback address they are
+// on one machine, and share memory for small sums. name is another one for each group
 // of a store; address is the one under which the others reach this process. A collective
 // call that takes more than seconds fails.
 char *dn_group_open(void **out, void *store, const char *name, const char *address,

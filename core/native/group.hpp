@@ -13,14 +13,19 @@
 #endif
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
+#include "group_shared.h"
+
 #include <ATen/ATen.h>
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <vector>
 
 namespace detnas {
 
 struct Group {
+  explicit Group(c10::intrusive_ptr<c10d::ProcessGroupGloo> g) : gloo(std::move(g)) {}
+
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
 
   // Nanoseconds spent in collective calls so far, from any thread: waiting for ranks
@@ -42,17 +47,45 @@ struct Group {
     return gloo->allreduce(tensors, options);
   }
 
-  void sum(const at::Tensor &t) {
-    wait_in([&] { reduce(t, c10d::ReduceOp::SUM)->wait(); });
+  // Puts the sums over all ranks, or the greatest, in place of values.
+  void reduce(double *values, int64_t n, bool greatest) {
+    wait_in([&] {
+      if (shared && n <= SharedSums::kMost)
+        shared->reduce(values, n, greatest);
+      else
+        reduce(at::from_blob(values, {n}, at::kDouble), greatest ? c10d::ReduceOp::MAX : c10d::ReduceOp::SUM)->wait();
+    });
   }
 
-  void greatest(const at::Tensor &t) {
-    wait_in([&] { reduce(t, c10d::ReduceOp::MAX)->wait(); });
+  void sum(std::vector<double> &values) { reduce(values.data(), static_cast<int64_t>(values.size()), false); }
+
+  // Has small sums go through memory that all ranks share, where they have any: want
+  // says whether this rank's may be on the same machine as the others.
+  void share(int rank, int world, std::chrono::milliseconds patience, bool want) {
+    auto memory = std::make_unique<SharedSums>(rank, world, patience);
+    SharedSums::Name name;
+    if (rank == 0 && want)
+      name = memory->create();
+    std::vector<at::Tensor> sent{at::from_blob(&name, {static_cast<int64_t>(sizeof name)}, at::kByte)};
+    gloo->broadcast(sent)->wait();
+    const bool found = want && (rank == 0 ? name.path[0] != 0 : memory->find(name));
+    if (found)
+      memory->enter();
+    const bool all = everywhere(found);
+    if (rank == 0)
+      SharedSums::forget(name); // all have it open
+    if (all && everywhere(memory->sees()))
+      shared = std::move(memory);
   }
 
-  void sum(std::vector<double> &values) {
-    sum(at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble));
+private:
+  bool everywhere(bool here) {
+    at::Tensor no = at::full({1}, here ? 0 : 1, at::kDouble);
+    reduce(no, c10d::ReduceOp::MAX)->wait();
+    return no.item<double>() == 0;
   }
+
+  std::unique_ptr<SharedSums> shared; // null: Gloo does all
 };
 
 } // namespace detnas

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -98,6 +99,36 @@ func TestGroupSums(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestGroupSumsInTurn makes many small sums, and some that are too long for the memory
+// that the ranks of a machine share. They have the same bits on all ranks.
+func TestGroupSumsInTurn(t *testing.T) {
+	inRanks(t, 3, func(_ *Scope, g *Group) error {
+		for i := range 2000 {
+			n := 1 + i%7
+			if i%500 == 499 {
+				n = 5000
+			}
+			values := make([]float64, n)
+			for j := range values {
+				values[j] = float64((g.Rank+1)*(i+j)) / 3
+			}
+			if err := g.Sum(values); err != nil {
+				return err
+			}
+			for j, v := range values {
+				one, two, three := float64(i+j)/3, float64(2*(i+j))/3, float64(3*(i+j))/3
+				if math.Abs(v-(one+two+three)) > 1e-9 || n < 10 && v != one+two+three {
+					return fmt.Errorf("sum %d, number %d: %v, want %v", i, j, v, one+two+three)
+				}
+			}
+		}
+		return nil
+	})
+	if left, _ := filepath.Glob("/dev/shm/detnas-*"); len(left) > 0 {
+		t.Errorf("there is %v still", left)
+	}
 }
 
 // TestGroupSumsGradients has a parameter that all ranks reach, one that a single rank

@@ -1,0 +1,176 @@
+// Sums of a few numbers over ranks of one machine, through memory that they share. BN
+// over ranks needs two of them for each layer, one after the other, and what Gloo takes
+// for one, threads that wake each other at both ends of a connection, is longer than
+// what a small layer computes. What is larger goes through Gloo, and so does everything
+// where a rank is on another machine.
+#ifndef DETNAS_GROUP_SHARED_H
+#define DETNAS_GROUP_SHARED_H
+
+#include <ATen/ATen.h>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <random>
+#include <sched.h>
+#include <string>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace detnas {
+
+class SharedSums {
+public:
+  static constexpr int64_t kMost = 4096; // numbers
+  static constexpr int kRanks = 64;
+
+  // Name is that of the file in which the memory is found, and a word in it that tells
+  // it from another machine's of the same name.
+  struct Name {
+    char path[48] = {};
+    uint64_t word = 0;
+  };
+
+  ~SharedSums() {
+    if (memory_)
+      munmap(memory_, bytes());
+  }
+
+  SharedSums(int rank, int world, std::chrono::milliseconds patience) : rank_(rank), world_(world), patience_(patience) {}
+  SharedSums(const SharedSums &) = delete;
+  SharedSums &operator=(const SharedSums &) = delete;
+
+  // create makes the memory, for this user alone. Without any, the name is empty.
+  Name create() {
+    std::random_device draw;
+    Name name;
+    name.word = static_cast<uint64_t>(draw()) << 32 | draw();
+    const std::string path = "/dev/shm/detnas-" + std::to_string(static_cast<uint64_t>(draw()) << 32 | draw());
+    const int fd = world_ > kRanks ? -1 : ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+      return {};
+    if (posix_fallocate(fd, 0, static_cast<off_t>(bytes())) != 0 || !map(fd)) {
+      close(fd);
+      unlink(path.c_str());
+      return {};
+    }
+    close(fd);
+    head()->word = name.word;
+    std::strncpy(name.path, path.c_str(), sizeof name.path - 1);
+    return name;
+  }
+
+  // find takes what rank 0 has created, and reports whether it is there.
+  bool find(const Name &name) {
+    const int fd = name.path[0] ? ::open(name.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0)
+      return false;
+    const bool whole = lseek(fd, 0, SEEK_END) == static_cast<off_t>(bytes()) && map(fd);
+    close(fd);
+    return whole && head()->word == name.word;
+  }
+
+  static void forget(const Name &name) {
+    if (name.path[0])
+      unlink(name.path);
+  }
+
+  // enter says who this rank is.
+  void enter() { head()->ranks[rank_].pid = getpid(); }
+
+  // sees reports whether this process can tell of every rank that it lives.
+  bool sees() const {
+    for (int r = 0; r < world_; r++)
+      if (!lives(r))
+        return false;
+    return true;
+  }
+
+  // reduce puts the sums over all ranks, or the greatest, in place of values: the same
+  // bits on every rank.
+  void reduce(double *values, int64_t n, bool greatest) {
+    const uint64_t turn = ++turn_;
+    std::memcpy(slot(turn, rank_), values, sizeof(double) * n);
+    head()->ranks[rank_].turn.store(turn, std::memory_order_release);
+    for (int r = 0; r < world_; r++)
+      wait(r, turn);
+    std::memcpy(values, slot(turn, 0), sizeof(double) * n);
+    for (int r = 1; r < world_; r++) {
+      const double *of = slot(turn, r);
+      for (int64_t i = 0; i < n; i++)
+        values[i] = greatest ? std::max(values[i], of[i]) : values[i] + of[i];
+    }
+  }
+
+private:
+  struct Rank {
+    alignas(64) std::atomic<uint64_t> turn; // of which its numbers are there
+    pid_t pid;
+  };
+  struct Head {
+    uint64_t word;
+    Rank ranks[kRanks];
+  };
+
+  size_t bytes() const { return sizeof(Head) + sizeof(double) * 2 * world_ * kMost; }
+  Head *head() const { return static_cast<Head *>(memory_); }
+
+  // There are two slots to each rank, in turn: who writes into one again has seen that
+  // all others are a turn further than when it was read.
+  double *slot(uint64_t turn, int rank) const {
+    return reinterpret_cast<double *>(head() + 1) + (turn % 2 * world_ + rank) * kMost;
+  }
+
+  bool map(int fd) {
+    void *p = mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    memory_ = p == MAP_FAILED ? nullptr : p;
+    return memory_ != nullptr;
+  }
+
+  bool lives(int rank) const {
+    const pid_t pid = head()->ranks[rank].pid;
+    return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+  }
+
+  // wait waits until a rank has come to its turn: at first on the processor, as the
+  // ranks are seldom far apart, and asleep after that.
+  void wait(int rank, uint64_t turn) const {
+    using namespace std::chrono;
+    const auto &at = head()->ranks[rank].turn;
+    const auto there = [&] { return at.load(std::memory_order_acquire) >= turn; };
+    for (int i = 0; i < 2000; i++) {
+      if (there())
+        return;
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+    const auto began = steady_clock::now();
+    auto looked = began;
+    while (!there()) {
+      const auto now = steady_clock::now();
+      if (now - began < milliseconds(2)) {
+        sched_yield();
+        continue;
+      }
+      usleep(now - began < milliseconds(50) ? 50 : 500);
+      if (now - looked < milliseconds(100))
+        continue;
+      looked = now;
+      TORCH_CHECK(lives(rank) || there(), "ranks' memory: rank ", rank, " has ended");
+      TORCH_CHECK(now - began < patience_, "ranks' memory: nothing has come of rank ", rank, " for ", patience_.count() / 1000, " s");
+    }
+  }
+
+  const int rank_, world_;
+  const std::chrono::milliseconds patience_;
+  uint64_t turn_ = 0;
+  void *memory_ = nullptr;
+};
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free, "ranks share atomics");
+
+} // namespace detnas
+#endif
