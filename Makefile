@@ -11,7 +11,7 @@ GO := $(TOOLCHAIN) go
 COMPUTING := . ./core/native/... ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test kill ranks ranks-search race lint fmt fidelity bench bench-eval bench-ranks bench-screen scaling interop fuzz clean
+.PHONY: help setup build demo test kill ranks ranks-search race lint fmt fidelity bench bench-eval bench-ranks bench-ranks-search bench-screen scaling interop fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ bench-ranks: build ## time two processes of one thread beside one of two, on the
 	@$(GO) build -o bin/bench-ranks ./bench/ranks
 	@bin/bench-ranks -pairs 5 -- demo --to 2 $(foreach s,supernet-pretrain supernet-finetune,--set $(s).checkpoint_every=0 --set $(s).eval_every=0) \
 		--set supernet-pretrain.iterations=1 --set supernet-finetune.iterations=60 --set supernet-finetune.log_every=10
+
+bench-ranks-search: build ## the same of the search (8 min; leave the machine alone)
+	@$(GO) build -o bin/bench-ranks ./bench/ranks
+	@bin/bench-ranks -step 3 -pairs 5 -- demo --to 3 --set supernet-pretrain.iterations=1 --set supernet-finetune.iterations=1 \
+		--set search.reuse=false --set search.generations=6
 
 bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
 	@go run ./bench/screen

@@ -1,11 +1,13 @@
-// Command ranks times a training step by one process with so many threads beside as
-// many processes of one thread each, which train together: whole runs, in turn.
+// Command ranks times a step, a training or the search, by one process with so many
+// threads beside as many processes of one thread each, which do it together: whole runs,
+// in turn.
 //
 //	bench-ranks -workers 2 -pairs 5 -step 2 -- CONFIG --to 2 --set KEY=VALUE ...
 //
 // What follows -- is given to detnas run and to detnas launch. The time is that between
 // the second event of the step in the journal and the last, in which nothing else should
-// happen: give the step log_every and, as 0, eval_every and checkpoint_every.
+// happen: give a training log_every and, as 0, eval_every and checkpoint_every, and the
+// search search.reuse=false.
 package main
 
 import (
@@ -19,6 +21,7 @@ import (
 	"strconv"
 	"time"
 
+	"detnas/core/config"
 	"detnas/core/run"
 )
 
@@ -27,7 +30,7 @@ func main() {
 	flag.StringVar(&b.program, "program", "bin/detnas", "`path` of detnas")
 	flag.IntVar(&b.workers, "workers", 2, "processes, and threads of the one")
 	flag.IntVar(&b.pairs, "pairs", 5, "runs of each kind")
-	flag.IntVar(&b.step, "step", 2, "training step, 1, 2, 4 or 5")
+	flag.IntVar(&b.step, "step", 2, "step, 1 to 5")
 	flag.Parse()
 	b.args = flag.Args()
 	if err := b.measure(); err != nil {
@@ -60,14 +63,33 @@ func (b bench) measure() error {
 			return err
 		}
 		ratios = append(ratios, many/one)
-		fmt.Printf("one process of %s threads %.3f iterations/s, %s processes of one thread %.3f: %.3f times\n", n, one, n, many, many/one)
+		fmt.Printf("one process of %s threads %.3f %s/s, %s processes of one thread %.3f: %.3f times\n", n, one, b.unit(), n, many, many/one)
 	}
 	slices.Sort(ratios)
 	fmt.Printf("median %.3f times, from %.3f to %.3f\n", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
 	return nil
 }
 
-// rate does a run and returns its iterations per second.
+// unit is what is counted.
+func (b bench) unit() string {
+	if b.step == config.StepSearch {
+		return "candidates"
+	}
+	return "iterations"
+}
+
+// at is how far an event says that the step is, if it is one of the step's.
+func (b bench) at(e run.Event) (n int, ok bool) {
+	switch e := e.(type) {
+	case run.Train:
+		return e.Iteration, e.Step == b.step
+	case run.Candidate:
+		return e.Index, b.step == config.StepSearch
+	}
+	return 0, false
+}
+
+// rate does a run and returns its iterations, or candidates, per second.
 func (b bench) rate(dir, name, command string, more ...string) (float64, error) {
 	args := slices.Concat([]string{command}, b.args, []string{"--headless", "--runs", dir, "--name", name}, more)
 	if out, err := exec.Command(b.program, args...).CombinedOutput(); err != nil { //nolint:gosec // detnas
@@ -76,11 +98,11 @@ func (b bench) rate(dir, name, command string, more ...string) (float64, error) 
 	var began, ended time.Time
 	var first, last, seen int
 	err := run.ReadJournal(filepath.Join(dir, name, "events.jsonl"), func(e run.Entry) error {
-		if ev, ok := e.Event.(run.Train); ok && ev.Step == b.step {
+		if n, ok := b.at(e.Event); ok {
 			if seen++; seen == 2 {
-				began, first = e.Time, ev.Iteration
+				began, first = e.Time, n
 			}
-			ended, last = e.Time, ev.Iteration
+			ended, last = e.Time, n
 		}
 		return nil
 	})
