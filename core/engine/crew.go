@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -41,7 +42,7 @@ const Patience = 5 * time.Minute
 
 // join comes to the store at which the ranks meet. The others need not be there: rank 0
 // searches without them, and waits for them before it trains.
-func join(place ranks.Place, version string, patience time.Duration) (*crew, error) {
+func join(ctx context.Context, place ranks.Place, version string, patience time.Duration) (*crew, error) {
 	if patience <= 0 {
 		patience = Patience
 	}
@@ -50,7 +51,7 @@ func join(place ranks.Place, version string, patience time.Duration) (*crew, err
 		return nil, fmt.Errorf("rank %d of %d: %w", place.Rank, place.World, err)
 	}
 	var err error
-	if c.store, err = openStore(place, patience); err != nil {
+	if c.store, err = openStore(ctx, place, patience); err != nil {
 		return fail(err)
 	}
 	if err := c.catchUp(); err != nil {

@@ -56,7 +56,7 @@ func Run(ctx context.Context, cfg *config.Config, f *run.Folder, opts Options) (
 	e.threads, e.workers, e.atOnce = plan(cfg, e.place)
 	err := tensor.OnThread(e.threads, func() (err error) {
 		if !e.place.Alone() {
-			if e.crew, err = join(e.place, opts.Version, opts.Patience); err != nil {
+			if e.crew, err = join(ctx, e.place, opts.Version, opts.Patience); err != nil {
 				return err
 			}
 			defer e.crew.beat()()

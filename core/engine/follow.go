@@ -35,7 +35,10 @@ type FollowOptions struct {
 func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 	threads := place.Share(runtime.GOMAXPROCS(0))
 	return tensor.OnThread(threads, func() error {
-		c, err := join(place, opts.Version, opts.Patience)
+		c, err := join(ctx, place, opts.Version, opts.Patience)
+		if errors.Is(err, ErrStopped) {
+			return &ranks.ElsewhereError{Err: err}
+		}
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -16,16 +17,23 @@ import (
 // each sign of life, without end (7 MB a day for three ranks that count and are asked),
 // whoever comes late reads all of it (50 ms for 0.6 MB), the end of rank 0 does not show
 // in it, and after a kill it stays behind.
-func openStore(place ranks.Place, patience time.Duration) (*tensor.Store, error) {
+func openStore(ctx context.Context, place ranks.Place, patience time.Duration) (*tensor.Store, error) {
 	if place.Store != "" {
+		cannotMeet := func(err error) error {
+			return fmt.Errorf("the ranks cannot meet at %s: %w; see that rank 0 has started", place.At(), err)
+		}
 		if place.Rank == 0 {
 			if err := local.Serve(place.Store); err != nil {
 				return nil, err
 			}
+		} else if err := local.Await(ctx, place.Store, patience); ctx.Err() != nil { // rank 0 may have ended before
+			return nil, fmt.Errorf("%w (%w) before rank 0 was at %s", ErrStopped, context.Cause(ctx), place.At())
+		} else if err != nil {
+			return nil, cannotMeet(err)
 		}
 		store, err := tensor.OpenLocalStore(place.Store, place.Prefix(), patience)
 		if err != nil {
-			return nil, fmt.Errorf("the ranks cannot meet at %s: %w; see that rank 0 has started", place.At(), err)
+			return nil, cannotMeet(err)
 		}
 		return store, nil
 	}

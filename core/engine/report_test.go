@@ -62,7 +62,7 @@ func TestSlowestRankIsNamed(t *testing.T) {
 	rank := func(n int, do func(*crew) error) error {
 		return tensor.OnThread(1, func() error {
 			place := ranks.Place{Rank: n, World: 2, LocalRank: n, LocalWorld: 2, Addr: "127.0.0.1", Port: port, Attempt: "0"}
-			c, err := join(place, "test", time.Minute)
+			c, err := join(t.Context(), place, "test", time.Minute)
 			if err == nil {
 				err = c.regroup(1, []person{{Came: 1}, {Came: 1}})
 			}

@@ -48,6 +48,10 @@ func (p Place) At() string {
 	return net.JoinHostPort(p.Addr, strconv.Itoa(p.Port))
 }
 
+// FirstAttempt is the Attempt of processes that are started once, as launch does, which
+// tells them of each other's end under it.
+const FirstAttempt = "0"
+
 // Prefix is what the keys of the ranks' store begin with.
 func (p Place) Prefix() string { return "detnas/" + p.Attempt }
 
@@ -88,12 +92,12 @@ func FromEnv(get func(string) string) (Place, error) {
 		Addr: env.get("MASTER_ADDR"),
 		Kept: env.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
 	}
-	p.Attempt = strings.Trim(env.get("TORCHELASTIC_RUN_ID")+"-"+cmp.Or(env.get("TORCHELASTIC_RESTART_COUNT"), "0"), "-")
+	p.Attempt = strings.Trim(env.get("TORCHELASTIC_RUN_ID")+"-"+cmp.Or(env.get("TORCHELASTIC_RESTART_COUNT"), FirstAttempt), "-")
 	if env.err == nil && p.Alone() && p.Rank == 0 {
 		return p, nil
 	}
 	if name := get(StoreVariable); name != "" {
-		p.Store, p.Launched, p.Addr, p.Kept = name, true, "", false
+		p.Store, p.Launched, p.Addr, p.Kept, p.Attempt = name, true, "", false, FirstAttempt
 	} else {
 		p.Port = env.number("MASTER_PORT", 1, 65535, 0)
 	}
@@ -133,7 +137,7 @@ func (p Place) check() error {
 // loopback reports whether an address leads to the machine itself by its form.
 func loopback(addr string) bool {
 	ip := net.ParseIP(addr)
-	return addr == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(strings.TrimSuffix(addr, "."), "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // longestStore is the longest name of a store; a socket's has 107 bytes in all.

@@ -32,13 +32,18 @@ func TestFromEnv(t *testing.T) {
 		},
 		{
 			"detnas launch, whatever else is set",
-			[]string{"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "LOCAL_WORLD_SIZE=2", "DETNAS_STORE=launch-5f", "MASTER_ADDR=node0", "MASTER_PORT=99999"},
+			[]string{"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "LOCAL_WORLD_SIZE=2", "DETNAS_STORE=launch-5f", "MASTER_ADDR=node0", "MASTER_PORT=99999", "TORCHELASTIC_RUN_ID=x", "TORCHELASTIC_RESTART_COUNT=3"},
 			Place{Rank: 1, World: 2, LocalRank: 1, LocalWorld: 2, Store: "launch-5f", Launched: true, Attempt: "0"},
 		},
 		{
 			"one machine without a launcher",
 			[]string{"RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=29500"},
 			Place{Rank: 1, World: 2, Addr: "127.0.0.1", Port: 29500, Store: "port-29500", Attempt: "0"},
+		},
+		{
+			"one machine by its name",
+			[]string{"RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=LocalHost.", "MASTER_PORT=29500"},
+			Place{Rank: 1, World: 2, Addr: "LocalHost.", Port: 29500, Store: "port-29500", Attempt: "0"},
 		},
 		{
 			"torchrun on one machine", // whose store is at the port

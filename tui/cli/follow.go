@@ -39,8 +39,8 @@ func (a *App) follow(ctx context.Context, r runArgs, place ranks.Place) error {
 	log.close(err)
 	log = nil
 	var elsewhere *ranks.ElsewhereError
-	if kept && (place.Launched || errors.As(err, &elsewhere)) {
-		return errSaid
+	if other := errors.As(err, &elsewhere); kept && other || place.Launched && (kept || other) {
+		return errSaid // launch, or rank 0, says what was wrong
 	}
 	return fmt.Errorf("rank %d: %w", place.Rank, err)
 }

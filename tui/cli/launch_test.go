@@ -126,6 +126,36 @@ func endsOf(t *testing.T, scripts ...string) error {
 	return w.wait(context.Background())
 }
 
+// TestWorkersEndWithRank0 has rank 0 end while the other waits, as one does for which
+// nobody keeps a store: it is told to end at once, and only rank 0's end counts.
+func TestWorkersEndWithRank0(t *testing.T) {
+	for _, end := range []string{"exit 0", "exit 1"} {
+		dir := t.TempDir()
+		err := endsOf(t, "until [ -e "+dir+"/there ]; do sleep 0.02; done; "+end,
+			"trap 'touch "+dir+"/told; kill $!; exit 1' TERM; sleep 10 & touch "+dir+"/there; wait")
+		if failed := errors.Is(err, errSaid); failed != (end == "exit 1") || !failed && err != nil {
+			t.Errorf("rank 0 ends by %s: error %v", end, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "told")); err != nil {
+			t.Errorf("rank 0 ends by %s, and the other is not told: %v", end, err)
+		}
+	}
+}
+
+// TestFollowLeavesItToRank0 has a rank end because of rank 0 before it has a log.
+func TestFollowLeavesItToRank0(t *testing.T) {
+	a := &App{Out: os.Stdout, Err: os.Stderr}
+	a.Follow = func(context.Context, ranks.Place, FollowOptions) error {
+		return &ranks.ElsewhereError{Err: errors.New("stopped by rank 0")}
+	}
+	for _, launched := range []bool{true, false} {
+		err := a.follow(context.Background(), runArgs{}, ranks.Place{Rank: 1, World: 2, Launched: launched})
+		if err == nil || errors.Is(err, errSaid) != launched {
+			t.Errorf("launched %v: error %v", launched, err)
+		}
+	}
+}
+
 // TestWorkersStartAgain has a process die while rank 0 goes on to the end: it is started
 // again, and the run is as good as any.
 func TestWorkersStartAgain(t *testing.T) {

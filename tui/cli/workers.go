@@ -48,7 +48,7 @@ func (e workerEnd) killed() bool {
 
 // tell leaves word at the ranks' store how one of them has died.
 func (w *workers) tell(e workerEnd) error {
-	place := ranks.Place{Attempt: "0"} // of processes that are started once
+	place := ranks.Place{Attempt: ranks.FirstAttempt}
 	return local.Set(w.store, place.Prefix()+"/"+ranks.DiedKey(e.rank, w.started[e.rank].Process.Pid), e.err.Error())
 }
 
@@ -92,8 +92,8 @@ type vigil struct {
 
 // wait waits until all have ended. A worker that was killed is started again while rank 0
 // lives: if that was in the search, it has gone on without it, and if not, rank 0 ends
-// soon. Once one has failed otherwise, or rank 0 has ended, the others have some time to
-// end by themselves.
+// soon. Once one has failed otherwise, the others have some time to end by themselves.
+// Once rank 0 has ended, they are told to at once: it may have ended before they met it.
 func (w *workers) wait(ctx context.Context) error {
 	s := vigil{left: len(w.started), next: []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}}
 	restart := make(chan int, len(w.started))
@@ -160,6 +160,9 @@ func (s *vigil) ended(e workerEnd) {
 	}
 	if e.rank == 0 {
 		s.zero = &e
+		if len(s.next) == 2 {
+			s.late = time.After(0)
+		}
 	}
 	if e.err != nil && s.failed == nil {
 		s.failed = &e

@@ -11,6 +11,7 @@
 package local
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -168,6 +169,32 @@ func ours(conn net.Conn) error {
 		failed = fmt.Errorf("it is user %d's", cred.Uid)
 	}
 	return failed
+}
+
+// How often Await looks, from the first time to the last.
+const (
+	lookFirst = time.Millisecond
+	lookLast  = 50 * time.Millisecond
+)
+
+// Await waits until a process keeps the store of that name, for so long. Where ctx ends
+// before, its cause is the error.
+func Await(ctx context.Context, name string, patience time.Duration) error {
+	began := time.Now()
+	for pause := lookFirst; ; pause = min(2*pause, lookLast) {
+		if conn, err := net.DialTimeout("unix", Address(name), setPatience); err == nil {
+			_ = conn.Close()
+			return nil
+		}
+		if time.Since(began) > patience {
+			return fmt.Errorf("no process of this machine keeps it, after %v", patience)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx) //nolint:wrapcheck // the caller says of what
+		case <-time.After(pause):
+		}
+	}
 }
 
 // setPatience is how long Set waits for the store.

@@ -1,13 +1,35 @@
 package local
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"testing"
 	"time"
 )
+
+// Who waits for a store is told when it need not any more.
+func TestAwait(t *testing.T) {
+	name := fmt.Sprintf("awaits-%d", os.Getpid())
+	if err := Await(t.Context(), name, 0); err == nil {
+		t.Error("a store that nobody keeps is there")
+	}
+	told := errors.New("told to end")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(20*time.Millisecond, func() { cancel(told) })
+	if err := Await(ctx, name, time.Minute); !errors.Is(err, told) {
+		t.Errorf("error %v", err)
+	}
+	if err := Serve(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := Await(t.Context(), name, time.Minute); err != nil {
+		t.Error(err)
+	}
+}
 
 // What is no request ends the connection, and nobody else's.
 func TestServeRefuses(t *testing.T) {
