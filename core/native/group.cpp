@@ -157,17 +157,62 @@ char *dn_group_broadcast(void *group, void **tensors, int n) {
   })
 }
 
-// Which parameters have a gradient, on some rank.
-static std::vector<int> with_grads(Group &g, void **params, int n) {
-  std::vector<double> has(n);
-  for (int i = 0; i < n; i++)
+// Whether a gradient can be summed where ranks share memory. A zero stands for the
+// gradient that there is none of, and is like its parameter.
+static bool plain(const Tensor &p) {
+  return p.device().is_cpu() && p.scalar_type() == at::kFloat && p.layout() == at::kStrided;
+}
+
+// The gradients of the parameters that have one on some rank, the same ones on every
+// rank, as contiguous tensors, and whether they are plain on all ranks.
+static std::pair<std::vector<Tensor>, bool> grads_of_all(Group &g, void **params, int n) {
+  std::vector<double> has(n + 1); // the last one: whether there is one that is not plain
+  for (int i = 0; i < n; i++) {
     has[i] = T(params[i]).grad().defined();
-  g.reduce(has.data(), n, true);
-  std::vector<int> out;
-  for (int i = 0; i < n; i++)
-    if (has[i] > 0)
-      out.push_back(i);
-  return out;
+    has[n] = std::max<double>(has[n], !plain(T(params[i])));
+  }
+  g.reduce(has.data(), n + 1, true);
+  std::vector<Tensor> grads;
+  for (int i = 0; i < n; i++) {
+    if (has[i] == 0)
+      continue;
+    Tensor &p = T(params[i]);
+    if (!p.grad().defined())
+      p.mutable_grad() = at::zeros(p.sizes(), p.options().requires_grad(false));
+    else if (!p.grad().is_contiguous())
+      p.mutable_grad() = p.grad().contiguous();
+    grads.push_back(p.grad());
+  }
+  return {grads, has[n] == 0};
+}
+
+// The sums in buckets through Gloo.
+static void sum_in_buckets(Group &g, const std::vector<Tensor> &grads) {
+  std::vector<int64_t> bytes;
+  for (const Tensor &t : grads)
+    bytes.push_back(static_cast<int64_t>(t.nbytes()));
+  std::vector<Tensor> flats;
+  std::vector<decltype(g.reduce(grads[0], c10d::ReduceOp::SUM))> works;
+  in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
+    std::vector<Tensor> parts;
+    for (size_t i = from; i < to; i++)
+      parts.push_back(grads[i].reshape({-1}));
+    flats.push_back(at::cat(parts).to(at::kCPU));
+    works.push_back(g.reduce(flats.back(), c10d::ReduceOp::SUM));
+  });
+  g.wait_in([&] {
+    for (auto &w : works)
+      w->wait();
+  });
+  size_t bucket = 0;
+  in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
+    const Tensor &flat = flats[bucket++];
+    int64_t at = 0;
+    for (size_t i = from; i < to; i++) {
+      grads[i].copy_(flat.narrow(0, at, grads[i].numel()).view(grads[i].sizes()));
+      at += grads[i].numel();
+    }
+  });
 }
 
 char *dn_group_sum_grads(void *group, void **params, int n) {
@@ -175,37 +220,9 @@ char *dn_group_sum_grads(void *group, void **params, int n) {
     at::NoGradGuard no_grad;
     if (n == 0)
       return nullptr;
-    std::vector<Tensor> grads;
-    std::vector<int64_t> bytes;
-    for (int i : with_grads(G(group), params, n)) {
-      Tensor &p = T(params[i]);
-      if (!p.grad().defined())
-        p.mutable_grad() = at::zeros_like(p);
-      grads.push_back(p.grad());
-      bytes.push_back(static_cast<int64_t>(p.grad().nbytes()));
-    }
-    std::vector<Tensor> flats;
-    std::vector<decltype(G(group).reduce(grads[0], c10d::ReduceOp::SUM))> works;
-    in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
-      std::vector<Tensor> parts;
-      for (size_t i = from; i < to; i++)
-        parts.push_back(grads[i].reshape({-1}));
-      flats.push_back(at::cat(parts).to(at::kCPU));
-      works.push_back(G(group).reduce(flats.back(), c10d::ReduceOp::SUM));
-    });
-    size_t bucket = 0;
-    G(group).wait_in([&] {
-      for (auto &w : works)
-        w->wait();
-    });
-    in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
-      const Tensor &flat = flats[bucket++];
-      int64_t at = 0;
-      for (size_t i = from; i < to; i++) {
-        grads[i].copy_(flat.narrow(0, at, grads[i].numel()).view(grads[i].sizes()));
-        at += grads[i].numel();
-      }
-    });
+    const auto [grads, all_plain] = grads_of_all(G(group), params, n);
+    if (!grads.empty() && !(all_plain && G(group).sum_shared(grads)))
+      sum_in_buckets(G(group), grads);
   })
 }
 

@@ -57,6 +57,18 @@ struct Group {
     });
   }
 
+  // Puts the sums over all ranks in place of tensors, contiguous floats on the CPU, and
+  // reports whether it has: only ranks that share memory can.
+  bool sum_shared(const std::vector<at::Tensor> &tensors) {
+    if (!shared || !shared->takes_long())
+      return false;
+    std::vector<SharedSums::Span> spans;
+    for (const at::Tensor &t : tensors)
+      spans.push_back({t.data_ptr<float>(), t.numel()});
+    wait_in([&] { shared->sum(spans); });
+    return true;
+  }
+
   void sum(std::vector<double> &values) { reduce(values.data(), static_cast<int64_t>(values.size()), false); }
 
   // Has small sums go through memory that all ranks share, where they have any: want

@@ -1,8 +1,9 @@
-// Sums of a few numbers over ranks of one machine, through memory that they share. BN
-// over ranks needs two of them for each layer, one after the other, and what Gloo takes
-// for one, threads that wake each other at both ends of a connection, is longer than
-// what a small layer computes. What is larger goes through Gloo, and so does everything
-// where a rank is on another machine.
+// Sums over ranks of one machine, through memory that they share. BN over ranks needs
+// two of a few numbers for each layer, one after the other, and what Gloo takes for one,
+// threads that wake each other at both ends of a connection, is longer than what a small
+// layer computes. Gradients go through it in parts that stay in the processors' cache,
+// where Linux would copy them twice for Gloo. Where a rank is on another machine,
+// everything goes through Gloo.
 #ifndef DETNAS_GROUP_SHARED_H
 #define DETNAS_GROUP_SHARED_H
 
@@ -18,13 +19,18 @@
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <vector>
 
 namespace detnas {
 
 class SharedSums {
 public:
-  static constexpr int64_t kMost = 4096; // numbers
+  static constexpr int64_t kMost = 4096; // numbers of a small sum
   static constexpr int kRanks = 64;
+
+  // Every rank reads what all others have written, so that a long sum by many ranks is
+  // Gloo's, whose ranks have a part of it each.
+  static constexpr int kRanksOfLong = 8;
 
   // Name is that of the file in which the memory is found, and a word in it that tells
   // it from another machine's of the same name.
@@ -88,20 +94,45 @@ public:
     return true;
   }
 
-  // reduce puts the sums over all ranks, or the greatest, in place of values: the same
-  // bits on every rank.
+  // reduce puts the sums over all ranks, or the greatest, in place of n values, kMost at
+  // most: the same bits on every rank.
   void reduce(double *values, int64_t n, bool greatest) {
-    const uint64_t turn = ++turn_;
-    std::memcpy(slot(turn, rank_), values, sizeof(double) * n);
-    head()->ranks[rank_].turn.store(turn, std::memory_order_release);
-    for (int r = 0; r < world_; r++)
-      wait(r, turn);
-    std::memcpy(values, slot(turn, 0), sizeof(double) * n);
-    for (int r = 1; r < world_; r++) {
-      const double *of = slot(turn, r);
+    const uint64_t turn = next([&](char *slot) { std::memcpy(slot, values, sizeof(double) * n); });
+    for (int r = 0; r < world_; r++) {
+      const double *of = reinterpret_cast<const double *>(slot(turn, r));
       for (int64_t i = 0; i < n; i++)
-        values[i] = greatest ? std::max(values[i], of[i]) : values[i] + of[i];
+        values[i] = r == 0 ? of[i] : greatest ? std::max(values[i], of[i]) : values[i] + of[i];
     }
+  }
+
+  // Some numbers that lie together.
+  struct Span {
+    float *at;
+    int64_t n;
+  };
+
+  bool takes_long() const { return world_ <= kRanksOfLong; }
+
+  // sum puts the sums over all ranks in place of the numbers of spans, which have the
+  // same lengths on every rank: the same bits on every rank, the first rank's plus the
+  // second's and so on.
+  void sum(const std::vector<Span> &spans) {
+    std::vector<Span> part;
+    int64_t room = longest();
+    for (const Span &s : spans)
+      for (int64_t from = 0; from < s.n;) {
+        const int64_t n = std::min(room, s.n - from);
+        part.push_back({s.at + from, n});
+        from += n;
+        room -= n;
+        if (room == 0) {
+          sum_part(part);
+          part.clear();
+          room = longest();
+        }
+      }
+    if (!part.empty())
+      sum_part(part);
   }
 
 private:
@@ -114,13 +145,50 @@ private:
     Rank ranks[kRanks];
   };
 
-  size_t bytes() const { return sizeof(Head) + sizeof(double) * 2 * world_ * kMost; }
+  // next hands the numbers of this rank's next turn to the others, which write puts into
+  // a slot, and returns when those of all are there.
+  template <class F> uint64_t next(F write) {
+    const uint64_t turn = ++turn_;
+    write(slot(turn, rank_));
+    head()->ranks[rank_].turn.store(turn, std::memory_order_release);
+    for (int r = 0; r < world_; r++)
+      wait(r, turn);
+    return turn;
+  }
+
+  void sum_part(const std::vector<Span> &part) {
+    const uint64_t turn = next([&](char *slot) {
+      for (const Span &s : part) {
+        std::memcpy(slot, s.at, sizeof(float) * s.n);
+        slot += sizeof(float) * s.n;
+      }
+    });
+    int64_t from = 0;
+    for (const Span &s : part) {
+      const float *sum = reinterpret_cast<const float *>(slot(turn, 0)) + from;
+      for (int r = 1; r < world_; r++, sum = s.at) {
+        const float *of = reinterpret_cast<const float *>(slot(turn, r)) + from;
+        for (int64_t i = 0; i < s.n; i++)
+          s.at[i] = sum[i] + of[i];
+      }
+      from += s.n;
+    }
+  }
+
+  // A slot's bytes: of all ranks' 4 MB at most, so that they fit into caches and into the
+  // 64 MB that containers have of such memory.
+  size_t slot_bytes() const {
+    return takes_long() ? std::min<size_t>(512 << 10, (2 << 20) / world_ / 4096 * 4096) : sizeof(double) * kMost;
+  }
+  int64_t longest() const { return static_cast<int64_t>(slot_bytes() / sizeof(float)); }
+
+  size_t bytes() const { return sizeof(Head) + 2 * world_ * slot_bytes(); }
   Head *head() const { return static_cast<Head *>(memory_); }
 
   // There are two slots to each rank, in turn: who writes into one again has seen that
   // all others are a turn further than when it was read.
-  double *slot(uint64_t turn, int rank) const {
-    return reinterpret_cast<double *>(head() + 1) + (turn % 2 * world_ + rank) * kMost;
+  char *slot(uint64_t turn, int rank) const {
+    return reinterpret_cast<char *>(head() + 1) + (turn % 2 * world_ + rank) * slot_bytes();
   }
 
   bool map(int fd) {

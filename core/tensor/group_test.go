@@ -163,6 +163,54 @@ func TestGroupSumsGradients(t *testing.T) {
 	})
 }
 
+// TestGroupSumsLongGradients sums gradients that fill what ranks share several times and
+// do not end where it does, floats through shared memory and doubles through Gloo.
+func TestGroupSumsLongGradients(t *testing.T) {
+	sizes := []int64{3, 200_003, 1, 131_072, 77}
+	for _, dtype := range []DType{Float, Double} {
+		inRanks(t, 3, func(s *Scope, g *Group) error {
+			params := make([]*Tensor, len(sizes))
+			value := func(rank, i int) float32 { return float32((rank+1)*(i%1000)) / 3 }
+			var loss *Tensor
+			for k, n := range sizes {
+				params[k] = s.ToType(s.Full(1, CPU, n), dtype)
+				if err := params[k].RequireGrad(true); err != nil {
+					return err
+				}
+				by := make([]float32, n)
+				for i := range by {
+					by[i] = value(g.Rank, i+k)
+				}
+				part := s.Sum(s.Mul(params[k], s.ToType(s.FromFloats(by, CPU, n), dtype)))
+				if loss == nil {
+					loss = part
+				} else {
+					loss = s.Add(loss, part)
+				}
+			}
+			s.Backward(loss)
+			for range 3 { // each sum is of what all ranks have the same of by then
+				if err := g.SumGrads(params); err != nil {
+					return err
+				}
+			}
+			for k := range sizes {
+				sums, err := s.ToType(s.Detach(s.Grad(params[k])), Float).Floats()
+				if err != nil {
+					return err
+				}
+				for i, v := range sums {
+					one := value(0, i+k) + value(1, i+k) + value(2, i+k)
+					if want := 9 * one; math.Abs(float64(v-want)) > 1e-6*float64(want) {
+						return fmt.Errorf("number %d of gradient %d: %v, want %v", i, k, v, want)
+					}
+				}
+			}
+			return nil
+		})
+	}
+}
+
 // normed are what a batch normalisation gives and leaves: the output, the gradients of
 // input, weight and bias, and the statistics.
 func normed(s *Scope, dtype DType, x, dy []float32, n int64, norm func(x, w, b, mean, variance *Tensor) *Tensor, share func([]*Tensor) error) ([][]float32, error) {
