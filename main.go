@@ -26,6 +26,9 @@ func main() {
 	app.Follow = func(ctx context.Context, place ranks.Place, o cli.FollowOptions) error {
 		return engine.Follow(ctx, place, engine.FollowOptions{Version: app.Version, Patience: o.Patience, Where: o.Where, Watch: o.Watch})
 	}
+	app.Decline = func(ctx context.Context, place ranks.Place, o cli.DeclineOptions) error {
+		return engine.Decline(ctx, place, app.Version, o.Patience, o.Refused)
+	}
 	app.Predict = func(ctx context.Context, checkpoint string, images []string, o cli.PredictOptions) error {
 		return engine.Predict(ctx, checkpoint, images, engine.PredictOptions(o))
 	}

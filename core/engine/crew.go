@@ -47,20 +47,14 @@ func join(ctx context.Context, place ranks.Place, version string, patience time.
 		patience = Patience
 	}
 	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]absent{}, report: newReporter()}
-	fail := func(err error) (*crew, error) {
-		return nil, fmt.Errorf("rank %d of %d: %w", place.Rank, place.World, err)
-	}
 	var err error
 	if c.store, err = openStore(ctx, place, patience); err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if err := c.catchUp(); err != nil {
-		return fail(err)
+		return nil, err
 	}
-	if err := c.come(); err != nil {
-		return fail(err)
-	}
-	return c, nil
+	return c, c.come()
 }
 
 // keeper is rank 0, as it is called where it does not answer.

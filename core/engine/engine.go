@@ -57,10 +57,10 @@ func Run(ctx context.Context, cfg *config.Config, f *run.Folder, opts Options) (
 	err := tensor.OnThread(e.threads, func() (err error) {
 		if !e.place.Alone() {
 			if e.crew, err = join(ctx, e.place, opts.Version, opts.Patience); err != nil {
-				return err
+				return fmt.Errorf("rank 0 of %d: %w", e.place.World, err)
 			}
 			defer e.crew.beat()()
-			defer func() { e.crew.part(err) }()
+			defer func() { e.crew.part(ctx, err) }()
 		}
 		result, err = e.run(ctx)
 		return err

@@ -50,7 +50,7 @@ func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 		if err == nil {
 			return nil
 		}
-		if err = c.blamed(err); errors.Is(err, ErrStopped) || errors.Is(err, ErrRank) {
+		if err = c.blamed(err); errors.Is(err, ErrStopped) || errors.Is(err, ErrRank) || errors.Is(err, errRefused) {
 			return &ranks.ElsewhereError{Err: err}
 		}
 		_ = c.say(failedKey(place.Rank), input.Line(err.Error())) // there may be nobody left

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,8 +28,9 @@ const (
 type order struct {
 	Do        string                   `json:"do"`
 	Why       string                   `json:"why,omitempty"`
-	Folder    string                   `json:"folder,omitempty"` // the run's
-	Data      string                   `json:"data,omitempty"`   // where its synthetic images are
+	Refused   bool                     `json:"refused,omitempty"` // it has begun nothing, because of an error
+	Folder    string                   `json:"folder,omitempty"`  // the run's
+	Data      string                   `json:"data,omitempty"`    // where its synthetic images are
 	Config    string                   `json:"config,omitempty"`
 	Step      int                      `json:"step,omitempty"`
 	Iteration int64                    `json:"iteration,omitempty"`
@@ -80,7 +82,12 @@ func (o order) stands() bool { return o.Do == doEnd || o.Do == doSearch }
 
 // ended is the error of an order that ends the run early, or nil.
 func (o order) ended() error {
-	if o.Do == doEnd && o.Why != "" {
+	switch {
+	case o.Do != doEnd:
+		return nil
+	case o.Refused:
+		return errRefused
+	case o.Why != "":
 		return fmt.Errorf("%w by rank 0 (%s)", ErrStopped, o.Why)
 	}
 	return nil
@@ -180,21 +187,39 @@ func isTorn(err error) bool {
 const partFor = 3 * time.Second
 
 // part tells the other ranks that the run has ended, and waits a moment until they
-// have heard it: they would take the end of the store for an accident.
-func (c *crew) part(err error) {
+// have heard it: they would take the end of the store for an accident. Where nothing has
+// begun they may be on their way, and it waits longer; launch ends those that it has
+// started.
+func (c *crew) part(ctx context.Context, err error) {
 	if c.broken {
 		return
 	}
-	o := order{Do: doEnd}
-	if err != nil {
+	o, within, heed := order{Do: doEnd}, partFor, context.WithoutCancel(ctx)
+	switch {
+	case err == nil:
+	case c.at == 0 && ctx.Err() == nil && !errors.Is(err, ErrStopped):
+		o.Refused = true
+		if !c.place.Launched {
+			within, heed = declineFor, ctx
+		}
+	default:
 		o.Why = err.Error()
 	}
-	if c.tell(o) != nil {
-		return
+	if c.tell(o) == nil {
+		c.parted(heed, within)
 	}
-	for began := time.Now(); time.Since(began) < partFor; time.Sleep(joinEvery / 5) {
-		if n, err := c.store.Add(partedKey, 0); err != nil || n >= int64(c.place.World-1) {
-			return
+}
+
+// parted waits for the other ranks to hear of the end, for so long or until ctx ends, and
+// reports whether all have.
+func (c *crew) parted(ctx context.Context, within time.Duration) bool {
+	for began := time.Now(); ; time.Sleep(joinEvery / 5) {
+		n, err := c.store.Add(partedKey, 0)
+		if err == nil && n >= int64(c.place.World-1) {
+			return true
+		}
+		if err != nil || time.Since(began) > within || ctx.Err() != nil {
+			return false
 		}
 	}
 }

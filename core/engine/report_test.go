@@ -100,7 +100,7 @@ func TestSlowestRankIsNamed(t *testing.T) {
 		all.hear(0, c.report.tell(m), time.Now())
 		c.hearLast(all)
 		told, _ = all.event(1, time.Now())
-		c.part(nil)
+		c.part(t.Context(), nil)
 		return nil
 	})
 	if err = errors.Join(err, <-done); err != nil {

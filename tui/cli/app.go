@@ -39,6 +39,8 @@ type App struct {
 	Run func(context.Context, *config.Config, *run.Folder, RunOptions) (run.Result, error)
 	// Follow does what rank 0 of a run says, as another rank of it.
 	Follow func(context.Context, ranks.Place, FollowOptions) error
+	// Decline tells the other ranks of a run that rank 0 does not begin it.
+	Decline func(context.Context, ranks.Place, DeclineOptions) error
 	// Predict finds objects on images with the detector of a checkpoint.
 	Predict func(ctx context.Context, checkpoint string, images []string, opts PredictOptions) error
 	// Import writes a checkpoint of another program as one of detnas.
@@ -50,6 +52,7 @@ type App struct {
 	theme, glyphs string  // of the screen; empty leaves it to the settings
 	runs          string  // folder that the screen lists
 	started       started // from the screen
+	last          func()  // what is left to do once the command's error is said
 	remote        bool    // who asks is reached over SSH: no command line of this machine is his
 }
 
@@ -85,12 +88,27 @@ type FollowOptions struct {
 	Watch func(run.Event)
 }
 
+// DeclineOptions are how rank 0 ends what it has not begun.
+type DeclineOptions struct {
+	Patience time.Duration
+	Refused  bool // because of an error, and not since nothing is left to do
+}
+
 // Execute runs the command that args ask for, without the program's name, and
 // returns the exit code. An error is one line on a.Err.
 func (a *App) Execute(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	code := a.said(cmd, err)
+	if a.last != nil {
+		a.last()
+	}
+	return code
+}
+
+// said says what a command came to, and returns the exit code.
+func (a *App) said(cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitOK
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"detnas/core/config"
+	"detnas/core/ranks"
 	"detnas/core/run"
 )
 
@@ -18,6 +19,7 @@ import (
 type call struct {
 	code     int
 	out, err string
+	declined []DeclineOptions // what the other ranks were told
 }
 
 // engine stands in for the engine.
@@ -42,8 +44,16 @@ func detnas(t *testing.T, e engine, args ...string) call {
 		Version: "1.2.3", Out: &out, Err: &errs, Run: e,
 		Describe: func() Compute { return Compute{LibTorch: "1.13.0", BLAS: "OpenBLAS"} },
 	}
+	var declined []DeclineOptions
+	a.Decline = func(_ context.Context, _ ranks.Place, o DeclineOptions) error {
+		declined = append(declined, o)
+		if errs.Len() == 0 {
+			t.Error("the other ranks are told before people are")
+		}
+		return nil
+	}
 	code := a.Execute(t.Context(), args)
-	return call{code: code, out: out.String(), err: errs.String()}
+	return call{code: code, out: out.String(), err: errs.String(), declined: declined}
 }
 
 // fails wants a call to have failed with code and one line on stderr that holds

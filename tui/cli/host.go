@@ -67,6 +67,7 @@ func (h *hosted) work(ctx context.Context, a *App, begun func(), log io.Closer, 
 		}
 		h.lines.Watch(e)
 	}
+	h.job.led = true
 	h.result, h.err = a.Run(ctx, h.job.cfg, h.job.folder, h.job.opts)
 	if socket != nil {
 		h.err = errors.Join(h.err, socket.Close())

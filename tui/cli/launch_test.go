@@ -37,36 +37,45 @@ func TestWorkersAreGivenTheSameArguments(t *testing.T) {
 }
 
 func TestRanksRefuse(t *testing.T) {
+	here := func(rank string) map[string]string {
+		return map[string]string{"RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+	}
+	broken := filepath.Join(t.TempDir(), "broken.toml")
+	if err := os.WriteFile(broken, []byte("seed = \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	launched := here("0")
+	launched["DETNAS_STORE"] = "launch-x"
 	tests := []struct {
-		name string
-		env  map[string]string
-		args []string
-		code int
-		want string
+		name     string
+		env      map[string]string
+		args     []string
+		code     int
+		want     string
+		declines bool // the others are told
 	}{
-		{"half a place", map[string]string{"RANK": "0"}, []string{"run", "tiny"}, exitFailed, "WORLD_SIZE is not"},
-		{"nowhere to meet", map[string]string{"RANK": "0", "WORLD_SIZE": "2"}, []string{"run", "tiny"}, exitFailed, "MASTER_ADDR"},
-		{
-			"in the background",
-			map[string]string{"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"},
-			[]string{"run", "tiny", "--detach"},
-			exitUsage, "--detach does not go with several processes",
-		},
-		{
-			"launch under torchrun",
-			map[string]string{"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"},
-			[]string{"launch", "tiny"},
-			exitUsage, "under torchrun or Slurm start detnas run",
-		},
-		{"no workers", nil, []string{"launch", "tiny", "--workers", "0"}, exitUsage, "--workers wants a number"},
-		{"nothing to launch", nil, []string{"launch"}, exitUsage, "wants a preset"},
+		{"half a place", map[string]string{"RANK": "0"}, []string{"run", "tiny"}, exitFailed, "WORLD_SIZE is not", false},
+		{"nowhere to meet", map[string]string{"RANK": "0", "WORLD_SIZE": "2"}, []string{"run", "tiny"}, exitFailed, "MASTER_ADDR", false},
+		{"in the background", here("0"), []string{"run", "tiny", "--detach"}, exitUsage, "--detach does not go with several processes", true},
+		{"a config that is none", here("0"), []string{"run", broken}, exitFailed, "broken.toml", true},
+		{"a step that is none", here("0"), []string{"run", "tiny", "--from", "9"}, exitUsage, "--from", true},
+		{"a run that is none", here("0"), []string{"run", "--resume", "nowhere"}, exitFailed, "nowhere", true},
+		{"launched", launched, []string{"run", broken}, exitFailed, "broken.toml", false},
+		{"alone", nil, []string{"run", broken}, exitFailed, "broken.toml", false},
+		{"launch under torchrun", here("0"), []string{"launch", "tiny"}, exitUsage, "under torchrun or Slurm start detnas run", false},
+		{"no workers", nil, []string{"launch", "tiny", "--workers", "0"}, exitUsage, "--workers wants a number", false},
+		{"nothing to launch", nil, []string{"launch"}, exitUsage, "wants a preset", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for name, value := range tt.env {
 				t.Setenv(name, value)
 			}
-			detnas(t, nil, tt.args...).fails(t, tt.code, tt.want)
+			c := detnas(t, nil, tt.args...)
+			c.fails(t, tt.code, tt.want)
+			if told := len(c.declined) == 1 && c.declined[0].Refused; told != tt.declines || !told && len(c.declined) > 0 {
+				t.Errorf("the others are told %+v", c.declined)
+			}
 		})
 	}
 }

@@ -152,6 +152,7 @@ type job struct {
 	before run.State // what an earlier process had done
 	fresh  bool      // the run is not in its journal yet
 	said   string    // why it is not done as it was asked for; empty where it is
+	led    bool      // its engine has been called, which meets the other ranks
 }
 
 func (a *App) runOrResume(ctx context.Context, r runArgs) error {
@@ -162,12 +163,30 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 		return err
 	case place.Rank > 0:
 		return a.follow(ctx, r, place)
-	case !place.Alone() && r.detach:
-		return usage("--detach does not go with several processes: rank 0 is in the foreground, as those are that started it; put the whole in the background")
+	}
+	led, err := a.lead(ctx, r, place)
+	if !led && !place.Alone() && !place.Launched { // launch ends the others with rank 0
+		a.last = func() { a.decline(ctx, r, place, err != nil) }
+	}
+	return err
+}
+
+// decline tells the other ranks that the run does not begin: they wait for rank 0.
+func (a *App) decline(ctx context.Context, r runArgs, place ranks.Place, refused bool) {
+	if err := a.Decline(ctx, place, DeclineOptions{Patience: r.patience, Refused: refused}); err != nil {
+		a.warn("%v", err)
+	}
+}
+
+// lead does a run alone, or as rank 0 of several, and reports whether the engine was
+// called.
+func (a *App) lead(ctx context.Context, r runArgs, place ranks.Place) (led bool, err error) {
+	if !place.Alone() && r.detach {
+		return false, usage("--detach does not go with several processes: rank 0 is in the foreground, as those are that started it; put the whole in the background")
 	}
 	j, err := prepare(r)
 	if err != nil {
-		return err
+		return false, err
 	}
 	j.opts.Ranks, j.opts.Patience = place, r.patience
 	if j.said != "" {
@@ -177,20 +196,20 @@ func (a *App) runOrResume(ctx context.Context, r runArgs) error {
 		if result, err := j.folder.ReadResult(); err == nil { // else the engine makes it again from the journal
 			defer j.folder.Unlock() //nolint:errcheck // the lock ends with the process
 			a.warn("run %s has finished these steps already; --from STEP does them again", j.folder.Name())
-			return a.summary(j, result)
+			return false, a.summary(j, result)
 		}
 	}
 	if r.detach {
-		return a.detach(ctx, j)
+		return false, a.detach(ctx, j)
 	}
 	if !r.headless && place.Alone() && a.interactive() {
-		return a.screenOfJob(ctx, j)
+		return false, a.screenOfJob(ctx, j)
 	}
 	result, err := a.do(ctx, j, r.headless)
 	if err != nil {
-		return err
+		return j.led, err
 	}
-	return a.summary(j, result)
+	return true, a.summary(j, result)
 }
 
 // prepare makes a new run, or takes up one, as the arguments say.
