@@ -7,11 +7,11 @@
 #ifndef DETNAS_GROUP_SHARED_H
 #define DETNAS_GROUP_SHARED_H
 
+#include "alive.h"
+
 #include <ATen/ATen.h>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <random>
@@ -84,7 +84,11 @@ public:
   }
 
   // enter says who this rank is.
-  void enter() { head()->ranks[rank_].pid = getpid(); }
+  void enter() {
+    Rank &own = head()->ranks[rank_];
+    own.pid = getpid();
+    own.born = born(own.pid);
+  }
 
   // sees reports whether this process can tell of every rank that it lives.
   bool sees() const {
@@ -139,6 +143,7 @@ private:
   struct Rank {
     alignas(64) std::atomic<uint64_t> turn; // of which its numbers are there
     pid_t pid;
+    uint64_t born;
   };
   struct Head {
     uint64_t word;
@@ -198,8 +203,8 @@ private:
   }
 
   bool lives(int rank) const {
-    const pid_t pid = head()->ranks[rank].pid;
-    return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+    const Rank &r = head()->ranks[rank];
+    return r.pid > 0 && detnas::lives(r.pid, r.born);
   }
 
   // wait waits until a rank has come to its turn: at first on the processor, as the
