@@ -126,6 +126,8 @@ void check(const variable_list &features, const Rois &rois, const Geometry &g) {
     const float *r = rois.box + 5 * i;
     TORCH_CHECK(rois.level[i] >= 0 && rois.level[i] < static_cast<int>(features.size()),
                 "roi_align: box ", i, " has level ", rois.level[i]);
+    TORCH_CHECK(features[rois.level[i]].numel() > 0, "roi_align: box ", i, " has level ", rois.level[i],
+                ", which has no pixels: its shape is ", features[rois.level[i]].sizes());
     TORCH_CHECK(r[0] >= 0 && r[0] < features[0].size(0), "roi_align: box ", i, " has image ", r[0]);
     for (int j = 1; j < 5; j++)
       TORCH_CHECK(std::isfinite(r[j]) && std::fabs(r[j]) < 1e6f, "roi_align: box ", i,

@@ -326,6 +326,32 @@ func TestRoIAlignTwoWays(t *testing.T) {
 	}
 }
 
+// A box on a map without pixels is an error, in both forms; torchvision reads beside such a
+// map. Without boxes there is nothing to pool.
+func TestRoIAlignOnNoPixels(t *testing.T) {
+	for _, dims := range [][]int64{{1, 3, 0, 4}, {1, 3, 4, 0}, {1, 3, 0, 0}} {
+		for way := range 2 {
+			align := native.Align{Pooled: 2, Gather: way == 1}
+			run(t, func(s *Scope) error {
+				y := s.RoIAlign([]*Tensor{s.FromFloats(nil, CPU, dims...)}, []float64{1}, nil, nil, align)
+				if got := y.Shape(); !slices.Equal(got, []int64{0, 3, 2, 2}) {
+					t.Errorf("%v: no boxes are pooled to %v", dims, got)
+				}
+				return nil
+			})
+			err := OnThread(1, func() error {
+				return Run("test", func(s *Scope) error {
+					s.RoIAlign([]*Tensor{s.FromFloats(nil, CPU, dims...)}, []float64{1}, []float32{0, 0, 0, 1, 1}, []int32{0}, align)
+					return nil
+				})
+			})
+			if err == nil || !strings.Contains(err.Error(), "has no pixels") {
+				t.Errorf("%v: error %v", dims, err)
+			}
+		}
+	}
+}
+
 // The focal loss has two forms as well. Its sum is the same to the bit on one
 // thread and on two.
 func TestFocalLossTwoWays(t *testing.T) {
