@@ -243,7 +243,7 @@ func TestRanksAreSteeredTogether(t *testing.T) {
 	at := status(t, folder).Iteration
 	until(t, "it goes on", func() bool { return status(t, folder).Iteration > at })
 	signal(t, p, syscall.SIGINT)
-	p.fail("the run was stopped", "detnas run --resume")
+	p.fail("the run was stopped", "detnas launch --workers 2 --resume")
 	oneLineOf(t, p)
 	if s := status(t, folder); s.State != run.StateStopped {
 		t.Errorf("the run is %s", s.State)

@@ -147,7 +147,7 @@ func (e *engine) lastWeights(step int) ([]nn.Array, past, error) {
 	arrays, had, err := e.readWeights(path)
 	if err != nil && !errors.Is(err, os.ErrPermission) {
 		return nil, had, fmt.Errorf("the weights of step %d (%s) are lost: %w; do it again with: %s",
-			step, name, err, input.CommandLine("run", "--resume", e.folder.Handle(), "--from", name))
+			step, name, err, e.resuming("--from", name))
 	}
 	return arrays, had, err
 }

@@ -36,15 +36,11 @@ type crew struct {
 	interrupted atomic.Bool // the others: a signal asks for an end of the run
 }
 
-// Patience is how long a rank waits for another of which nothing is heard, where the
-// options do not say. Batches that are late and checkpoints are not within it.
-const Patience = 5 * time.Minute
-
 // join comes to the store at which the ranks meet. The others need not be there: rank 0
 // searches without them, and waits for them before it trains.
 func join(ctx context.Context, place ranks.Place, version string, patience time.Duration) (*crew, error) {
 	if patience <= 0 {
-		patience = Patience
+		patience = ranks.Patience
 	}
 	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]absent{}, report: newReporter()}
 	var err error

@@ -6,7 +6,6 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/dataset"
-	"detnas/core/input"
 	"detnas/core/nn"
 	"detnas/core/tensor"
 	"detnas/core/train"
@@ -19,7 +18,7 @@ func (e *engine) cured(step int, err error) error {
 	switch {
 	case errors.As(err, &image):
 		return fmt.Errorf("%w; put back what was there and resume the run (%s); only a new run, with data.on_bad = \"skip\", does without the image",
-			err, input.CommandLine("run", "--resume", e.folder.Handle()))
+			err, e.resuming())
 	case errors.Is(err, tensor.ErrOutOfMemory):
 		return fmt.Errorf("%w; %s", err, e.lessMemory(step))
 	case errors.Is(err, train.ErrNotFinite):
@@ -27,7 +26,7 @@ func (e *engine) cured(step int, err error) error {
 	case errors.Is(err, nn.ErrNotFinite) && step == config.StepSearch:
 		return fmt.Errorf("%w: the training of step 2 has diverged; start a run with a lower %s.lr", err, config.StepName(config.StepSupernetFinetune))
 	case errors.Is(err, nn.ErrNotFinite):
-		anew := input.CommandLine("run", "--resume", e.folder.Handle(), "--from", name, "--set", fmt.Sprintf("%s.lr=%.3g", name, e.cfg.Step(step).LR/2))
+		anew := e.resuming("--from", name, "--set", fmt.Sprintf("%s.lr=%.3g", name, e.cfg.Step(step).LR/2))
 		return fmt.Errorf("%w: its training has diverged; do it anew with a lower rate: %s", err, anew)
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type Options struct {
 
 	// Ranks is this process's place among those that train the run together; the zero
 	// value is alone. Who is not rank 0 calls Follow. Patience is how long it waits
-	// for a rank of which nothing is heard; 0 is the constant.
+	// for a rank of which nothing is heard; 0 is ranks.Patience.
 	Ranks    ranks.Place
 	Patience time.Duration
 
@@ -404,7 +405,7 @@ func (e *engine) ended(ctx context.Context, err error) error {
 		e.leave(lost)
 		return lost
 	}
-	resume := input.CommandLine("run", "--resume", e.folder.Handle())
+	resume := e.resuming()
 	if ctx.Err() != nil {
 		why := context.Cause(ctx).Error()
 		jerr := e.stopped()
@@ -422,6 +423,11 @@ func (e *engine) ended(ctx context.Context, err error) error {
 		return errors.Join(err, jerr)
 	}
 	return err
+}
+
+// resuming is the command that goes on with the run, with what else it is to be told.
+func (e *engine) resuming(more ...string) string {
+	return input.CommandLine(slices.Concat(e.place.Command(), []string{"--resume", e.folder.Handle()}, more)...)
 }
 
 // plan is the number of cores that a run uses, of those of the machine the share of

@@ -19,7 +19,7 @@ import (
 // FollowOptions are how a process follows rank 0.
 type FollowOptions struct {
 	Version  string        // of the program
-	Patience time.Duration // with a rank of which nothing is heard; 0 is Patience
+	Patience time.Duration // with a rank of which nothing is heard; 0 is ranks.Patience
 	// Where, when not nil, is told the run's folder before the first step. What is
 	// written to far comes into the rank's log in that folder by way of rank 0: for
 	// machines that have not the folder.

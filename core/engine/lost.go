@@ -20,7 +20,6 @@ const lostFor = 5 * beatEvery
 // known, or of which, unlike of the others, there is no sign of life.
 func (c *crew) lost(err error) error {
 	c.broken = true
-	where := fmt.Errorf("%w (rank %d of %d)", ErrRank, c.place.Rank, c.place.World)
 	silent, began, enough := map[int]int64{}, time.Now(), lostFor // ranks, by their beats at first
 	if c.place.Rank == 0 {
 		enough += beatEvery // it may hold the store, which the others ask meanwhile
@@ -32,9 +31,9 @@ func (c *crew) lost(err error) error {
 			at, quiet := silent[r]
 			switch {
 			case serr != nil || berr != nil:
-				return fmt.Errorf("%w: %s has ended or cannot be reached: %w", where, c.keeper(), err)
+				return fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)
 			case known && r != c.place.Rank:
-				return fmt.Errorf("%w: rank %d %s", where, r, end)
+				return fmt.Errorf("%w: rank %d %s", ErrRank, r, end)
 			case first:
 				silent[r] = beats
 			case quiet && beats != at:
@@ -46,13 +45,13 @@ func (c *crew) lost(err error) error {
 	for r := range c.place.World {
 		if _, yes := silent[r]; yes && r != c.place.Rank {
 			p, _, _ := c.person(r)
-			return fmt.Errorf("%w: rank %d (process %d on %s) has ended or cannot be reached: %w", where, r, p.PID, p.Host, err)
+			return fmt.Errorf("%w: rank %d (process %d on %s) has ended or cannot be reached: %w", ErrRank, r, p.PID, p.Host, err)
 		}
 	}
 	if r, p, yes := c.startedAgain(); yes {
-		return fmt.Errorf("%w: rank %d (process %d on %s) has ended, and was started again: %w", where, r, p.PID, p.Host, err)
+		return fmt.Errorf("%w: rank %d (process %d on %s) has ended, and was started again: %w", ErrRank, r, p.PID, p.Host, err)
 	}
-	return fmt.Errorf("%w: all of them live, and the connection between two of them is lost: %w", where, err)
+	return fmt.Errorf("%w: all of them live, and the connection between two of them is lost: %w", ErrRank, err)
 }
 
 // fate is how a rank has ended, where that is known: by itself, or by launch, which has

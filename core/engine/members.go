@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"time"
 
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/tensor"
 )
@@ -65,8 +67,13 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]person, er
 	members, began, said := make([]person, c.place.World), time.Now(), false
 	for r := 0; r < c.place.World; {
 		p, ok, err := c.person(r)
+		if err == nil && c.place.Launched {
+			ok, err = c.mayCome(r, p, ok)
+		}
 		lost, gone := c.gone[r]
 		switch {
+		case errors.Is(err, ErrRank):
+			return nil, err
 		case err != nil:
 			return nil, fmt.Errorf("looking for rank %d at %s: %w", r, c.place.At(), err)
 		case ok && p.Version != c.version:
@@ -90,6 +97,21 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]person, er
 		time.Sleep(joinEvery)
 	}
 	return members, nil
+}
+
+// mayCome asks what launch has told of a rank: whether its process p, if it has come, is
+// alive still. The error says that no other will come.
+func (c *crew) mayCome(rank int, p person, came bool) (bool, error) {
+	why, over, err := c.ask(ranks.OverKey(rank), c.patience)
+	if over {
+		return false, fmt.Errorf("%w: rank %d has died again and again (%s) and is started no more; see ranks/%d.txt in the run's folder, or go on with as many processes as can live here: --resume takes another number of them",
+			ErrRank, rank, why, rank)
+	}
+	if err != nil || !came {
+		return false, err
+	}
+	_, died, err := c.ask(ranks.DiedKey(rank, p.PID), c.patience)
+	return !died, err
 }
 
 // lives reports whether there are signs of life of a rank since it was lost.

@@ -150,7 +150,7 @@ func (e *engine) sameData(step, of int) error {
 		}
 		name := config.StepName(of)
 		anew := func(step int) string {
-			return input.CommandLine("run", "--resume", e.folder.Handle(), "--from", config.StepName(step))
+			return e.resuming("--from", config.StepName(step))
 		}
 		cure := fmt.Sprintf("to train with the data as it is, start a new run, or do step %d anew: %s", of, anew(of))
 		switch {

@@ -16,6 +16,9 @@ const mostShown = 1000
 // command to it. A long text is cut.
 func Line(text string) string { return escaped(text, mostShown) }
 
+// Brief is Line for what is to take little room: at most so many bytes, and dots.
+func Brief(text string, most int) string { return escaped(text, most) }
+
 // Shown is Line for what is shown by itself, and in full.
 func Shown(text string) string { return escaped(text, math.MaxInt) }
 

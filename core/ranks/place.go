@@ -9,7 +9,12 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// Patience is how long a rank waits for another of which nothing is heard, where nobody says
+// otherwise. Batches that are late and checkpoints are not within it.
+const Patience = 5 * time.Minute
 
 // Place is a process's place among those that train together.
 type Place struct {
@@ -48,6 +53,15 @@ func (p Place) At() string {
 	return net.JoinHostPort(p.Addr, strconv.Itoa(p.Port))
 }
 
+// Command begins the command line that starts a run, or goes on with it, by as many
+// processes. Who has started them otherwise than by launch does so again.
+func (p Place) Command() []string {
+	if p.Launched {
+		return []string{"launch", "--workers", strconv.Itoa(p.World)}
+	}
+	return []string{"run"}
+}
+
 // FirstAttempt is the Attempt of processes that are started once, as launch does, which
 // tells them of each other's end under it.
 const FirstAttempt = "0"
@@ -57,6 +71,9 @@ func (p Place) Prefix() string { return "detnas/" + p.Attempt }
 
 // DiedKey is the key that says how a rank's process has died, which launch sees.
 func DiedKey(rank, pid int) string { return fmt.Sprintf("died/%d/%d", rank, pid) }
+
+// OverKey is the key that says why launch starts a rank no more.
+func OverKey(rank int) string { return fmt.Sprintf("over/%d", rank) }
 
 // Share is this process's share of so many cores of the machine, at least one.
 func (p Place) Share(cores int) int { return max(1, cores/max(1, p.LocalWorld)) }
@@ -137,7 +154,33 @@ func (p Place) check() error {
 // loopback reports whether an address leads to the machine itself by its form.
 func loopback(addr string) bool {
 	ip := net.ParseIP(addr)
-	return strings.EqualFold(strings.TrimSuffix(addr, "."), "localhost") || ip != nil && ip.IsLoopback()
+	if ip == nil {
+		return strings.EqualFold(strings.TrimSuffix(addr, "."), "localhost") || numeric(addr)>>24 == 127
+	}
+	return ip.IsLoopback()
+}
+
+// numeric is an address of IPv4 in one of the forms that inet_aton(3) takes, by which names
+// are looked up: one to four numbers, decimal, octal after 0 or hexadecimal after 0x, of which
+// the last fills what the others leave. What is none is 0.
+func numeric(addr string) uint32 {
+	parts := strings.Split(addr, ".")
+	if len(parts) > 4 {
+		return 0
+	}
+	var out uint64
+	for i, part := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 32 - 8*i
+		}
+		n, err := strconv.ParseUint(part, 0, bits)
+		if err != nil || strings.Contains(part, "_") || len(part) > 1 && strings.ContainsAny(part[1:2], "oObB") { // Go's own forms
+			return 0
+		}
+		out = out<<bits | n
+	}
+	return uint32(out) //nolint:gosec // of 32 bits in all
 }
 
 // longestStore is the longest name of a store; a socket's has 107 bytes in all.

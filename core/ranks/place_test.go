@@ -102,6 +102,18 @@ func TestFromEnvRefuses(t *testing.T) {
 	}
 }
 
+func TestLoopback(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"127.0.0.1": true, "127.1": true, "127.0.1": true, "0177.1": true, "0x7f.1": true, "0x7F000001": true, "2130706433": true, "017700000001": true,
+		"::1": true, "::ffff:127.0.0.1": true, "LocalHost.": true, "localhost": true, "127.255.255.254": true,
+		"10.1": false, "127": false, "127.": false, "127.0.0.256": false, "127.0.0.0.1": false, "0o177.1": false, "0b1.1": false, "0x7_f.1": false, "127.0_0.1": false, "node7": false, "": false, "256.1": false, "::2": false, "128.0.0.1": false, "127.x": false, "4294967296": false, "-1": false,
+	} {
+		if got := loopback(addr); got != want {
+			t.Errorf("%q: %v, want %v", addr, got, want)
+		}
+	}
+}
+
 func TestFirstHost(t *testing.T) {
 	for list, want := range map[string]string{
 		"node7": "node7", "node7,node8": "node7", "node[03-05,9],other": "node03", "a[1,3]-ib": "a1-ib", "x,node[1-2]": "x", "": "",

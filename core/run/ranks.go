@@ -5,12 +5,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"detnas/core/input"
 )
 
 // RankLog is the log of a rank other than 0 in a run's folder.
 func RankLog(dir string, rank int) string {
 	return filepath.Join(dir, "ranks", strconv.Itoa(rank)+".txt")
 }
+
+// longestHost is how much is shown of a host's name; Linux has none that is longer.
+const longestHost = 64
+
+// On is the host of a rank's process, as a line may hold it.
+func (r Rank) On() string { return input.Brief(r.Host, longestHost) }
 
 // Ranks is what the processes that train together do, as each of them has told rank 0
 // last. Older programs pass it over, and their journals have none.

@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -90,5 +91,16 @@ func TestManyRanksAreCut(t *testing.T) {
 	}
 	if few := (Ranks{Ranks: e.Ranks[:MostRanks]}).Cut(); few.World != 0 || few.Of() != MostRanks {
 		t.Errorf("%d ranks are cut: %+v", MostRanks, few)
+	}
+}
+
+// A host's name stays in its line, and leaves room for others.
+func TestRankOn(t *testing.T) {
+	for host, want := range map[string]string{
+		"gpu7": "gpu7", "a\nb": `a\nb`, strings.Repeat("x", 64): strings.Repeat("x", 64), strings.Repeat("x", 500): strings.Repeat("x", 64) + "...",
+	} {
+		if got := (Rank{Host: host}).On(); got != want {
+			t.Errorf("%q is %q, want %q", host, got, want)
+		}
 	}
 }

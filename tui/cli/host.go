@@ -111,7 +111,7 @@ func (j *job) mended(err error) error {
 		return nil
 	}
 	if s, serr := j.folder.Status(); serr == nil && s.State == run.StateFailed && s.Seq > j.before.Seq {
-		return fmt.Errorf("%w; once that is mended, go on with: %s", err, goOn(j.folder, s))
+		return fmt.Errorf("%w; once that is mended, go on with: %s", err, goOnBy(j.opts.Ranks, j.folder, s))
 	}
 	return err
 }

@@ -3,7 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"detnas/core/ranks"
+	"detnas/core/ranks/local"
 	"detnas/core/run"
 )
 
@@ -172,4 +177,62 @@ func TestWorkersStartAgain(t *testing.T) {
 	if err := endsOf(t, "until [ -e "+mark+"-2 ]; do sleep 0.02; done", "[ -e "+mark+" ] && touch "+mark+"-2 && exit; touch "+mark+"; kill -9 $$"); err != nil {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestWorkersGiveUp has a process die each time that it is started: rank 0 is told in the
+// end that it will not come again.
+func TestWorkersGiveUp(t *testing.T) {
+	name := fmt.Sprintf("gives-up-%d", os.Getpid())
+	if err := local.Serve(name); err != nil {
+		t.Fatal(err)
+	}
+	mark := filepath.Join(t.TempDir(), "mark")
+	scripts := []string{"until [ -e " + mark + " ]; do sleep 0.02; done; exit 1", "kill -9 $$"}
+	var said []string
+	warn := func(format string, args ...any) {
+		said = append(said, fmt.Sprintf(format, args...))
+		if len(said) == mostAgain+1 {
+			_ = os.WriteFile(mark, nil, 0o600)
+		}
+	}
+	w := newWorkers(2, name, warn, func(rank int) *exec.Cmd { return exec.Command("sh", "-c", scripts[rank]) }) //nolint:gosec // of this test
+	for rank := range scripts {
+		if err := w.start(rank); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.wait(context.Background()); !errors.Is(err, errSaid) {
+		t.Errorf("error %v", err)
+	}
+	if last := said[len(said)-1]; !strings.Contains(last, "worker 1 has died (signal: killed), and is not started again") {
+		t.Errorf("the last word is %q", last)
+	}
+	key := ranks.Place{Attempt: ranks.FirstAttempt}.Prefix() + "/" + ranks.OverKey(1)
+	if text, there := storeHas(t, name, key); !there || !strings.Contains(text, "signal: killed") {
+		t.Errorf("the store has %q (%v)", text, there)
+	}
+}
+
+// storeHas asks the store of that name for a key.
+func storeHas(t *testing.T, name, key string) (value string, there bool) {
+	t.Helper()
+	conn, err := net.Dial("unix", local.Address(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	request := binary.LittleEndian.AppendUint32(nil, uint32(5+len(key)))               //nolint:gosec // short
+	request = binary.LittleEndian.AppendUint32(append(request, 'g'), uint32(len(key))) //nolint:gosec // short
+	if _, err := conn.Write(append(request, key...)); err != nil {
+		t.Fatal(err)
+	}
+	var head [5]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil {
+		t.Fatal(err)
+	}
+	rest := make([]byte, binary.LittleEndian.Uint32(head[:])-1)
+	if _, err := io.ReadFull(conn, rest); err != nil {
+		t.Fatal(err)
+	}
+	return string(rest), head[4] == 1
 }

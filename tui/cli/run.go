@@ -84,7 +84,7 @@ func (a *App) runFlags(cmd *cobra.Command, r *runArgs) {
 	f.StringVar(&r.resume, "resume", "", "go on with a run, given by its folder or its name under --runs")
 	f.BoolVar(&r.orResume, "or-resume", false, "go on with the run of that --name where there is one, with its own config; else start it")
 	f.BoolVar(&r.headless, "headless", false, "in this process, with plain lines and no screen, even on a terminal")
-	f.DurationVar(&r.patience, "rank-timeout", 0, "where several processes train the run: how long one waits for another of which nothing is heard (default 5m)")
+	f.DurationVar(&r.patience, "rank-timeout", ranks.Patience, "where several processes train the run: how long one waits for another of which nothing is heard")
 	a.looksFlags(cmd)
 	for _, name := range []string{"from", "to"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(config.StepNames(), cobra.ShellCompDirectiveNoFileComp))
@@ -98,6 +98,9 @@ func (r *runArgs) check() error {
 	}
 	if r.orResume && r.name == "" && r.resume == "" {
 		return usage("--or-resume wants --name: it goes on with the run of that name")
+	}
+	if r.patience < 0 {
+		return usage("--rank-timeout wants a time above 0, such as 30s or 10m")
 	}
 	if r.resume == "" {
 		if r.config == "" {

@@ -9,6 +9,7 @@ import (
 
 	"detnas/core/config"
 	"detnas/core/input"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/tui/history"
 	"detnas/tui/progress"
@@ -101,7 +102,7 @@ func rankRows(told *run.Ranks) []progress.Row {
 	for _, r := range all[:min(len(all), shownRanks)] {
 		rows = append(rows, progress.Row{Label: fmt.Sprintf("rank %d", r.Rank), Value: fmt.Sprintf(
 			"%s, process %d: %.4g images/s of its own, waits %.0f%% for others and %.0f%% for data, %d MiB, %.1f cores",
-			input.Line(r.Host), r.PID, r.ImagesPerS, 100*r.Waits(), 100*r.WaitsForData(), r.Memory>>20, r.CPU)})
+			r.On(), r.PID, r.ImagesPerS, 100*r.Waits(), 100*r.WaitsForData(), r.Memory>>20, r.CPU)})
 	}
 	if more := len(all) - shownRanks; more > 0 {
 		rows = append(rows, progress.Row{Label: "", Value: fmt.Sprintf("and %d more, with --json", more)})
@@ -143,13 +144,16 @@ func onScreen(f *run.Folder, s run.State) string {
 
 // goOn is the command that goes on with a run that nothing runs, with what has to
 // change in its config for that.
-func goOn(f *run.Folder, s run.State) string {
+func goOn(f *run.Folder, s run.State) string { return goOnBy(ranks.Place{}, f, s) }
+
+// goOnBy is the same by as many processes as place says.
+func goOnBy(place ranks.Place, f *run.Folder, s run.State) string {
 	if s.State == run.StateInterrupted && f.Bare() {
 		return f.Anew()
 	}
-	var sets []string
+	words := append(place.Command(), "--resume", f.Handle())
 	for _, s := range s.Cure {
-		sets = append(sets, "--set", s)
+		words = append(words, "--set", s)
 	}
-	return resuming(f, sets...)
+	return input.CommandLine(words...)
 }

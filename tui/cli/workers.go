@@ -46,10 +46,21 @@ func (e workerEnd) killed() bool {
 	return errors.As(e.err, &exit) && (!exit.Exited() || e.rank > 0 && exit.ExitCode() > exitFailed)
 }
 
-// tell leaves word at the ranks' store how one of them has died.
+// tell leaves word at the ranks' store of how one of them has died.
 func (w *workers) tell(e workerEnd) error {
+	return w.say(ranks.DiedKey(e.rank, w.started[e.rank].Process.Pid), e.err.Error())
+}
+
+// giveUp leaves word there that one that was killed is not started again. Rank 0 goes on
+// without it while it searches, and ends the run before it trains.
+func (w *workers) giveUp(e workerEnd) {
+	w.warn("worker %d has died (%v), and is not started again after %d times", e.rank, e.err, mostAgain)
+	_ = w.say(ranks.OverKey(e.rank), fmt.Sprintf("%v, the last time, after it was started again %d times", e.err, mostAgain)) // else rank 0 waits in vain
+}
+
+func (w *workers) say(key, text string) error {
 	place := ranks.Place{Attempt: ranks.FirstAttempt}
-	return local.Set(w.store, place.Prefix()+"/"+ranks.DiedKey(e.rank, w.started[e.rank].Process.Pid), e.err.Error())
+	return local.Set(w.store, place.Prefix()+"/"+key, text)
 }
 
 // newWorkers makes so many, which meet at a store, and have yet to be started.
@@ -104,7 +115,9 @@ func (w *workers) wait(ctx context.Context) error {
 			s.dies(w, e)
 			if !e.killed() || e.rank == 0 || !s.going(ctx) {
 				s.ended(e)
-			} else if w.again[e.rank] < mostAgain {
+			} else if w.again[e.rank] == mostAgain {
+				w.giveUp(e)
+			} else {
 				w.again[e.rank]++
 				waiting++
 				time.AfterFunc(againAfter, func() { restart <- e.rank })

@@ -118,10 +118,10 @@ func words(e run.Entry) (text string, bad bool) {
 func ranks(e run.Ranks) string {
 	text := fmt.Sprintf("%d ranks", e.Of())
 	if s, lag, ok := e.Slowest(); ok {
-		text += fmt.Sprintf("; rank %d on %s is the slowest: the others wait %.0f%% of the time for it", s.Rank, s.Host, 100*lag)
+		text += fmt.Sprintf("; rank %d on %s is the slowest: the others wait %.0f%% of the time for it", s.Rank, s.On(), 100*lag)
 	}
 	for _, r := range e.Silent() {
-		text += fmt.Sprintf("; nothing was heard of rank %d on %s for %.0f s", r.Rank, r.Host, r.SilentS)
+		text += fmt.Sprintf("; nothing was heard of rank %d on %s for %.0f s", r.Rank, r.On(), r.SilentS)
 	}
 	return text
 }

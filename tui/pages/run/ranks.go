@@ -106,7 +106,7 @@ func (p *Page) rankCells(r run.Rank, slowest bool) []string {
 	case r.Seconds() == 0:
 		does = s.Faint.Render("begins")
 	}
-	cells := []string{strconv.Itoa(r.Rank), text.Clean(r.Host), does, "", "", "", text.Bytes(r.Memory), fmt.Sprintf("%.1f", r.CPU), "", ""}
+	cells := []string{strconv.Itoa(r.Rank), text.Clean(r.On()), does, "", "", "", text.Bytes(r.Memory), fmt.Sprintf("%.1f", r.CPU), "", ""}
 	if r.Seconds() > 0 {
 		cells[3], cells[4], cells[5] = charts.Number(r.ImagesPerS), percent(r.Waits()), percent(r.WaitsForData())
 	}
@@ -154,7 +154,7 @@ func silentWords(e run.Ranks) string {
 		return ""
 	case 1:
 		r := silent[0]
-		return fmt.Sprintf("nothing was heard of rank %d (process %d on %s) for %.0f s", r.Rank, r.PID, text.Clean(r.Host), r.SilentS)
+		return fmt.Sprintf("nothing was heard of rank %d (process %d on %s) for %.0f s", r.Rank, r.PID, text.Clean(r.On()), r.SilentS)
 	default:
 		var names string
 		for i, r := range silent[:min(n, mostNamed)] {
