@@ -113,11 +113,12 @@ func (w *workers) wait(ctx context.Context) error {
 		case e := <-w.ends:
 			s.left--
 			s.dies(w, e)
-			if !e.killed() || e.rank == 0 || !s.going(ctx) {
+			switch {
+			case !e.killed() || e.rank == 0 || !s.going(ctx):
 				s.ended(e)
-			} else if w.again[e.rank] == mostAgain {
+			case w.again[e.rank] == mostAgain:
 				w.giveUp(e)
-			} else {
+			default:
 				w.again[e.rank]++
 				waiting++
 				time.AfterFunc(againAfter, func() { restart <- e.rank })
