@@ -80,24 +80,22 @@ func TestRanksOfTwoHosts(t *testing.T) {
 	a, b := hosts(t)
 	dir := t.TempDir()
 	sets := append([]string{"data.shapes.dir=" + filepath.Join(dir, "images")}, rankSettings...)
-	with := func(args []string, sets ...string) []string {
-		for _, s := range sets {
-			args = append(args, "--set", s)
-		}
-		return args
-	}
 	both := func(args ...string) (first, second *process) {
 		args = append(args, "--headless", "--rank-timeout", "10s")
 		return a.rank(dir, 0, a, args...), b.rank(dir, 1, a, args...)
 	}
 
-	detnas(t, dir, with([]string{"run", "--headless", "--runs", "alone", "tiny", "--name", "r", "--to", "2"}, sets...)...).succeed()
-	p, q := both(with([]string{"run", "tiny", "--name", "r", "--to", "2"}, sets...)...)
-	if text := p.succeed(); !strings.Contains(text, "port 29500 is open on all addresses") {
-		t.Errorf("rank 0 does not warn of its open port:\n%s", text)
+	for name, half := range rankHalves {
+		sets := append(sets[:len(sets):len(sets)], half.sets...)
+		args := with([]string{"tiny", "--name", name, "--to", half.to}, sets...)
+		detnas(t, dir, append([]string{"run", "--headless", "--runs", "alone"}, args...)...).succeed()
+		p, q := both(append([]string{"run"}, args...)...)
+		if text := p.succeed(); !strings.Contains(text, "port 29500 is open on all addresses") {
+			t.Errorf("rank 0 does not warn of its open port:\n%s", text)
+		}
+		q.succeed()
+		sameLosses(t, name+", 2 hosts", losses(t, filepath.Join(dir, "runs", name)), losses(t, filepath.Join(dir, "alone", name)), 1e-5)
 	}
-	q.succeed()
-	sameLosses(t, "2 hosts", losses(t, filepath.Join(dir, "runs", "r")), losses(t, filepath.Join(dir, "alone", "r")), 1e-5)
 
 	folder := filepath.Join(dir, "runs", "lost")
 	long := with([]string{"run", "tiny", "--name", "lost", "--to", "1"}, append(sets, "supernet-pretrain.iterations=120", "supernet-pretrain.batch=8", "supernet-pretrain.checkpoint_every=5")...)
@@ -111,7 +109,7 @@ func TestRanksOfTwoHosts(t *testing.T) {
 			return err == nil && status(t, folder).Iteration > before+5
 		})
 	}
-	p, q = both(long...)
+	p, q := both(long...)
 	trains()
 	q.kill()
 	p.fail("rank 1 (process", "has ended or cannot be reached", "--resume lost")

@@ -67,11 +67,7 @@ func TestSearchOverRanks(t *testing.T) {
 	dir := t.TempDir()
 	sets := append([]string{"data.shapes.dir=" + filepath.Join(dir, "images")}, spreadSettings...)
 	alone := func(args []string, sets []string) {
-		args = append([]string{"run", "--headless", "tiny"}, args...)
-		for _, s := range sets {
-			args = append(args, "--set", s)
-		}
-		detnas(t, dir, args...).succeed()
+		detnas(t, dir, with(append([]string{"run", "--headless", "tiny"}, args...), sets...)...).succeed()
 	}
 	alone([]string{"--name", "supernet", "--to", "2"}, sets)
 	for name, more := range spread {
@@ -85,12 +81,17 @@ func TestSearchOverRanks(t *testing.T) {
 		alone(append(only, name), sets)
 		want, _, _ := searchedOf(t, filepath.Join(dir, "runs", name))
 		checkStopped(t, name, want)
-		same := func(what string) {
+		sameFound := func(what string) (by map[int]int) {
 			t.Helper()
 			got, by, _ := searchedOf(t, filepath.Join(dir, "runs", what))
 			if d := cmp.Diff(want, got, cmpopts.EquateNaNs()); d != "" {
 				t.Errorf("%s (-by one process +by several):\n%s", what, d)
 			}
+			return by
+		}
+		same := func(what string) {
+			t.Helper()
+			by := sameFound(what)
 			if len(by) < 2 {
 				t.Errorf("%s: all candidates were measured by one rank: %v", what, by)
 			}
@@ -111,6 +112,14 @@ func TestSearchOverRanks(t *testing.T) {
 		if longRanks || name == "whole" {
 			killedInSearch(t, launched(t, dir, 3, sets, append(args, name+"-killed")...), filepath.Join(dir, "runs", name+"-killed"))
 			same(name + "-killed")
+		}
+		if name == "whole" {
+			resumedByOthers(t, dir, launched(t, dir, 3, sets, append(args, name+"-resumed")...), name+"-resumed")
+			same(name + "-resumed")
+			stoodThrough(t, dir, launched(t, dir, 2, sets, append(args, name+"-slow")...), name+"-slow")
+			same(name + "-slow")
+			refusedRanks(t, dir, filepath.Join(dir, "images"), with([]string{"tiny", "--from", "3", "--to", "3"}, sets...)...)
+			sameFound("refused")
 		}
 		if longRanks && name == "whole" {
 			sets := append(sets[:len(sets):len(sets)], "search.generations=8")

@@ -94,36 +94,39 @@ func sameLosses(t *testing.T, name string, got, want map[int]map[int]run.Values,
 // launched starts workers of a run.
 func launched(t *testing.T, dir string, n int, sets []string, args ...string) *process {
 	t.Helper()
-	args = append([]string{"launch", "--workers", strconv.Itoa(n), "--headless"}, args...)
+	return detnas(t, dir, with(append([]string{"launch", "--workers", strconv.Itoa(n), "--headless"}, args...), sets...)...)
+}
+
+// with are arguments that have keys of the config besides.
+func with(args []string, sets ...string) []string {
 	for _, s := range sets {
 		args = append(args, "--set", s)
 	}
-	return detnas(t, dir, args...)
+	return args
+}
+
+// rankHalves are the two runs that together have the four training steps: step 2 with
+// Faster R-CNN, step 5 with RetinaNet.
+var rankHalves = map[string]struct {
+	to   string
+	sets []string
+}{
+	"supernet": {"2", []string{"detector.roi.convs=1"}},
+	"subnet":   {"5", []string{"search.subnet=0-1-23-0", "detector.kind=" + config.KindRetinaNet}},
 }
 
 // TestRanksTrainAsOneProcess trains the four training steps by one process and by two
-// and three, and compares the losses of every iteration: step 2 with Faster R-CNN, step
-// 5 with RetinaNet.
+// and three, and compares the losses of every iteration.
 func TestRanksTrainAsOneProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains networks")
 	}
 	dir := t.TempDir()
 	sets := append([]string{"data.shapes.dir=" + filepath.Join(dir, "images")}, rankSettings...)
-	for name, more := range map[string][]string{
-		"supernet": {"detector.roi.convs=1"},
-		"subnet":   {"search.subnet=0-1-23-0", "detector.kind=" + config.KindRetinaNet},
-	} {
-		sets := append(sets[:len(sets):len(sets)], more...)
-		args := []string{"tiny", "--name", name}
-		if name == "supernet" {
-			args = append(args, "--to", "2")
-		}
-		alone := append([]string{"run", "--headless", "--runs", "alone"}, args...)
-		for _, s := range sets {
-			alone = append(alone, "--set", s)
-		}
-		detnas(t, dir, alone...).succeed()
+	for name, half := range rankHalves {
+		sets := append(sets[:len(sets):len(sets)], half.sets...)
+		args := []string{"tiny", "--name", name, "--to", half.to}
+		detnas(t, dir, with(append([]string{"run", "--headless", "--runs", "alone"}, args...), sets...)...).succeed()
 		want := losses(t, filepath.Join(dir, "alone", name))
 		for n := 2; n <= 3; n++ {
 			runs := fmt.Sprintf("by-%d", n)
@@ -180,11 +183,7 @@ func TestARankThatDies(t *testing.T) {
 	dir := t.TempDir()
 	sets := append([]string{"data.shapes.dir=" + filepath.Join(dir, "images"), "supernet-pretrain.checkpoint_every=4"}, rankSettings...)
 	sets = append(sets, "supernet-pretrain.iterations=40", "supernet-pretrain.batch=12", "supernet-pretrain.lr=1e-6")
-	alone := []string{"run", "--headless", "--runs", "alone", "tiny", "--name", "r", "--to", "1"}
-	for _, s := range sets {
-		alone = append(alone, "--set", s)
-	}
-	detnas(t, dir, alone...).succeed()
+	detnas(t, dir, with([]string{"run", "--headless", "--runs", "alone", "tiny", "--name", "r", "--to", "1"}, sets...)...).succeed()
 
 	p := launched(t, dir, 3, sets, "tiny", "--name", "r", "--to", "1")
 	folder := filepath.Join(dir, "runs", "r")

@@ -26,10 +26,8 @@ func TestAZombieIsDead(t *testing.T) {
 	if err := os.Symlink(self, odd); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"run", "--headless", "tiny", "--name", "r", "--to", "1"}
-	for _, s := range append(rankSettings[:len(rankSettings):len(rankSettings)], "supernet-pretrain.iterations=100000", "supernet-pretrain.batch=8") {
-		args = append(args, "--set", s)
-	}
+	args := with([]string{"run", "--headless", "tiny", "--name", "r", "--to", "1"}, rankSettings...)
+	args = with(args, "supernet-pretrain.iterations=100000", "supernet-pretrain.batch=8")
 	env := []string{"WORLD_SIZE=2", "MASTER_ADDR=127.1", fmt.Sprintf("MASTER_PORT=%d", 20000+freeJob(t))}
 	one := command(t, dir, args...)
 	one.Path, one.Env = odd, append(append(one.Env, env...), "RANK=1")
