@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime/debug"
 
 	"detnas/core/dataset"
 	"detnas/core/nn"
@@ -109,7 +110,11 @@ func loadState(name, path string) (work, error) {
 	if len(match.Missing) > 0 {
 		return nil, fmt.Errorf("%s lacks %v; write it again", path, match.Missing)
 	}
-	return w, match.Copy()
+	if err := match.Copy(); err != nil {
+		return nil, err
+	}
+	debug.FreeOSMemory() // what the file was read into is not of the work
+	return w, nil
 }
 
 // truth is a detector's batch as the other side reads it.

@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kPage = 4096, kHuge = 2 << 20;
 constexpr size_t kLarge = 64 << 10; // smaller blocks are malloc's
-constexpr size_t kChunk = 64 << 20;
+constexpr size_t kSmallChunk = 16 << 20, kLargeChunk = 64 << 20;
 constexpr size_t kAlign = 64;         // as libtorch's own
 constexpr uint64_t kWindow = 1 << 14; // blocks asked for; "lately" is one to two of these
 
@@ -139,9 +139,11 @@ private:
     }
   }
 
-  // grow maps a chunk; where there is no room, one that is no larger than it must be.
+  // grow maps a chunk: a quarter of what there is, since in small chunks large blocks find
+  // no room, and of a few large ones much stays empty. Where there is no memory for it, it
+  // is one that is no larger than it must be.
   bool grow(size_t bytes) {
-    size_t size = up(std::max(bytes, kChunk), kHuge);
+    size_t size = up(std::max(bytes, std::min(kLargeChunk, std::max(kSmallChunk, held / 4))), kHuge);
     char *at = map_chunk(size);
     if (at == nullptr) {
       for (auto it = blocks.begin(); it != blocks.end();) {
