@@ -39,7 +39,7 @@ kill: ## kill runs 200 times in each step and compare what they come to (20 min)
 ranks: ## compare two and three ranks with one process over 50 iterations of each step, and lose hosts (3 min; root)
 	@$(TOOLCHAIN) DETNAS_RANK_ITERATIONS=$${DETNAS_RANK_ITERATIONS:-50} go test -count=1 -timeout 1h -v -run '^TestRanksTrainAsOneProcess$$|^TestRanksOfTwoHosts$$' .
 
-ranks-search: ## search by one, two and three processes with each guide, and lose some (5 min)
+ranks-search: ## search by one, two and three processes with each guide, and lose some (5 min on a busy machine)
 	@$(TOOLCHAIN) DETNAS_RANKS_LONG=1 go test -count=1 -timeout 1h -v -run '^TestSearchOverRanks$$' .
 
 race: ## test the packages without cgo under the race detector
