@@ -23,6 +23,7 @@ type crew struct {
 	groups   int           // the number of that group
 	members  []person      // who is in it: which of a rank's processes, by rank
 	store    *tensor.Store
+	opened   time.Time      // since when this rank is at the store
 	patience time.Duration  // with a rank of which nothing is heard
 	gone     map[int]absent // rank 0: those that the search has lost
 	own      person
@@ -47,6 +48,7 @@ func join(ctx context.Context, place ranks.Place, version string, patience time.
 	if c.store, err = openStore(ctx, place, patience); err != nil {
 		return nil, err
 	}
+	c.opened = time.Now()
 	if err := c.catchUp(); err != nil {
 		return nil, err
 	}

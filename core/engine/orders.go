@@ -200,7 +200,7 @@ func (c *crew) part(ctx context.Context, err error) {
 	case c.at == 0 && ctx.Err() == nil && !errors.Is(err, ErrStopped):
 		o.Refused = true
 		if !c.place.Launched {
-			within, heed = declineFor, ctx
+			within, heed = max(partFor, declineFor-time.Since(c.opened)), ctx
 		}
 	default:
 		o.Why = err.Error()
