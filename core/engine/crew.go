@@ -34,6 +34,7 @@ type crew struct {
 	broken      bool // a collective call has failed: there is none any more
 	mute        bool // the store does not answer, and a call to it would never end
 	stop        func(error)
+	endVigil    func()      // of the group
 	interrupted atomic.Bool // the others: a signal asks for an end of the run
 }
 
@@ -43,7 +44,7 @@ func join(ctx context.Context, place ranks.Place, version string, patience time.
 	if patience <= 0 {
 		patience = ranks.Patience
 	}
-	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, gone: map[int]absent{}, report: newReporter()}
+	c := &crew{place: place, version: version, patience: patience, listening: true, stop: func(error) {}, endVigil: func() {}, gone: map[int]absent{}, report: newReporter()}
 	var err error
 	if c.store, err = openStore(ctx, place, patience); err != nil {
 		return nil, err

@@ -447,16 +447,24 @@ func plan(cfg *config.Config, place ranks.Place) (threads, workers, atOnce int) 
 }
 
 // pickDevice turns the config's word into a device that is there, whose results will be
-// the same each time. Of several GPUs each process of a machine takes its own. The
-// thread that trains calls it.
+// the same each time, and on which one of several ranks can compute. Of several GPUs each
+// process of a machine takes its own. The thread that trains calls it.
 func pickDevice(name string, place ranks.Place) (tensor.Device, error) {
+	d, err := namedDevice(name, place)
+	if err == nil && !place.Alone() {
+		err = tensor.GroupReady(d)
+	}
+	return d, err
+}
+
+func namedDevice(name string, place ranks.Place) (tensor.Device, error) {
 	devices := tensor.Describe().CUDA
 	if name == "auto" {
 		switch {
 		case devices == 0:
 			return tensor.CPU, nil
 		case place.LocalRank >= devices:
-			return tensor.CPU, fmt.Errorf("local rank %d has no GPU: libtorch sees %d here; start as many processes on a machine, or set device = \"cpu\"", place.LocalRank, devices)
+			return tensor.CPU, fmt.Errorf("local rank %d has no GPU: libtorch sees %d here; start as many processes on a machine as it has GPUs, or name one (device = \"cuda\", where each process sees its own alone)", place.LocalRank, devices)
 		}
 		d := tensor.Device(place.LocalRank)
 		return d, tensor.Repeatable(d)

@@ -54,6 +54,7 @@ func Follow(ctx context.Context, place ranks.Place, opts FollowOptions) error {
 			return &ranks.ElsewhereError{Err: err}
 		}
 		_ = c.say(failedKey(place.Rank), input.Line(err.Error())) // there may be nobody left
+		_ = c.say(fallenKey(e.order.Group), fmt.Sprintf("rank %d has failed", place.Rank))
 		return err
 	})
 }
@@ -103,6 +104,7 @@ func (e *engine) adopt(o order) error {
 
 // train does this rank's part of a training step.
 func (e *engine) train(o order) error {
+	e.order = o
 	err := e.adopt(o)
 	if err != nil {
 		return err
@@ -116,8 +118,7 @@ func (e *engine) train(o order) error {
 			return fmt.Errorf("the subnet of rank 0: %w", err)
 		}
 	}
-	e.order = o
-	if err := e.crew.regroup(o.Group, o.Members); err != nil {
+	if err := e.crew.regroup(o.Group, o.Members, e.device); err != nil {
 		return err
 	}
 	ctx := context.Background() // rank 0 ends it

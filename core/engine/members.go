@@ -23,7 +23,9 @@ type person struct {
 	Version string `json:"version"`
 	Host    string `json:"host"`
 	PID     int    `json:"pid"`
-	Came    int64  `json:"came"` // which of the rank's processes it is, from 1: it may be started again
+	Machine string `json:"machine,omitempty"` // on which its number is one of a process; "" where that is not known
+	Sums    string `json:"sums,omitempty"`    // by what it computes together with others
+	Came    int64  `json:"came"`              // which of the rank's processes it is, from 1: it may be started again
 }
 
 // absent is a rank that was lost.
@@ -41,7 +43,7 @@ func (c *crew) come() error {
 		return err
 	}
 	host, _ := os.Hostname()
-	c.own = person{Version: c.version, Host: host, PID: os.Getpid(), Came: came}
+	c.own = person{Version: c.version, Host: host, PID: os.Getpid(), Machine: thisMachine(), Sums: tensor.GroupKind(), Came: came}
 	text, err := json.Marshal(c.own)
 	if err != nil {
 		return fmt.Errorf("what a rank tells of itself: %w", err)
@@ -78,6 +80,9 @@ func (c *crew) assemble(ctx context.Context, note func(run.Event)) ([]person, er
 			return nil, fmt.Errorf("looking for rank %d at %s: %w", r, c.place.At(), err)
 		case ok && p.Version != c.version:
 			return nil, fmt.Errorf("rank %d (%s) runs detnas %s and this rank %s; install one version everywhere", r, p.Host, p.Version, c.version)
+		case ok && p.Sums != c.own.Sums:
+			return nil, fmt.Errorf("rank %d (%s) adds up by %s, on %s, and this rank by %s, on %s: build detnas for all ranks with the same libtorch, Debian's or an official one (LIBTORCH)",
+				r, p.Host, p.Sums, sumsOn(p.Sums), c.own.Sums, sumsOn(c.own.Sums))
 		case ok && (!gone || p.Came != lost.Came || c.lives(r, lost)):
 			members[r] = p
 			delete(c.gone, r)
@@ -120,18 +125,36 @@ func (c *crew) lives(rank int, lost absent) bool {
 	return err == nil && beats != lost.beats
 }
 
+// sumsOn is what computes where ranks add up by Gloo or NCCL.
+func sumsOn(kind string) string {
+	if kind == sumsNCCL {
+		return "GPUs"
+	}
+	return "CPUs"
+}
+
+// sumsNCCL is tensor.GroupKind of ranks on GPUs.
+const sumsNCCL = "NCCL"
+
 // regroup has the group of these members, which is opened anew where they are others
-// than before. Every rank does so at the same order.
-func (c *crew) regroup(number int, members []person) error {
+// than before. Every rank does so at the same order. d is what this one computes on.
+func (c *crew) regroup(number int, members []person, d tensor.Device) error {
 	if c.group != nil && c.groups == number {
 		return nil
 	}
-	var err error
-	if c.group, err = tensor.OpenGroup(c.store, "group/"+strconv.Itoa(number), ownAddress(c.place), c.place.Rank, c.place.World, c.patience); err != nil {
-		c.group = nil
+	g, err := tensor.NewGroup(c.place.Rank, c.place.World)
+	if err != nil {
+		return err
+	}
+	if c.own.Sums == sumsNCCL {
+		c.endVigil()
+		c.endVigil = c.vigil(g, number, members)
+	}
+	c.group = nil
+	if err := g.Open(c.store, "group/"+strconv.Itoa(number), ownAddress(c.place), d, c.patience); err != nil {
 		return fmt.Errorf("the ranks cannot connect with each other: %w", err)
 	}
-	c.groups, c.members = number, members
+	c.group, c.groups, c.members = g, number, members
 	return nil
 }
 

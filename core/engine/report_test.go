@@ -52,6 +52,7 @@ func trainSlowly(c *crew, iterations int64, each time.Duration) error {
 // TestSlowestRankIsNamed trains by two ranks, of which one takes longer, over a store as
 // a run has it.
 func TestSlowestRankIsNamed(t *testing.T) {
+	onCPUs(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func TestSlowestRankIsNamed(t *testing.T) {
 			place := ranks.Place{Rank: n, World: 2, LocalRank: n, LocalWorld: 2, Addr: "127.0.0.1", Port: port, Attempt: "0"}
 			c, err := join(t.Context(), place, "test", time.Minute)
 			if err == nil {
-				err = c.regroup(1, []person{{Came: 1}, {Came: 1}})
+				err = c.regroup(1, []person{{Came: 1}, {Came: 1}}, tensor.CPU)
 			}
 			if err != nil {
 				return err

@@ -51,7 +51,7 @@ func (e *engine) share(ctx context.Context, t training, o order) error {
 		return err
 	}
 	if o.Do == doTrain {
-		if err := e.crew.regroup(o.Group, o.Members); err != nil {
+		if err := e.crew.regroup(o.Group, o.Members, e.device); err != nil {
 			return err
 		}
 	}

@@ -14,12 +14,14 @@ import (
 	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/steer"
+	"detnas/core/tensor"
 )
 
 // inTwo has a goroutine of this process follow as rank 1. It returns rank 0's place, and
 // what waits for the end of rank 1 and gives its events.
 func inTwo(t *testing.T) (place ranks.Place, followed func() []run.Event) {
 	t.Helper()
+	onCPUs(t)
 	place = ranks.Place{World: 2, LocalWorld: 2, Store: fmt.Sprintf("test-%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))}
 	other := place
 	other.Rank, other.LocalRank = 1, 1
@@ -34,6 +36,14 @@ func inTwo(t *testing.T) (place ranks.Place, followed func() []run.Event) {
 			t.Errorf("rank 1: %v", err)
 		}
 		return events
+	}
+}
+
+// onCPUs skips a test of ranks where this build has them on GPUs, of which each needs one.
+func onCPUs(t *testing.T) {
+	t.Helper()
+	if tensor.GroupKind() != "Gloo" {
+		t.Skip("ranks of this build need a GPU each")
 	}
 }
 
@@ -87,6 +97,7 @@ func told(events []run.Event) (out []string) {
 
 // Ranks leave out an iteration as one process does, and go back to the same.
 func TestRanksThatDivergeTogether(t *testing.T) {
+	onCPUs(t)
 	images := filepath.Join(t.TempDir(), "images")
 	for _, policy := range []string{config.OnNaNSkip, config.OnNaNBack} {
 		t.Run(policy, func(t *testing.T) {

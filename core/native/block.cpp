@@ -188,8 +188,8 @@ bool fits(const Tensor &t) { return !t.defined() || (takes(t) && t.is_contiguous
 units::Total total_of(void *group) {
   if (!group)
     return {};
-#ifdef DETNAS_NO_GLOO
-  TORCH_CHECK(false, DETNAS_NO_GLOO);
+#ifdef DETNAS_NO_GROUPS
+  TORCH_CHECK(false, DETNAS_NO_GROUPS);
 #else
   return [group](std::vector<double> &values) { static_cast<detnas::Group *>(group)->sum(values); };
 #endif

@@ -1,26 +1,34 @@
 // Several processes that train together: the store of keys that they meet at, and
-// the collective calls, which are c10d's over Gloo.
+// the collective calls, by c10d's Gloo or by NCCL.
 #include "group.h"
 #include "group.hpp"
 #include "guard.h"
 
-#ifdef DETNAS_NO_GLOO
+#ifdef DETNAS_NO_GROUPS
 
-char *dn_store_open(void **, const char *, int, int, const char *, double) { return message_of(DETNAS_NO_GLOO); }
-char *dn_store_open_local(void **, const char *, const char *, double) { return message_of(DETNAS_NO_GLOO); }
-char *dn_store_set(void *, const char *, const void *, size_t) { return message_of(DETNAS_NO_GLOO); }
-char *dn_store_get(void *, const char *, void **, size_t *) { return message_of(DETNAS_NO_GLOO); }
-char *dn_store_has(void *, const char *, int *) { return message_of(DETNAS_NO_GLOO); }
-char *dn_store_add(void *, const char *, int64_t, int64_t *) { return message_of(DETNAS_NO_GLOO); }
-char *dn_store_remove(void *, const char *) { return message_of(DETNAS_NO_GLOO); }
-char *dn_group_open(void **, void *, const char *, const char *, int, int, double) { return message_of(DETNAS_NO_GLOO); }
-char *dn_group_reduce(void *, double *, int, int) { return message_of(DETNAS_NO_GLOO); }
-char *dn_group_broadcast(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
-char *dn_group_sum_grads(void *, void **, int) { return message_of(DETNAS_NO_GLOO); }
-char *dn_group_waited(void *, double *) { return message_of(DETNAS_NO_GLOO); }
+char *dn_store_open(void **, const char *, int, int, const char *, double) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_store_open_local(void **, const char *, const char *, double) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_store_set(void *, const char *, const void *, size_t) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_store_get(void *, const char *, void **, size_t *) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_store_has(void *, const char *, int *) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_store_add(void *, const char *, int64_t, int64_t *) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_store_remove(void *, const char *) { return message_of(DETNAS_NO_GROUPS); }
+const char *dn_group_kind(void) { return ""; }
+char *dn_group_ready(int) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_group_make(void **) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_group_open(void *, void *, const char *, const char *, int, int, int, double) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_group_fail(void *, const char *) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_group_reduce(void *, double *, int, int) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_group_broadcast(void *, void **, int) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_group_sum_grads(void *, void **, int) { return message_of(DETNAS_NO_GROUPS); }
+char *dn_group_waited(void *, double *) { return message_of(DETNAS_NO_GROUPS); }
 
 #else
 
+#ifdef DETNAS_GLOO
+#include "group_gloo.h"
+#endif
+#include "group_nccl.h"
 #include "store_local.h"
 
 #include <ATen/ATen.h>
@@ -91,22 +99,59 @@ char *dn_store_remove(void *store, const char *key) {
 }
 
 using detnas::Group;
+using detnas::Wire;
 static Group &G(void *p) { return *static_cast<Group *>(p); }
 
-char *dn_group_open(void **out, void *store, const char *name, const char *address,
-                    int rank, int world, double seconds) {
+#ifdef DETNAS_GLOO
+
+const char *dn_group_kind(void) { return "Gloo"; }
+
+char *dn_group_ready(int) { return nullptr; }
+
+static std::unique_ptr<Wire> wire_of(Group &, const StorePtr &store, const char *address, int, int rank, int world,
+                                     std::chrono::milliseconds patience, bool) {
+  return std::make_unique<detnas::Gloo>(store, address, rank, world, patience);
+}
+
+#else
+
+const char *dn_group_kind(void) { return "NCCL"; }
+
+char *dn_group_ready(int device) {
   GUARD({
-    auto options = c10d::ProcessGroupGloo::Options::create(milliseconds(seconds));
-    options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
-    auto own = c10::make_intrusive<c10d::PrefixStore>(name, *static_cast<StorePtr *>(store));
-    auto g = std::make_unique<Group>(c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, world, std::move(options)));
-    g->share(rank, world, milliseconds(seconds), std::strncmp(address, "127.", 4) == 0);
-    *out = g.release();
+    TORCH_CHECK(device >= 0, "the ranks of this build add up by NCCL, on GPUs, and this one computes on the CPU: "
+                             "start one process, or build with Debian's libtorch (without LIBTORCH), whose ranks compute on CPUs");
+    detnas::NcclCalls::found();
   })
 }
 
+static std::unique_ptr<Wire> wire_of(Group &group, const StorePtr &store, const char *, int device, int rank, int world,
+                                     std::chrono::milliseconds patience, bool local) {
+  const at::Device at(at::kCUDA, static_cast<at::DeviceIndex>(device));
+  return std::make_unique<detnas::Nccl>(*store, at, rank, world, patience, local, group.failure);
+}
+
+#endif
+
+char *dn_group_make(void **out) {
+  GUARD({ *out = new Group; })
+}
+
+char *dn_group_open(void *group, void *store, const char *name, const char *address, int device, int rank, int world, double seconds) {
+  GUARD({
+    const StorePtr own = c10::make_intrusive<c10d::PrefixStore>(name, *static_cast<StorePtr *>(store));
+    const bool local = std::strncmp(address, "127.", 4) == 0;
+    G(group).wire = wire_of(G(group), own, address, device, rank, world, milliseconds(seconds), local);
+    G(group).share(rank, world, milliseconds(seconds), local);
+  })
+}
+
+char *dn_group_fail(void *group, const char *why) {
+  GUARD({ G(group).failure->set(why); })
+}
+
 char *dn_group_waited(void *group, double *seconds) {
-  GUARD({ *seconds = static_cast<double>(G(group).waited.load()) / 1e9; })
+  GUARD({ *seconds = static_cast<double>(G(group).waited()) / 1e9; })
 }
 
 char *dn_group_reduce(void *group, double *values, int n, int greatest) {
@@ -130,28 +175,27 @@ static void in_buckets(const std::vector<int64_t> &bytes, F use) {
   }
 }
 
+// A tensor's bytes, in order.
+static Tensor bytes_of(const Tensor &t) { return t.detach().contiguous().view({-1}).view(at::kByte); }
+
 char *dn_group_broadcast(void *group, void **tensors, int n) {
   GUARD({
     at::NoGradGuard no_grad;
-    const bool root = G(group).gloo->getRank() == 0;
+    Wire &wire = *G(group).wire;
     std::vector<int64_t> bytes;
     for (int i = 0; i < n; i++)
       bytes.push_back(static_cast<int64_t>(T(tensors[i]).nbytes()));
-    in_buckets(bytes, [&](size_t from, size_t to, int64_t sum) {
-      Tensor flat = at::empty({sum}, at::kByte);
-      uint8_t *at = flat.data_ptr<uint8_t>();
-      if (root)
-        for (size_t i = from; i < to; at += bytes[i++]) {
-          Tensor t = T(tensors[i]).detach().to(at::kCPU).contiguous();
-          std::memcpy(at, t.data_ptr(), bytes[i]);
-        }
-      std::vector<Tensor> flats{flat};
-      G(group).wait_in([&] { G(group).gloo->broadcast(flats)->wait(); });
-      if (root)
-        return;
+    in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
+      std::vector<Tensor> parts;
+      for (size_t i = from; i < to; i++)
+        parts.push_back(bytes_of(T(tensors[i])).to(wire.device()));
+      const Tensor flat = at::cat(parts);
+      wire.begin(flat, Wire::Op::kFirst);
+      wire.settle();
+      int64_t at = 0;
       for (size_t i = from; i < to; at += bytes[i++]) {
-        Tensor &t = T(tensors[i]);
-        t.copy_(at::from_blob(at, t.sizes(), t.options().device(at::kCPU).requires_grad(false)));
+        const Tensor &t = T(tensors[i]), part = flat.narrow(0, at, bytes[i]).clone(); // where any type may begin
+        T(tensors[i]).copy_(part.view(t.scalar_type()).view(t.sizes()));
       }
     });
   })
@@ -186,24 +230,20 @@ static std::pair<std::vector<Tensor>, bool> grads_of_all(Group &g, void **params
   return {grads, has[n] == 0};
 }
 
-// The sums in buckets through Gloo.
-static void sum_in_buckets(Group &g, const std::vector<Tensor> &grads) {
+// The sums in buckets through the wire.
+static void sum_in_buckets(Wire &wire, const std::vector<Tensor> &grads) {
   std::vector<int64_t> bytes;
   for (const Tensor &t : grads)
     bytes.push_back(static_cast<int64_t>(t.nbytes()));
   std::vector<Tensor> flats;
-  std::vector<decltype(g.reduce(grads[0], c10d::ReduceOp::SUM))> works;
   in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
     std::vector<Tensor> parts;
     for (size_t i = from; i < to; i++)
       parts.push_back(grads[i].reshape({-1}));
-    flats.push_back(at::cat(parts).to(at::kCPU));
-    works.push_back(g.reduce(flats.back(), c10d::ReduceOp::SUM));
+    flats.push_back(at::cat(parts).to(wire.device()));
+    wire.begin(flats.back(), Wire::Op::kSum);
   });
-  g.wait_in([&] {
-    for (auto &w : works)
-      w->wait();
-  });
+  wire.settle();
   size_t bucket = 0;
   in_buckets(bytes, [&](size_t from, size_t to, int64_t) {
     const Tensor &flat = flats[bucket++];
@@ -222,7 +262,7 @@ char *dn_group_sum_grads(void *group, void **params, int n) {
       return nullptr;
     const auto [grads, all_plain] = grads_of_all(G(group), params, n);
     if (!grads.empty() && !(all_plain && G(group).sum_shared(grads)))
-      sum_in_buckets(G(group), grads);
+      sum_in_buckets(*G(group).wire, grads);
   })
 }
 

@@ -83,20 +83,42 @@ func (s *Store) Remove(key string) error {
 	return failure(C.dn_store_remove(s.p, k))
 }
 
-// Group is the ranks that compute together: c10d's ProcessGroupGloo. It lives as long
-// as the process. Every rank makes the same calls in the same order.
+// GroupKind is by what the groups of this build compute: "Gloo", on CPUs, or "NCCL", on
+// GPUs; "" where it has none.
+func GroupKind() string { return C.GoString(C.dn_group_kind()) }
+
+// GroupReady is why no rank of a group may compute on a device (-1: CPU, n: CUDA n), or nil.
+func GroupReady(device int32) error { return failure(C.dn_group_ready(C.int(device))) }
+
+// Group is the ranks that compute together, by c10d's ProcessGroupGloo or by NCCL. It lives
+// as long as the process. Every rank makes the same calls in the same order.
 type Group struct{ p unsafe.Pointer }
 
-// OpenGroup joins a group of world processes as rank. name is another one for each group
-// of a store; address is the one at which the others reach this process; patience is how
-// long a call waits for them.
-func OpenGroup(s *Store, name, address string, rank, world int, patience time.Duration) (*Group, error) {
+// NewGroup is a group that is not open yet. Until then Fail alone may be called.
+func NewGroup() (*Group, error) {
+	g := &Group{}
+	err := failure(C.dn_group_make(&g.p))
+	return g, err
+}
+
+// Open joins a group of world processes as rank. name is another one for each group of a
+// store; address is the one at which the others reach this process; device is what it
+// computes on; patience is how long a call waits for them.
+func (g *Group) Open(s *Store, name, address string, device int32, rank, world int, patience time.Duration) error {
 	n, a := C.CString(name), C.CString(address)
 	defer C.free(unsafe.Pointer(n))
 	defer C.free(unsafe.Pointer(a))
-	g := &Group{}
-	err := failure(C.dn_group_open(&g.p, s.p, n, a, C.int(rank), C.int(world), C.double(patience.Seconds())))
-	return g, err
+	return failure(C.dn_group_open(g.p, s.p, n, a, C.int(device), C.int(rank), C.int(world), C.double(patience.Seconds())))
+}
+
+// ncclSays begins the errors of calls over NCCL that have failed.
+const ncclSays = "NCCL: "
+
+// Fail has the calls of an NCCL group fail, those under way too. It may come from any thread.
+func (g *Group) Fail(why string) {
+	w := C.CString(ncclSays + why)
+	defer C.free(unsafe.Pointer(w))
+	_ = failure(C.dn_group_fail(g.p, w)) // it only stores the text
 }
 
 // Reduce puts the sums over all ranks, or the greatest, in place of values.

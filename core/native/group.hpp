@@ -4,16 +4,18 @@
 
 #include <torch/version.h>
 
-// Gloo's headers are those of libgloo-dev, which belong to Debian's libtorch. Without
-// them, and with an official libtorch, which comes without, there are no groups, and
-// everything else is as it is.
+// The store is c10d's, and comes with every libtorch for Linux.
+#if __has_include(<torch/csrc/distributed/c10d/TCPStore.hpp>)
+
+// Gloo's headers are those of libgloo-dev, which belong to Debian's libtorch. Without them,
+// and with an official libtorch, which comes without, ranks add up by NCCL, on GPUs alone.
 #if TORCH_VERSION_MAJOR < 2 && __has_include(<gloo/algorithm.h>)
-#ifndef USE_C10D_GLOO
-#define USE_C10D_GLOO
+#define DETNAS_GLOO
 #endif
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include "group_shared.h"
+#include "group_wire.h"
+#include "send.h"
 
 #include <ATen/ATen.h>
 #include <atomic>
@@ -24,37 +26,19 @@
 namespace detnas {
 
 struct Group {
-  explicit Group(c10::intrusive_ptr<c10d::ProcessGroupGloo> g) : gloo(std::move(g)) {}
-
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  std::unique_ptr<Wire> wire; // null until it is opened
+  std::shared_ptr<Failure> failure = std::make_shared<Failure>();
 
   // Nanoseconds spent in collective calls so far, from any thread: waiting for ranks
   // that come later, and sending.
-  std::atomic<int64_t> waited{0};
+  int64_t waited() const { return in_memory + (wire ? wire->waited.load() : 0); }
 
-  // Calls f, which waits for the other ranks, and counts how long that takes.
-  template <class F> void wait_in(F f) {
-    const auto began = std::chrono::steady_clock::now();
-    f();
-    waited += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
-  }
-
-  // Reduces a contiguous tensor on the CPU in place; what is returned is waited for.
-  auto reduce(const at::Tensor &t, c10d::ReduceOp::RedOpType op) {
-    std::vector<at::Tensor> tensors{t};
-    c10d::AllreduceOptions options;
-    options.reduceOp = op;
-    return gloo->allreduce(tensors, options);
-  }
-
-  // Puts the sums over all ranks, or the greatest, in place of values.
+  // Puts the sums over all ranks, or the greatest, in place of values of the host.
   void reduce(double *values, int64_t n, bool greatest) {
-    wait_in([&] {
-      if (shared && n <= SharedSums::kMost)
-        shared->reduce(values, n, greatest);
-      else
-        reduce(at::from_blob(values, {n}, at::kDouble), greatest ? c10d::ReduceOp::MAX : c10d::ReduceOp::SUM)->wait();
-    });
+    if (shared && n <= SharedSums::kMost)
+      wait_in([&] { shared->reduce(values, n, greatest); });
+    else
+      through_wire(values, n, at::kDouble, greatest ? Wire::Op::kGreatest : Wire::Op::kSum);
   }
 
   // Puts the sums over all ranks in place of tensors, contiguous floats on the CPU, and
@@ -78,8 +62,7 @@ struct Group {
     SharedSums::Name name;
     if (rank == 0 && want)
       name = memory->create();
-    std::vector<at::Tensor> sent{at::from_blob(&name, {static_cast<int64_t>(sizeof name)}, at::kByte)};
-    gloo->broadcast(sent)->wait();
+    through_wire(&name, sizeof name, at::kByte, Wire::Op::kFirst);
     const bool found = want && (rank == 0 ? name.path[0] != 0 : memory->find(name));
     if (found)
       memory->enter();
@@ -92,16 +75,32 @@ struct Group {
 
 private:
   bool everywhere(bool here) {
-    at::Tensor no = at::full({1}, here ? 0 : 1, at::kDouble);
-    reduce(no, c10d::ReduceOp::MAX)->wait();
-    return no.item<double>() == 0;
+    double no = here ? 0 : 1;
+    through_wire(&no, 1, at::kDouble, Wire::Op::kGreatest);
+    return no == 0;
   }
 
-  std::unique_ptr<SharedSums> shared; // null: Gloo does all
+  // Has op's result in place of n values of the host.
+  void through_wire(void *values, int64_t n, at::ScalarType type, Wire::Op op) {
+    const at::Tensor t = sent(values, {n}, type, wire->device());
+    wire->begin(t, op);
+    wire->settle();
+    std::memcpy(values, t.cpu().data_ptr(), t.nbytes());
+  }
+
+  // Calls f, which waits for the other ranks in memory, and counts how long that takes.
+  template <class F> void wait_in(F f) {
+    const auto began = std::chrono::steady_clock::now();
+    f();
+    in_memory += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+  }
+
+  std::atomic<int64_t> in_memory{0};
+  std::unique_ptr<SharedSums> shared; // null: the wire does all
 };
 
 } // namespace detnas
 #else
-#define DETNAS_NO_GLOO "this build of detnas has no Gloo, by which processes train together: it was made without Debian's libtorch-dev and libgloo-dev"
+#define DETNAS_NO_GROUPS "processes cannot train together in this build of detnas: its libtorch came without the headers of c10d; build with Debian's libtorch (without LIBTORCH), or with that of a PyTorch that pip has installed"
 #endif
 #endif

@@ -7,10 +7,10 @@
 #include "group.hpp"
 #include "guard.h"
 
-#ifdef DETNAS_NO_GLOO
+#ifdef DETNAS_NO_GROUPS
 
 char *dn_group_norm(void **, void *, void *, void *, void *, void *, void *, double, double) {
-  return message_of(DETNAS_NO_GLOO);
+  return message_of(DETNAS_NO_GROUPS);
 }
 
 #else
@@ -111,6 +111,8 @@ public:
   static Tensor forward(AutogradContext *ctx, Tensor x, const Tensor &weight, const Tensor &bias,
                         int64_t group, Tensor running_mean, Tensor running_variance, double momentum, double eps) {
     x = x.contiguous();
+    if (beside(group_of(group), x))
+      return forward_there(ctx, x, weight, bias, group, running_mean, running_variance, momentum, eps);
     const Shape s(x);
     std::vector<double> stats(static_cast<size_t>(2 * s.c + 1));
     double *sum = stats.data(), *square = sum + s.c;
@@ -151,6 +153,8 @@ public:
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &mean = saved[2], &inverse = saved[3];
     Tensor dy = grads[0].contiguous();
+    if (beside(group_of(ctx->saved_data["group"].toInt()), x))
+      return backward_there(ctx, x, dy, weight, mean, inverse);
     const Shape s(x);
     std::vector<double> stats(static_cast<size_t>(2 * s.c));
     double *sum = stats.data(), *product = sum + s.c;
@@ -180,6 +184,54 @@ public:
 
 private:
   static Group &group_of(int64_t p) { return *reinterpret_cast<Group *>(p); }
+
+  // Whether x lies where the ranks' wire takes tensors from, on a GPU. Nothing then comes
+  // to the host: the sums are in the order of the device's work.
+  static bool beside(const Group &group, const Tensor &x) { return x.is_cuda() && group.wire->device() == x.device(); }
+
+  // This form goes through libtorch's kernels for torch.nn.SyncBatchNorm, which read x once.
+  static Tensor forward_there(AutogradContext *ctx, const Tensor &x, const Tensor &weight, const Tensor &bias, int64_t group,
+                              Tensor running_mean, Tensor running_variance, double momentum, double eps) {
+    const Shape s(x);
+    const double own = static_cast<double>(s.n * s.hw);
+    Tensor stats = at::zeros({2 * s.c + 1}, weight.options().dtype(at::kDouble).requires_grad(false));
+    Tensor mean = stats.narrow(0, 0, s.c), square = stats.narrow(0, s.c, s.c), count = stats.narrow(0, 2 * s.c, 1);
+    if (own > 0) {
+      const auto [m, inverse] = at::batch_norm_stats(x, eps);
+      mean.copy_(m);
+      square.copy_(inverse).pow_(-2).sub_(eps).addcmul_(mean, mean).mul_(own);
+      mean.mul_(own);
+      count.fill_(own);
+    }
+    group_of(group).wire->begin(stats, detnas::Wire::Op::kSum);
+    mean.div_(count); // into means and variances
+    square.div_(count).addcmul_(mean, mean, -1).clamp_min_(0);
+    const auto type = weight.scalar_type();
+    running_mean.mul_(1 - momentum).add_(mean.to(type), momentum);
+    running_variance.mul_(1 - momentum).add_((square * (count / (count - 1).clamp_min(1))).to(type), momentum);
+    const Tensor m = mean.to(type), inverse = (square + eps).rsqrt().to(type);
+    ctx->save_for_backward({x, weight, m, inverse, count});
+    ctx->saved_data["group"] = group;
+    return own > 0 ? at::batch_norm_elemt(x, weight, bias, m, inverse, eps) : at::empty_like(x);
+  }
+
+  static tensor_list backward_there(AutogradContext *ctx, const Tensor &x, const Tensor &dy, const Tensor &weight,
+                                    const Tensor &mean, const Tensor &inverse) {
+    const Tensor count = ctx->get_saved_variables()[4];
+    const int64_t c = weight.numel();
+    Tensor stats = at::zeros({2 * c}, count.options()), dweight = at::zeros_like(weight), dbias = at::zeros_like(weight);
+    if (x.numel() > 0) {
+      Tensor sum, product;
+      std::tie(sum, product, dweight, dbias) = at::batch_norm_backward_reduce(dy, x, mean, inverse, weight, true, true, true);
+      stats = at::cat({sum, product}).to(at::kDouble);
+    }
+    group_of(ctx->saved_data["group"].toInt()).wire->begin(stats, detnas::Wire::Op::kSum);
+    const Tensor sums = stats.to(mean.scalar_type());
+    Tensor dx = at::zeros_like(x);
+    if (x.numel() > 0)
+      dx = at::batch_norm_backward_elemt(dy, x, mean, inverse, weight, sums.narrow(0, 0, c), sums.narrow(0, c, c), count.to(at::kInt));
+    return {dx, dweight, dbias, Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+  }
 
   static Tensor normalised(const Tensor &x, const Tensor &weight, const Tensor &bias, const Tensor &mean, const Tensor &inverse) {
     Tensor scale = inverse * weight, shift = bias - mean * scale;

@@ -31,7 +31,7 @@ func errorOf(text string) error {
 		}
 		return fmt.Errorf("%w (%s)", ErrOutOfMemory, text)
 	}
-	if strings.Contains(text, "gloo/") || strings.HasPrefix(text, "ranks' memory") { // Gloo names its file
+	if strings.Contains(text, "gloo/") || strings.HasPrefix(text, ncclSays) || strings.HasPrefix(text, "ranks' memory") { // Gloo names its file
 		return fmt.Errorf("%w: %s", ErrGroup, text)
 	}
 	return errors.New(text)

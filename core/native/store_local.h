@@ -27,6 +27,9 @@ public:
   LocalStore(const std::string &address, std::chrono::milliseconds timeout);
   ~LocalStore() override;
 
+  // Another connection to the same store; libtorch asks for one from 2.8 on.
+  c10::intrusive_ptr<c10d::Store> clone() { return c10::make_intrusive<LocalStore>(address_, timeout_); }
+
   void set(const std::string &key, const Bytes &value) override;
   Bytes get(const std::string &key) override; // waits for the key
   int64_t add(const std::string &key, int64_t by) override;
@@ -39,6 +42,7 @@ public:
 private:
   bool call(char op, const std::string &key, const Bytes &given, Bytes *answer);
 
+  const std::string address_;
   std::mutex mutex_; // a call at a time
   int fd_ = -1;
 };
@@ -49,7 +53,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds first_pause{1}, last_pause{50};
 
 // Little-endian, as the machines are.
-template <class T> void append(Bytes *to, T number) {
+template <class T> void add_number(Bytes *to, T number) {
   const size_t at = to->size();
   to->resize(at + sizeof number);
   std::memcpy(to->data() + at, &number, sizeof number);
@@ -99,7 +103,7 @@ inline int connection(const sockaddr_un &to, socklen_t length) {
   return -1;
 }
 
-inline LocalStore::LocalStore(const std::string &address, std::chrono::milliseconds timeout) : Store(timeout) {
+inline LocalStore::LocalStore(const std::string &address, std::chrono::milliseconds timeout) : Store(timeout), address_(address) {
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   TORCH_CHECK(address.size() > 1 && address.size() <= sizeof to.sun_path, "a store's name is too long: ", address);
@@ -124,9 +128,9 @@ inline LocalStore::~LocalStore() { close(fd_); }
 // Asks the store, and reports whether the key was there.
 inline bool LocalStore::call(char op, const std::string &key, const Bytes &given, Bytes *answer) {
   Bytes request;
-  append(&request, static_cast<uint32_t>(5 + key.size() + given.size()));
+  add_number(&request, static_cast<uint32_t>(5 + key.size() + given.size()));
   request.push_back(static_cast<uint8_t>(op));
-  append(&request, static_cast<uint32_t>(key.size()));
+  add_number(&request, static_cast<uint32_t>(key.size()));
   request.insert(request.end(), key.begin(), key.end());
   request.insert(request.end(), given.begin(), given.end());
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -153,7 +157,7 @@ inline Bytes LocalStore::get(const std::string &key) {
 
 inline int64_t LocalStore::add(const std::string &key, int64_t by) {
   Bytes given, sum;
-  append(&given, by);
+  add_number(&given, by);
   call('a', key, given, &sum);
   return number_of(sum);
 }

@@ -3,10 +3,15 @@ package tensor
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"math"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"detnas/core/native"
+	"detnas/core/ranks/local"
 )
 
 // onCUDA calls f on a thread of its own with the first CUDA device.
@@ -76,6 +81,93 @@ func TestRepeatsOnCUDA(t *testing.T) {
 					t.Errorf("%s: the gradient is another one", name)
 				}
 			}
+		}
+		return nil
+	})
+}
+
+// A group over NCCL of this process alone, which is what one GPU allows: BN by the group is
+// BN, weights and gradients stay, and a group that is told to fail does so, be it within a
+// gradient.
+func TestGroupOnCUDA(t *testing.T) {
+	if GroupKind() != "NCCL" {
+		t.Skip("ranks of this build are on CPUs")
+	}
+	onCUDA(t, func(s *Scope, dev Device) error {
+		name := fmt.Sprintf("cuda-%d", os.Getpid())
+		if err := local.Serve(name); err != nil {
+			return err
+		}
+		store, err := OpenLocalStore(name, "test", time.Minute)
+		if err != nil {
+			return err
+		}
+		g, err := NewGroup(0, 1)
+		if err == nil {
+			err = g.Open(store, "group", "127.0.0.1", dev, time.Minute)
+		}
+		if err != nil {
+			return err
+		}
+		const images, size = 5, 3 * 2 * 5
+		x, dy := make([]float32, images*size), make([]float32, images*size)
+		for i := range x {
+			x[i], dy[i] = float32(math.Sin(float64(i*i)))*3+10, float32(math.Cos(float64(7*i)))
+		}
+		at := func(v []float32, shape ...int64) *Tensor { return s.FromFloats(v, dev, shape...) }
+		by := func(norm func(x, w, b, mean, variance *Tensor) *Tensor) [][]float32 {
+			in, w, b := at(x, images, 3, 2, 5), at([]float32{1, .5, -2}, 3), at([]float32{0, 1, 2}, 3)
+			mean, variance := at([]float32{0, 0, 0}, 3), at([]float32{1, 1, 1}, 3)
+			for _, p := range []*Tensor{in, w, b} {
+				s.Fail(p.RequireGrad(true))
+			}
+			y := norm(in, w, b, mean, variance)
+			s.Backward(s.Sum(s.Mul(y, at(dy, images, 3, 2, 5))))
+			s.Fail(g.SumGrads([]*Tensor{w, b}))
+			s.Fail(g.Broadcast([]*Tensor{mean, s.FromInts([]int64{1}, dev, 1), variance}))
+			var out [][]float32
+			for _, v := range []*Tensor{y, s.Grad(in), s.Grad(w), s.Grad(b), mean, variance} {
+				values, err := s.Detach(v).Floats()
+				s.Fail(err)
+				out = append(out, values)
+			}
+			return out
+		}
+		want := by(func(x, w, b, mean, variance *Tensor) *Tensor {
+			return s.BatchNorm(x, w, b, mean, variance, true, .1, 1e-5)
+		})
+		together := func(x, w, b, mean, variance *Tensor) *Tensor {
+			return s.GroupNorm(g, x, w, b, mean, variance, .1, 1e-5)
+		}
+		got, again := by(together), by(together)
+		if s.Err() != nil {
+			return s.Err()
+		}
+		for i := range want {
+			for k, v := range got[i] {
+				if math.Abs(float64(v-want[i][k])) > 2e-5 || v != again[i][k] {
+					t.Errorf("value %d [%d] is %v, and again %v, want %v", i, k, v, again[i][k], want[i][k])
+				}
+			}
+		}
+		long := make([]float64, 5000) // more than ranks of a machine share in memory
+		long[4999] = 3
+		if err := g.Sum(long); err != nil || long[4999] != 3 || long[0] != 0 {
+			t.Errorf("the sums end with %v (%v)", long[4999], err)
+		}
+		err = Run("lost", func(s *Scope) error {
+			in, w, b := s.Full(1, dev, 4, 3, 2), s.Full(1, dev, 3), s.Full(0, dev, 3)
+			s.Fail(in.RequireGrad(true))
+			y := s.Sum(s.GroupNorm(g, in, w, b, s.Full(0, dev, 3), s.Full(1, dev, 3), .1, 1e-5))
+			g.Fail("rank 7 has ended")
+			s.Backward(y)
+			return nil
+		})
+		if !errors.Is(err, ErrGroup) || !strings.Contains(err.Error(), "NCCL: rank 7 has ended") {
+			t.Errorf("within a gradient: %v", err)
+		}
+		if err := g.Sum(long); !errors.Is(err, ErrGroup) || !strings.Contains(err.Error(), "rank 7") {
+			t.Errorf("after that: %v", err)
 		}
 		return nil
 	})

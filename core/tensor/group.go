@@ -31,26 +31,48 @@ func OpenLocalStore(name, prefix string, patience time.Duration) (*Store, error)
 	return native.OpenLocalStore(local.Address(name), prefix, patience)
 }
 
-// Group is the processes that train one network together: c10d's collective calls
-// over Gloo. Every rank makes the same calls in the same order, on one thread. A call
-// fails on all ranks soon after one of them has died, or when one keeps the others
-// waiting for longer than the group's patience.
+// GroupKind is by what ranks of this build compute together: "Gloo", on CPUs, or "NCCL",
+// on GPUs; "" where they can't.
+func GroupKind() string {
+	if native.Load() != nil {
+		return "" // the first operator says why
+	}
+	return native.GroupKind()
+}
+
+// GroupReady is why a rank that computes on this device can be in no group, or nil.
+func GroupReady(d Device) error { return native.GroupReady(int32(d)) }
+
+// Group is the processes that train one network together: collective calls over c10d's
+// Gloo, or over NCCL. Every rank makes the same calls in the same order, on one thread. A
+// call fails on all ranks soon after one of them has died, or when one keeps the others
+// waiting for longer than the group's patience. NCCL does not always notice a rank's death:
+// whoever does calls Fail.
 type Group struct {
 	Rank, World int
 
 	g *native.Group
 }
 
-// OpenGroup joins a group of world processes as rank. name is another one for each group
-// of a store; address is the one at which the others reach this process; patience is how
-// long a call waits for them.
-func OpenGroup(s *Store, name, address string, rank, world int, patience time.Duration) (*Group, error) {
-	g, err := native.OpenGroup(s, name, address, rank, world, patience)
+// NewGroup is a group of world processes, in which this is rank. It is not open yet.
+func NewGroup(rank, world int) (*Group, error) {
+	g, err := native.NewGroup()
 	if err != nil {
 		return nil, err
 	}
 	return &Group{Rank: rank, World: world, g: g}, nil
 }
+
+// Open connects the processes. name is another one for each group of a store; address is
+// the one at which the others reach this process; d is the device that it computes on;
+// patience is how long a call waits for the others.
+func (g *Group) Open(s *Store, name, address string, d Device, patience time.Duration) error {
+	return g.g.Open(s, name, address, int32(d), g.Rank, g.World, patience)
+}
+
+// Fail has the calls of a group over NCCL fail with why, those under way too. It may come
+// from any thread. Gloo's connections tell of a rank's end by themselves.
+func (g *Group) Fail(why string) { g.g.Fail(why) }
 
 // ErrGroup is wrapped by the error of a collective call, be it within a backward pass:
 // nothing more can be computed together.
