@@ -23,7 +23,7 @@ import (
 // step is compared by itself. The rates are low: training makes much of the last bit
 // of a sum, by one process with another number of threads as well.
 var rankSettings = append([]string{
-	"threads=1", "loader_workers=1", "data.shapes.class_size=64", "data.classification.size=64",
+	"threads=1", "loader_workers=1", "data.shapes.class_size=64", "data.classification.size=64", "data.shapes.per_class_val=15", "search.batch=2",
 	"supernet-pretrain.batch=20", "supernet-pretrain.accumulate=2", "supernet-pretrain.log_every=1",
 	"supernet-finetune.batch=5", "supernet-finetune.log_every=1",
 	"supernet-finetune.clip_grad=1", "supernet-finetune.init=scratch",
@@ -133,6 +133,7 @@ func TestRanksTrainAsOneProcess(t *testing.T) {
 			launched(t, dir, n, sets, append(args, "--runs", runs)...).succeed()
 			sameLosses(t, fmt.Sprintf("%s, %d ranks", name, n), losses(t, filepath.Join(dir, runs, name)), want, 1e-5)
 			ranksTold(t, filepath.Join(dir, runs, name), n)
+			evaluateAgain(t, dir, name, n)
 			for rank := 1; rank < n; rank++ {
 				if text := string(read(t, filepath.Join(dir, runs, name, "ranks", strconv.Itoa(rank)+".txt"))); !strings.Contains(text, "loss") {
 					t.Errorf("the log of rank %d has no losses:\n%s", rank, text)

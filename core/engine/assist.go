@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -75,19 +73,14 @@ func (e *engine) borrow(ctx context.Context, b board, o order) (*judge, error) {
 
 // takeWeights takes the supernet from the store.
 func (c *crew) takeWeights(b board, l *lent) (weights []nn.Array, err error) {
-	var text []byte
-	for part := range l.Parts {
-		value, ok, err := c.ask(b.weights(part), c.patience)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)
-		case !ok:
-			return nil, errors.New("the supernet is in the store no more, since the search has ended")
-		}
-		text = append(text, value...)
-	}
-	if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != l.Digest {
-		return nil, errors.New("the supernet that came from rank 0 is damaged")
+	text, err := c.fetch(b.weights, l.parcel)
+	switch {
+	case errors.Is(err, errNoParcel):
+		return nil, fmt.Errorf("the supernet of rank 0: %w, since the search has ended", err)
+	case errors.Is(err, errDamaged):
+		return nil, fmt.Errorf("the supernet of rank 0: %w", err)
+	case err != nil:
+		return nil, c.unreached(err)
 	}
 	return weights, decoded(text, &weights)
 }
@@ -97,7 +90,7 @@ func (h *helper) serve() error {
 	if err := h.offer(); err != nil {
 		return err
 	}
-	p, looked := newPulse(), time.Time{}
+	p, looked := newPulse(0), time.Time{}
 	for pause := askFirst; ; pause = min(2*pause, askLast) {
 		if time.Since(looked) >= askLast {
 			looked = time.Now()

@@ -25,12 +25,7 @@ func (e *engine) calibration() *dataset.Detection {
 }
 
 func (e *engine) calibrationBatches() (batches, error) {
-	set := e.calibration()
-	source, err := e.evalSource(set, e.cfg.Search.BNBatch)
-	if err != nil {
-		return batches{}, err
-	}
-	return batches{set: set, count: source.Iterations(), batch: source.Batch}, nil
+	return e.evalBatches(e.calibration(), e.cfg.Search.BNBatch)
 }
 
 // calibrate gathers BN statistics for a subnet of the supernet from the calibration

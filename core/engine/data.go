@@ -26,7 +26,8 @@ type data struct {
 	keep  func(context.Context, func() error) error // writes what the run rests on
 
 	mu    sync.Mutex
-	told  map[string]bool // files that a source could not read, and that was said
+	told  map[string]bool   // files that a source could not read, and that was said
+	news  []dataset.Problem // of those, what rank 0 has not heard of yet, where this is another
 	known map[string]known
 
 	drawn        *shapes.Paths
@@ -283,10 +284,22 @@ func (d *data) unread(p dataset.Problem) {
 	d.mu.Lock()
 	known := d.told[p.Where]
 	d.told[p.Where] = true
+	if !known {
+		d.news = append(d.news, p)
+	}
 	d.mu.Unlock()
 	if !known {
 		d.problem("", p)
 	}
+}
+
+// unheard are the problems that rank 0 is to hear of, for once.
+func (d *data) unheard() []dataset.Problem {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	news := d.news
+	d.news = nil
+	return news
 }
 
 func (d *data) policy() dataset.Policy { return dataset.Policy(d.cfg.Data.OnBad) }

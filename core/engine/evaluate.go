@@ -9,6 +9,7 @@ import (
 	"detnas/core/config"
 	"detnas/core/dataset"
 	"detnas/core/nn"
+	"detnas/core/ranks"
 	"detnas/core/run"
 	"detnas/core/tensor"
 	"detnas/core/train"
@@ -18,13 +19,21 @@ import (
 	"detnas/nas"
 )
 
-// evaluateDetector measures a subnet of d on set. The figures are COCO's twelve, and VOC's two beside them where the data is in
-// VOC's form.
+// evaluateDetector measures a subnet of d on set, by all ranks. The figures are COCO's twelve, and VOC's two beside them where the
+// data is in VOC's form. Rank 0 has them, the others what shareOf says.
 func (e *engine) evaluateDetector(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) (run.Values, error) {
-	found, read, err := e.find(ctx, d, sub, by, set, batch)
+	b, err := e.evalBatches(set, batch)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := e.detectTogether(ctx, d, sub, by, b)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate on %s: %w", set.Source, err)
 	}
+	if e.crew.follows() {
+		return e.shareOf(b.count), nil
+	}
+	found, read := b.joined(parts) // where data.on_bad has images skipped that cannot be read, nothing can be found on them
 	return e.figures(read, found)
 }
 
@@ -46,21 +55,27 @@ func (e *engine) figures(set *dataset.Detection, found []cocoeval.Detection) (ru
 	return figures, nil
 }
 
-// find detects with a subnet of d on the images of set. It also returns those
-// images that could be read, where data.on_bad lets others be skipped: nothing can
-// be found on the others, and that is no fault of the subnet.
-func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) ([]cocoeval.Detection, *dataset.Detection, error) {
-	source, err := e.evalSource(set, batch)
+// find detects with a subnet of d on the images of set.
+func (e *engine) find(ctx context.Context, d *detectorNet, sub nas.Subnet, by normalising, set *dataset.Detection, batch int) ([]cocoeval.Detection, error) {
+	b, err := e.evalBatches(set, batch)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	b := batches{set: set, count: source.Iterations(), batch: source.Batch}
 	parts := make([]detected, b.count)
 	if err := e.detectOn(ctx, d, sub, by, b, b.inOrder(), parts); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	found, read := b.joined(parts)
-	return found, read, nil
+	found, _ := b.joined(parts)
+	return found, nil
+}
+
+// evalBatches are the images of set in batches as they are measured.
+func (e *engine) evalBatches(set *dataset.Detection, batch int) (batches, error) {
+	source, err := e.evalSource(set, batch)
+	if err != nil {
+		return batches{}, err
+	}
+	return batches{set: set, count: source.Iterations(), batch: source.Batch}, nil
 }
 
 // evalSource gives the images of set as they are measured.
@@ -78,19 +93,13 @@ type batches struct {
 }
 
 // inOrder are the places of all batches.
-func (b batches) inOrder() []int64 {
-	places := make([]int64, b.count)
-	for i := range places {
-		places[i] = int64(i)
-	}
-	return places
-}
+func (b batches) inOrder() []int64 { return ranks.Turns(0, 1, b.count) }
 
 // detected is what was found on a batch, and the places in the set of its images
-// that could be read.
+// that could be read. It travels from rank to rank.
 type detected struct {
-	found []cocoeval.Detection
-	read  []int
+	Found []cocoeval.Detection
+	Read  []int
 }
 
 // joined is what was found on all batches, and the images that could be read.
@@ -100,7 +109,7 @@ func (b batches) joined(parts []detected) ([]cocoeval.Detection, *dataset.Detect
 		read  []int
 	)
 	for _, p := range parts {
-		found, read = append(found, p.found...), append(read, p.read...)
+		found, read = append(found, p.Found...), append(read, p.Read...)
 	}
 	if len(read) == b.set.Len() {
 		return found, b.set
@@ -127,9 +136,9 @@ func (e *engine) detectOn(ctx context.Context, d *detectorNet, sub nas.Subnet, b
 					return err
 				}
 				for i, boxes := range perImage {
-					part.read = append(part.read, images.Images[i].Index)
+					part.Read = append(part.Read, images.Images[i].Index)
 					for _, box := range boxes {
-						part.found = append(part.found, toCOCO(box, images.Images[i], b.set.Categories))
+						part.Found = append(part.Found, toCOCO(box, images.Images[i], b.set.Categories))
 					}
 				}
 				return nil

@@ -44,7 +44,7 @@ func (f *finding) take(m *measuring, raced bool, shown map[int]bool) {
 		return
 	}
 	for _, place := range m.places[:m.seen] {
-		f.Found, f.Read = append(f.Found, m.parts[place].found), append(f.Read, m.parts[place].read)
+		f.Found, f.Read = append(f.Found, m.parts[place].Found), append(f.Read, m.parts[place].Read)
 	}
 }
 

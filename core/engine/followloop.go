@@ -57,7 +57,8 @@ func followStep[B any](e *engine, t training, task train.Task[B]) error {
 func followLoop[B any](e *engine, t training, task train.Task[B], o order) (order, error) {
 	settings := e.cfg.Step(t.step)
 	schedule, scale := train.NewSchedule(settings, e.order.Length), bearing{LRScale: o.LRScale}
-	retune := func(text string) error {
+	do := heed{evaluate: func(o order) error { return e.takePart(t, o) }}
+	do.retune = func(text string) error {
 		cfg, err := config.Parse("the config of rank 0", []byte(text), nil)
 		if err != nil {
 			return err
@@ -73,7 +74,7 @@ func followLoop[B any](e *engine, t training, task train.Task[B], o order) (orde
 		Store: t.store, Optimizer: t.opt, Average: t.average, BF16: settings.Precision == config.PrecisionBF16,
 		LR:   func(i int64) float64 { return scale.scaled(schedule.At(i)) },
 		From: o.Iteration, To: int64(e.order.Length), Workers: e.workers, Accumulate: settings.Accumulate,
-		Group: e.crew.group, Meet: func() error { return e.crew.hear(retune) },
+		Group: e.crew.group, Meet: func() error { return e.crew.hear(do) },
 		Skip: func() bool { return settings.OnNaN == config.OnNaNSkip },
 		After: func(it train.Iteration) error {
 			log.add(it)
@@ -87,9 +88,12 @@ func followLoop[B any](e *engine, t training, task train.Task[B], o order) (orde
 	}
 	e.crew.begins(t.step, o.Iteration, e.device)
 	err := train.Train(context.Background(), loop, task)
+	if err == nil { // what the step has come to is evaluated
+		err = e.crew.listen(do)
+	}
 	var told *ordered
 	switch {
-	case err == nil:
+	case errors.As(err, &told) && told.order.Do == doRest:
 		return order{}, nil
 	case errors.As(err, &told):
 		return told.order, told.order.ended()

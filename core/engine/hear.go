@@ -6,12 +6,18 @@ import (
 	"time"
 )
 
+// heed does what rank 0 orders between two iterations.
+type heed struct {
+	retune   func(config string) error
+	evaluate func(order) error
+}
+
 // hear is the other ranks' part of the word between two iterations: it returns when
 // there is another one to make, or the order that ends the loop.
-func (c *crew) hear(retune func(config string) error) error {
+func (c *crew) hear(do heed) error {
 	for {
 		if c.listening {
-			if err := c.listen(retune); err != nil {
+			if err := c.listen(do); err != nil {
 				return err
 			}
 			c.listening = false
@@ -31,7 +37,7 @@ func (c *crew) hear(retune func(config string) error) error {
 }
 
 // listen follows orders until one of them is to go on.
-func (c *crew) listen(retune func(config string) error) error {
+func (c *crew) listen(do heed) error {
 	for {
 		o, err := c.next()
 		if err != nil {
@@ -41,7 +47,11 @@ func (c *crew) listen(retune func(config string) error) error {
 		case doGoOn:
 			return nil
 		case doRetune:
-			if err := retune(o.Config); err != nil {
+			if err := do.retune(o.Config); err != nil {
+				return err
+			}
+		case doEvaluate:
+			if err := do.evaluate(o); err != nil {
 				return err
 			}
 		default:
@@ -60,7 +70,7 @@ const (
 func (c *crew) next() (order, error) {
 	defer c.report.waits()()
 	var o order
-	for p, pause := newPulse(), askFirst; ; pause = min(2*pause, askLast) {
+	for p, pause := newPulse(0), askFirst; ; pause = min(2*pause, askLast) {
 		text, ok, err := c.ask(orderKey(c.at+1), c.patience)
 		if err != nil {
 			return o, fmt.Errorf("%w: %s has ended or cannot be reached: %w", ErrRank, c.keeper(), err)

@@ -2,10 +2,7 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"detnas/core/config"
 	"detnas/core/run"
@@ -32,15 +29,10 @@ func (e *engine) searchAlone() {
 
 // lent is what a rank needs besides the config to measure candidates as rank 0 does.
 type lent struct {
-	Team     int    `json:"team"`    // threads that compute a score
-	Parts    int    `json:"parts"`   // of the supernet's weights, in the store
-	Digest   string `json:"digest"`  // of all of them
+	Team     int    `json:"team"` // threads that compute a score
+	parcel          // the supernet's weights
 	Searched string `json:"trained"` // the config of the supernet, where it is another run's
 }
-
-// partBytes is how many bytes a value of the store has at most, so that others are
-// answered while it is on its way.
-const partBytes = 4 << 20
 
 // lend offers the other ranks to measure candidates of a search, from now on until the
 // function that it returns is called. None of them needs to be there.
@@ -80,9 +72,7 @@ func (e *engine) lend(ctx context.Context, j *judge) (end func() error, err erro
 	return func() error {
 		close(l.quit)
 		<-l.ended
-		for part := range o.Search.Parts {
-			_ = c.store.Remove(b.weights(part)) // else it lies there until the run ends
-		}
+		_ = c.drop(b.weights, o.Search.parcel)
 		return c.tell(order{Do: doRest})
 	}, nil
 }
@@ -97,13 +87,8 @@ func (e *engine) giveWeights(b board, j *judge, l *lent) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(text)
-	l.Digest = hex.EncodeToString(sum[:])
-	for part := range slices.Chunk(text, partBytes) {
-		if err := e.crew.store.Set(b.weights(l.Parts), part); err != nil {
-			return e.crew.lost(err)
-		}
-		l.Parts++
+	if l.parcel, err = e.crew.leave(b.weights, text); err != nil {
+		return e.crew.lost(err)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (c *crew) lost(err error) error {
 	}
 	for first := true; first || len(silent) > 0 && time.Since(began) < enough; first = false {
 		for r := range c.place.World {
-			end, known, serr := c.fate(r)
+			end, known, serr := c.fate(r, func(key string) ([]byte, bool, error) { return c.ask(key, lostFor) })
 			beats, berr := c.beats(r)
 			at, quiet := silent[r]
 			switch {
@@ -55,20 +55,21 @@ func (c *crew) lost(err error) error {
 }
 
 // fate is how a rank has ended, where that is known: by itself, or by launch, which has
-// started it.
-func (c *crew) fate(rank int) (end string, known bool, err error) {
-	why, failed, err := c.ask(failedKey(rank), lostFor)
+// started it. get asks the store.
+func (c *crew) fate(rank int, get func(key string) ([]byte, bool, error)) (end string, known bool, err error) {
+	why, failed, err := get(failedKey(rank))
 	if failed || err != nil || !c.place.Launched {
 		return "has failed: " + string(why), failed, err
 	}
-	p, there, err := c.person(rank)
-	if len(c.members) > 0 && err == nil {
-		p, there = c.members[rank], true // and not who was started again since
-	}
-	if err != nil || !there {
+	var p person
+	if len(c.members) > 0 {
+		p = c.members[rank] // and not who was started again since
+	} else if it, there, err := c.person(rank); err == nil && there {
+		p = it
+	} else {
 		return "", false, err
 	}
-	why, died, err := c.ask(ranks.DiedKey(rank, p.PID), lostFor)
+	why, died, err := get(ranks.DiedKey(rank, p.PID))
 	return fmt.Sprintf("(process %d) has died: %s", p.PID, why), died, err
 }
 

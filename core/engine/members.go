@@ -36,9 +36,12 @@ type absent struct {
 
 func rankKey(rank int) string { return fmt.Sprintf("rank/%d", rank) }
 
+// cameKey has the number of processes that have come as a rank.
+func cameKey(rank int) string { return fmt.Sprintf("came/%d", rank) }
+
 // come tells the others that this rank is there.
 func (c *crew) come() error {
-	came, err := c.store.Add(fmt.Sprintf("came/%d", c.place.Rank), 1)
+	came, err := c.store.Add(cameKey(c.place.Rank), 1)
 	if err != nil {
 		return err
 	}

@@ -15,13 +15,14 @@ import (
 
 // What rank 0 has the others do.
 const (
-	doSearch = "search" // measure candidates, until the next order
-	doRest   = "rest"   // wait for the next order
-	doTrain  = "train"  // begin a step, with rank 0's network, which follows
-	doBack   = "back"   // go on from an earlier iteration, with rank 0's network, which follows
-	doRetune = "retune" // take over another config
-	doGoOn   = "on"     // make the next iteration
-	doEnd    = "end"    // the run has ended, because of why where that is given
+	doSearch   = "search"   // measure candidates, until the next order
+	doRest     = "rest"     // wait for the next order; the search, or the step, has ended
+	doTrain    = "train"    // begin a step, with rank 0's network, which follows
+	doBack     = "back"     // go on from an earlier iteration, with rank 0's network, which follows
+	doRetune   = "retune"   // take over another config
+	doEvaluate = "evaluate" // detect or classify on a share of the batches, and bring what was found
+	doGoOn     = "on"       // make the next iteration
+	doEnd      = "end"      // the run has ended, because of why where that is given
 )
 
 // order is what rank 0 tells the others.
@@ -41,6 +42,7 @@ type order struct {
 	Group     int                      `json:"group,omitempty"`   // by which the step is trained
 	Members   []person                 `json:"members,omitempty"` // of that group
 	Search    *lent                    `json:"search,omitempty"`
+	Threads   int                      `json:"threads,omitempty"` // that an evaluation is computed by
 }
 
 func orderKey(n int) string { return fmt.Sprintf("order/%d", n) }

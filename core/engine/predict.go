@@ -118,7 +118,7 @@ func (e *engine) predict(ctx context.Context, c *run.Checkpoint, in detectorIn, 
 			some = append(some, i)
 		}
 		part := set.Subset(some)
-		found, _, err := e.find(ctx, d, in.subnet, normalising{}, part, batch)
+		found, err := e.find(ctx, d, in.subnet, normalising{}, part, batch)
 		if err != nil {
 			return err
 		}

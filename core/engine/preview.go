@@ -91,7 +91,7 @@ func (e *engine) showFinal(ctx context.Context, d *detectorNet, sub nas.Subnet) 
 	if e.shown.Len() == 0 {
 		return
 	}
-	found, _, err := e.find(ctx, d, sub, normalising{}, e.shown, 1)
+	found, err := e.find(ctx, d, sub, normalising{}, e.shown, 1)
 	if ctx.Err() != nil {
 		return
 	}

@@ -165,10 +165,10 @@ func (m *measuring) at(look int) (*view, error) {
 	)
 	for _, place := range m.places[:seen] {
 		ids := []int{}
-		for _, i := range m.parts[place].read {
+		for _, i := range m.parts[place].Read {
 			ids = append(ids, int(m.guide.set.Images[i].ID))
 		}
-		found, batches = append(found, m.parts[place].found...), append(batches, ids)
+		found, batches = append(found, m.parts[place].Found...), append(batches, ids)
 	}
 	matches, err := cocoeval.Match(m.race.truth, found, cocoeval.Options{})
 	if err != nil {

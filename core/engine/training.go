@@ -21,7 +21,8 @@ import (
 type training struct {
 	step  int
 	store *nn.Store
-	// evaluate measures the network as it is.
+	// evaluate measures the network as it is: this rank's part of that. Rank 0 has the
+	// figures, the others what shareOf says.
 	evaluate func(context.Context) (run.Values, error)
 
 	opt     *train.SGD
@@ -112,11 +113,9 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		acc, err := train.EvaluateClassifier(ctx, c.net, measured, nn.Pass{Stats: stats}, eval, e.device, e.workers)
-		if err != nil {
-			return nil, err
-		}
-		return run.Values{"top1": acc.Top1, "top5": acc.Top5}, nil
+		return e.classifyTogether(ctx, c, eval.Iterations(), func(places []int64) (train.Tally, error) {
+			return train.CountRight(ctx, c.net, measured, nn.Pass{Stats: stats}, eval, places, e.device, e.workers)
+		})
 	}}
 	return trainStep(ctx, e, t, task, settings.Length(trainSet.Len()))
 }
@@ -228,6 +227,9 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 	if err := e.anchor(ctx, t, p); err != nil {
 		return nil, err
 	}
+	if err := e.share(ctx, t, e.orderOf(t, p, length)); err != nil {
+		return nil, err
+	}
 	schedule, saved := train.NewSchedule(settings, length), p.Iteration
 	save := func() error {
 		if p.Iteration == saved {
@@ -326,9 +328,6 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		},
 	}
 	if !e.crew.alone() {
-		if err := e.share(ctx, t, e.orderOf(t, p, length)); err != nil {
-			return nil, err
-		}
 		loop.Group, loop.Meet = e.crew.group, e.crew.meet
 	}
 	end := func() error {
@@ -366,7 +365,10 @@ func trainStep[B any](ctx context.Context, e *engine, t training, task train.Tas
 		}
 		return nil, err
 	}
-	metrics, err := t.measure(ctx)
+	metrics, err := e.evaluation(ctx, t, p.Iteration)
+	if err == nil && !e.crew.alone() {
+		err = e.crew.tell(order{Do: doRest})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -467,7 +469,7 @@ func (e *engine) redo(step int) bool {
 
 // evaluated evaluates within a step.
 func (e *engine) evaluated(ctx context.Context, t training, p progress) (run.Values, error) {
-	metrics, err := t.measure(ctx)
+	metrics, err := e.evaluation(ctx, t, p.Iteration)
 	if errors.Is(err, nn.ErrNotFinite) {
 		return nil, fmt.Errorf("iteration %d: %w: %w", p.Iteration, train.ErrNotFinite, err)
 	}

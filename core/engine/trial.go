@@ -208,7 +208,7 @@ func (t *Trials) Save(path string) error {
 	all := recorded{Found: map[string][][]cocoeval.Detection{}, Read: map[string][][]int{}}
 	for key, parts := range t.s.record.parts {
 		for _, p := range parts {
-			all.Found[key], all.Read[key] = append(all.Found[key], p.found), append(all.Read[key], p.read)
+			all.Found[key], all.Read[key] = append(all.Found[key], p.Found), append(all.Read[key], p.Read)
 		}
 	}
 	file, err := os.Create(path)

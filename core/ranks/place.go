@@ -78,6 +78,17 @@ func OverKey(rank int) string { return fmt.Sprintf("over/%d", rank) }
 // Share is this process's share of so many cores of the machine, at least one.
 func (p Place) Share(cores int) int { return max(1, cores/max(1, p.LocalWorld)) }
 
+// Turns are the places, of 0 to n-1, that fall to a rank where so many take them by turns,
+// in order; none where there are fewer places than ranks before it.
+func Turns(rank, world int, n int64) []int64 {
+	step := int64(max(1, world))
+	var out []int64
+	for i := int64(rank); i < n; i += step {
+		out = append(out, i)
+	}
+	return out
+}
+
 // mostRanks bounds a world; more than any published DetNAS needed by far.
 const mostRanks = 1 << 16
 

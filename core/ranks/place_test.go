@@ -1,6 +1,7 @@
 package ranks
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -128,6 +129,29 @@ func TestShare(t *testing.T) {
 	for _, tt := range []struct{ local, cores, want int }{{0, 8, 8}, {2, 8, 4}, {3, 2, 1}, {3, 8, 2}} {
 		if got := (Place{LocalWorld: tt.local}).Share(tt.cores); got != tt.want {
 			t.Errorf("%d processes on %d cores: %d, want %d", tt.local, tt.cores, got, tt.want)
+		}
+	}
+}
+
+// Every place falls to one rank, whatever the numbers.
+func TestTurns(t *testing.T) {
+	for _, tt := range []struct {
+		world int
+		n     int64
+		want  [][]int64
+	}{
+		{0, 3, [][]int64{{0, 1, 2}}}, // a process that is no rank
+		{1, 3, [][]int64{{0, 1, 2}}},
+		{2, 5, [][]int64{{0, 2, 4}, {1, 3}}},
+		{3, 7, [][]int64{{0, 3, 6}, {1, 4}, {2, 5}}},
+		{3, 3, [][]int64{{0}, {1}, {2}}},
+		{3, 1, [][]int64{{0}, nil, nil}},
+		{2, 0, [][]int64{nil, nil}},
+	} {
+		for rank, want := range tt.want {
+			if got := Turns(rank, tt.world, tt.n); !slices.Equal(got, want) {
+				t.Errorf("rank %d of %d, %d places: %v, want %v", rank, tt.world, tt.n, got, want)
+			}
 		}
 	}
 }

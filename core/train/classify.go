@@ -9,6 +9,7 @@ import (
 
 	"detnas/core/dataset"
 	"detnas/core/nn"
+	"detnas/core/ranks"
 	"detnas/core/tensor"
 	"detnas/nas"
 	"detnas/nas/supernet"
@@ -59,13 +60,40 @@ type Accuracy struct {
 	Images     int
 }
 
+// Tally is how many of some images a classifier gets right: those whose class is its
+// first, and those whose class is among its first five.
+type Tally struct{ Top1, Top5, Images int }
+
+// Plus is the tally of the images of both.
+func (t Tally) Plus(other Tally) Tally {
+	return Tally{t.Top1 + other.Top1, t.Top5 + other.Top5, t.Images + other.Images}
+}
+
+// Accuracy is the tally in shares. One of no images is an error.
+func (t Tally) Accuracy() (Accuracy, error) {
+	if t.Images == 0 {
+		return Accuracy{}, errors.New("evaluate the classifier: the set has no image that can be read")
+	}
+	n := float64(t.Images)
+	return Accuracy{Top1: float64(t.Top1) / n, Top5: float64(t.Top5) / n, Images: t.Images}, nil
+}
+
 // EvaluateClassifier runs every image of data through a subnet, with BN as the mode
 // and the statistics of as say: by default the network's own.
 func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, as nn.Pass, data *dataset.ClassEval, dev tensor.Device, workers int) (Accuracy, error) {
-	var acc Accuracy
-	var top1, top5 int
+	tally, err := CountRight(ctx, net, sub, as, data, ranks.Turns(0, 1, data.Iterations()), dev, workers)
+	if err != nil {
+		return Accuracy{}, err
+	}
+	return tally.Accuracy()
+}
+
+// CountRight does the same with the batches of data at some places alone.
+func CountRight(ctx context.Context, net *supernet.Classifier, sub nas.Subnet, as nn.Pass, data *dataset.ClassEval, places []int64, dev tensor.Device, workers int) (Tally, error) {
+	var tally Tally
+	next := func(ctx context.Context, i int64) (dataset.ClassBatch, error) { return data.Batch(ctx, places[i]) }
 	err := tensor.NoGrad(func() error {
-		return Each(ctx, data.Iterations(), workers, data.Batch, func(b dataset.ClassBatch) error {
+		return Each(ctx, int64(len(places)), workers, next, func(b dataset.ClassBatch) error {
 			if b.N == 0 {
 				return nil
 			}
@@ -84,25 +112,21 @@ func EvaluateClassifier(ctx context.Context, net *supernet.Classifier, sub nas.S
 					}
 					rank := rankOf(scores, int(label))
 					if rank == 0 {
-						top1++
+						tally.Top1++
 					}
 					if rank < 5 {
-						top5++
+						tally.Top5++
 					}
 				}
-				acc.Images += b.N
+				tally.Images += b.N
 				return nil
 			})
 		})
 	})
 	if err != nil {
-		return acc, fmt.Errorf("evaluate the classifier: %w", err)
+		return Tally{}, fmt.Errorf("evaluate the classifier: %w", err)
 	}
-	if acc.Images == 0 {
-		return acc, errors.New("evaluate the classifier: the set has no image that can be read")
-	}
-	acc.Top1, acc.Top5 = float64(top1)/float64(acc.Images), float64(top5)/float64(acc.Images)
-	return acc, nil
+	return tally, nil
 }
 
 // finite reports whether no score is NaN or infinite.

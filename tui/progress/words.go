@@ -20,6 +20,7 @@ var headlines = []struct{ key, words string }{
 	{"best", "best score"},
 	{"best_random", "best random"},
 	{"evaluated", "candidates"},
+	{"batches", "batches"}, // that a rank evaluated
 }
 
 // metrics puts a step's headlines in words.
