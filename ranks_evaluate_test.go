@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,6 +39,10 @@ func evaluateAgain(t *testing.T, dir, name string, n int) {
 		t.Fatal(err)
 	}
 	launched(t, dir, n, nil, "--resume", filepath.Join(runs, name)).succeed()
+	if want[first+1]["AP"] == 0 {
+		t.Errorf("%s: the detector finds nothing", name)
+	}
+	t.Logf("%s, %d ranks: %v", name, n, want)
 	if d := cmp.Diff(want, figures(t, folder)); d != "" {
 		t.Errorf("%s: evaluated by one process and by %d (+):\n%s", name, n, d)
 	}
@@ -65,4 +70,42 @@ func figures(t *testing.T, folder string) map[int]run.Values {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestARankThatDiesInAnEvaluation kills a rank of three while they evaluate, goes on with two,
+// stops these by a signal while they do, and at last lets them.
+func TestARankThatDiesInAnEvaluation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains networks")
+	}
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "runs", "r")
+	p := launched(t, dir, 3, []string{ // many large images, one at a time
+		"data.shapes.dir=" + filepath.Join(dir, "images"), "threads=1", "loader_workers=1", "supernet-pretrain.iterations=1",
+		"supernet-finetune.iterations=1", "supernet-finetune.batch=3", "data.shapes.train=120", "data.detection.hold_out=0.9",
+		"data.detection.short=[640]", "data.detection.max=640", "search.batch=1", "search.bn_images=2", "search.bn_batch=1",
+	}, "tiny", "--name", "r", "--to", "2")
+	until(t, "step 2 is trained", func() bool {
+		_, err := os.Stat(filepath.Join(folder, "checkpoints", "step-2-last.safetensors"))
+		return err == nil
+	})
+	pid := processOf(t, folder, 2)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.fail(fmt.Sprintf("rank 2 (process %d) has died: signal: killed", pid), "--resume")
+
+	p = launched(t, dir, 2, nil, "--resume", "r")
+	log := filepath.Join(folder, "ranks", "1.txt")
+	until(t, "rank 1 evaluates", func() bool { return bytes.Contains(read(t, log), []byte("of which 1 are done")) })
+	signal(t, p, syscall.SIGINT)
+	p.fail("the run was stopped", "detnas run --resume")
+	oneLineOf(t, p)
+	if text := string(read(t, log)); !strings.Contains(text, "stopped by rank 0") || strings.Contains(text, "batches 54") {
+		t.Errorf("rank 1 has not heard of the stop:\n%s", text)
+	}
+	launched(t, dir, 2, nil, "--resume", "r").succeed()
+	if got := figures(t, folder); got[config.StepSupernetFinetune] == nil {
+		t.Errorf("the steps have ended with %v", got)
+	}
 }

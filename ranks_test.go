@@ -23,7 +23,7 @@ import (
 // step is compared by itself. The rates are low: training makes much of the last bit
 // of a sum, by one process with another number of threads as well.
 var rankSettings = append([]string{
-	"threads=1", "loader_workers=1", "data.shapes.class_size=64", "data.classification.size=64", "data.shapes.per_class_val=15", "search.batch=2",
+	"threads=1", "loader_workers=1", "data.shapes.class_size=64", "data.classification.size=64", "data.shapes.per_class_val=15", "search.batch=2", "detector.test.score_thr=0",
 	"supernet-pretrain.batch=20", "supernet-pretrain.accumulate=2", "supernet-pretrain.log_every=1",
 	"supernet-finetune.batch=5", "supernet-finetune.log_every=1",
 	"supernet-finetune.clip_grad=1", "supernet-finetune.init=scratch",
@@ -194,21 +194,28 @@ func TestARankThatDies(t *testing.T) {
 		_, err := os.Stat(log)
 		return len(saved) > 1 && err == nil
 	})
-	_, after, _ := strings.Cut(string(read(t, log)), "process ")
-	word, _, _ := strings.Cut(after, " ")
-	pid, err := strconv.Atoi(word)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid := processOf(t, folder, 2)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	p.fail("rank 2 (process "+word+") has died: signal: killed", "--resume")
+	p.fail(fmt.Sprintf("rank 2 (process %d) has died: signal: killed", pid), "--resume")
 	oneLineOf(t, p)
 
 	launched(t, dir, 2, nil, "--resume", "r").succeed()
 	// Some of its many paths make more of the last bit than others.
 	sameLosses(t, "3 ranks, then 2", losses(t, folder), losses(t, filepath.Join(dir, "alone", "r")), 1e-4)
+}
+
+// processOf is the process of a rank by its log.
+func processOf(t *testing.T, folder string, rank int) int {
+	t.Helper()
+	_, after, _ := strings.Cut(string(read(t, filepath.Join(folder, "ranks", strconv.Itoa(rank)+".txt"))), "process ")
+	word, _, _ := strings.Cut(after, " ")
+	pid, err := strconv.Atoi(word)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // oneLineOf makes sure that of all processes one has said what was wrong.

@@ -32,7 +32,7 @@ func Decline(ctx context.Context, place ranks.Place, version string, patience ti
 	if err := c.put(order{Do: doEnd, Refused: refused}); err != nil {
 		return err
 	}
-	if !c.parted(ctx, patience) {
+	if !c.parted(ctx, place.World-1, patience) {
 		return fmt.Errorf("not all of the %d other ranks have come within %v to be told of the end; those that come later wait as long as their --rank-timeout", place.World-1, patience)
 	}
 	return nil

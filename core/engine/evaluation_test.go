@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"detnas/core/config"
 	"detnas/core/dataset"
 	"detnas/core/nn"
 	"detnas/core/ranks"
 	"detnas/core/run"
+	"detnas/core/steer"
 	"detnas/core/tensor"
 )
 
@@ -142,5 +146,58 @@ func TestWatch(t *testing.T) {
 	}
 	if err := causeOf(zero.crew.watchOthers, func() { _ = one.crew.say(failedKey(1), "no memory") }); !errors.Is(err, ErrRank) || !strings.Contains(err.Error(), "rank 1 has failed: no memory") {
 		t.Errorf("failed: %v", err)
+	}
+}
+
+// evaluations are those of a step, by iteration.
+func evaluations(events []run.Event, step int) map[int]run.Values {
+	out := map[int]run.Values{}
+	for _, e := range events {
+		if e, ok := e.(run.Eval); ok && e.Step == step {
+			out[e.Iteration] = e.Metrics
+		}
+	}
+	return out
+}
+
+// Two ranks that take up a run which owes an evaluation come to the figures of one process, and
+// make those that follow together, too.
+func TestRanksEvaluateWhatIsOwed(t *testing.T) {
+	const step, name = config.StepSupernetFinetune, "owing"
+	images, runs, copied := filepath.Join(t.TempDir(), "images"), t.TempDir(), t.TempDir()
+	s := &steered{t: t, images: images, runs: runs, name: name, sets: []string{
+		"threads=1", "supernet-pretrain.iterations=2", "supernet-finetune.iterations=6", "supernet-finetune.eval_every=2", "supernet-finetune.checkpoint_every=2",
+		"search.batch=1", "detector.test.score_thr=0",
+	}}
+	s.on = func(s *steered, e run.Event) {
+		if c, ok := e.(run.CheckpointWritten); ok && c.Step == step && c.Iteration == 2 {
+			s.do(steer.Command{Act: run.ActStop})
+		}
+	}
+	if _, err := s.run(step); !errors.Is(err, ErrStopped) || len(evaluations(s.events, step)) > 0 {
+		t.Fatalf("%v, with the evaluations %v; want a stop before the first", err, evaluations(s.events, step))
+	}
+	if err := os.CopyFS(copied, os.DirFS(runs)); err != nil {
+		t.Fatal(err)
+	}
+	s.on = nil
+	if _, err := s.run(step); err != nil {
+		t.Fatal(err)
+	}
+	want := evaluations(s.events, step)
+	two := &steered{t: t, images: images, runs: copied, name: name}
+	var followed func() []run.Event
+	two.place, followed = inTwo(t)
+	if _, err := two.run(step); err != nil {
+		t.Fatal(err)
+	}
+	got, shares := evaluations(two.events, step), evaluations(followed(), step)
+	if len(want) != 2 || len(got) != 2 || want[2]["AP"] == 0 || !maps.Equal(want[2], got[2]) {
+		t.Errorf("two ranks evaluate %v, one process %v", got, want)
+	}
+	for _, iteration := range []int{2, 4, 6} {
+		if n := shares[iteration]["batches"]; n < 1 {
+			t.Errorf("iteration %d: rank 1 has evaluated %v batches", iteration, n)
+		}
 	}
 }

@@ -208,16 +208,20 @@ func (c *crew) part(ctx context.Context, err error) {
 		o.Why = err.Error()
 	}
 	if c.tell(o) == nil {
-		c.parted(heed, within)
+		others := c.place.World - 1
+		if errors.Is(err, ErrRank) {
+			others-- // one is lost
+		}
+		c.parted(heed, others, within)
 	}
 }
 
-// parted waits for the other ranks to hear of the end, for so long or until ctx ends, and
-// reports whether all have.
-func (c *crew) parted(ctx context.Context, within time.Duration) bool {
+// parted waits for so many of the other ranks to hear of the end, for so long or until ctx
+// ends, and reports whether they have.
+func (c *crew) parted(ctx context.Context, others int, within time.Duration) bool {
 	for began := time.Now(); ; time.Sleep(joinEvery / 5) {
 		n, err := c.store.Add(partedKey, 0)
-		if err == nil && n >= int64(c.place.World-1) {
+		if err == nil && n >= int64(others) {
 			return true
 		}
 		if err != nil || time.Since(began) > within || ctx.Err() != nil {

@@ -16,7 +16,8 @@ func (c *crew) watchOthers(stop context.CancelCauseFunc) (end func()) {
 	for rank := range pulses {
 		pulses[rank] = newPulse(rank)
 	}
-	return watch(beatEvery, func() bool {
+	often := max(reportLeast, time.Duration(c.place.World)*10*time.Millisecond) // three questions a rank
+	return watch(often, func() bool {
 		for _, p := range pulses[1:] {
 			if why := c.missing(p); why != nil {
 				stop(fmt.Errorf("%w (rank 0 of %d): %w", ErrRank, c.place.World, why))
