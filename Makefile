@@ -11,7 +11,7 @@ GO := $(TOOLCHAIN) go
 COMPUTING := . ./core/native/... ./core/tensor/... ./core/nn/... ./core/train/... ./core/engine/... ./nas/supernet/... ./detector ./bench/...
 LINTED := bin/golangci-lint
 
-.PHONY: help setup build demo test kill ranks ranks-search race lint fmt fidelity bench bench-eval bench-ranks bench-ranks-search bench-screen scaling interop fuzz clean
+.PHONY: help setup build demo test kill ranks ranks-search race lint fmt fidelity bench bench-eval bench-ranks bench-ranks-search bench-ranks-evaluations bench-screen scaling interop fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ bench-ranks-search: build ## the same of the search (8 min; leave the machine al
 	@$(GO) build -o bin/bench-ranks ./bench/ranks
 	@bin/bench-ranks -step 3 -pairs 5 -- demo --to 3 --set supernet-pretrain.iterations=1 --set supernet-finetune.iterations=1 \
 		--set search.reuse=false --set search.generations=6
+
+bench-ranks-evaluations: build ## the same of evaluations of a subnet's detector (3 min; leave the machine alone)
+	@$(GO) build -o bin/bench-ranks ./bench/ranks
+	@bin/bench-ranks -step 5 -evaluations -pairs 5 -- demo --from 3 --to 5 --set search.subnet=01-23-0123-01 --set subnet-retrain.iterations=1 \
+		--set subnet-finetune.iterations=8 --set subnet-finetune.log_every=1 --set subnet-finetune.eval_every=1 --set subnet-finetune.checkpoint_every=0
 
 bench-screen: build ## time the screen: first frame, bytes, keys, what training pays (10 min)
 	@go run ./bench/screen

@@ -99,7 +99,7 @@ func TestARankThatDiesInAnEvaluation(t *testing.T) {
 	log := filepath.Join(folder, "ranks", "1.txt")
 	until(t, "rank 1 evaluates", func() bool { return bytes.Contains(read(t, log), []byte("of which 1 are done")) })
 	signal(t, p, syscall.SIGINT)
-	p.fail("the run was stopped", "detnas run --resume")
+	p.fail("the run was stopped", "detnas launch --workers 2 --resume")
 	oneLineOf(t, p)
 	if text := string(read(t, log)); !strings.Contains(text, "stopped by rank 0") || strings.Contains(text, "batches 54") {
 		t.Errorf("rank 1 has not heard of the stop:\n%s", text)

@@ -1,13 +1,15 @@
 // Command ranks times a step, a training or the search, by one process with so many
 // threads beside as many processes of one thread each, which do it together: whole runs,
-// in turn.
+// in turn. With -evaluations it times those within a training in place of its iterations.
 //
 //	bench-ranks -workers 2 -pairs 5 -step 2 -- CONFIG --to 2 --set KEY=VALUE ...
 //
 // What follows -- is given to detnas run and to detnas launch. The time is that between
 // the second event of the step in the journal and the last, in which nothing else should
 // happen: give a training log_every and, as 0, eval_every and checkpoint_every, and the
-// search search.reuse=false.
+// search search.reuse=false. An evaluation's time is that since the event before it in the
+// journal, a training's: give it an eval_every that is a multiple of log_every, and as
+// checkpoint_every 0. The first one, which fills caches, is left out.
 package main
 
 import (
@@ -31,6 +33,7 @@ func main() {
 	flag.IntVar(&b.workers, "workers", 2, "processes, and threads of the one")
 	flag.IntVar(&b.pairs, "pairs", 5, "runs of each kind")
 	flag.IntVar(&b.step, "step", 2, "step, 1 to 5")
+	flag.BoolVar(&b.evaluations, "evaluations", false, "time the evaluations within the step")
 	flag.Parse()
 	b.args = flag.Args()
 	if err := b.measure(); err != nil {
@@ -42,6 +45,7 @@ func main() {
 type bench struct {
 	program              string
 	workers, pairs, step int
+	evaluations          bool
 	args                 []string
 }
 
@@ -72,7 +76,10 @@ func (b bench) measure() error {
 
 // unit is what is counted.
 func (b bench) unit() string {
-	if b.step == config.StepSearch {
+	switch {
+	case b.evaluations:
+		return "evaluations"
+	case b.step == config.StepSearch:
 		return "candidates"
 	}
 	return "iterations"
@@ -89,11 +96,14 @@ func (b bench) at(e run.Event) (n int, ok bool) {
 	return 0, false
 }
 
-// rate does a run and returns its iterations, or candidates, per second.
+// rate does a run and returns its iterations, candidates or evaluations per second.
 func (b bench) rate(dir, name, command string, more ...string) (float64, error) {
 	args := slices.Concat([]string{command}, b.args, []string{"--headless", "--runs", dir, "--name", name}, more)
 	if out, err := exec.Command(b.program, args...).CombinedOutput(); err != nil { //nolint:gosec // detnas
 		return 0, fmt.Errorf("detnas %s: %w\n%s", command, err, out)
+	}
+	if b.evaluations {
+		return b.evaluated(filepath.Join(dir, name, "events.jsonl"))
 	}
 	var began, ended time.Time
 	var first, last, seen int
@@ -113,4 +123,31 @@ func (b bench) rate(dir, name, command string, more ...string) (float64, error) 
 		return 0, errors.New("the journal has fewer than three events of the step; give it more iterations or a lower log_every")
 	}
 	return float64(last-first) / ended.Sub(began).Seconds(), nil
+}
+
+// evaluated is how many evaluations a second a journal has.
+func (b bench) evaluated(journal string) (float64, error) {
+	var before time.Time
+	var took time.Duration
+	n := 0
+	err := run.ReadJournal(journal, func(e run.Entry) error {
+		switch ev := e.Event.(type) {
+		case run.Train:
+			before = e.Time
+		case run.Eval:
+			if ev.Step == b.step {
+				if n++; n > 1 {
+					took += e.Time.Sub(before)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if n < 3 {
+		return 0, errors.New("the journal has fewer than three evaluations of the step; give it more iterations or a lower eval_every")
+	}
+	return float64(n-1) / took.Seconds(), nil
 }

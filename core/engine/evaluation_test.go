@@ -149,11 +149,11 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// evaluations are those of a step, by iteration.
-func evaluations(events []run.Event, step int) map[int]run.Values {
+// evaluations are those of step 2, by iteration.
+func evaluations(events []run.Event) map[int]run.Values {
 	out := map[int]run.Values{}
 	for _, e := range events {
-		if e, ok := e.(run.Eval); ok && e.Step == step {
+		if e, ok := e.(run.Eval); ok && e.Step == config.StepSupernetFinetune {
 			out[e.Iteration] = e.Metrics
 		}
 	}
@@ -174,8 +174,8 @@ func TestRanksEvaluateWhatIsOwed(t *testing.T) {
 			s.do(steer.Command{Act: run.ActStop})
 		}
 	}
-	if _, err := s.run(step); !errors.Is(err, ErrStopped) || len(evaluations(s.events, step)) > 0 {
-		t.Fatalf("%v, with the evaluations %v; want a stop before the first", err, evaluations(s.events, step))
+	if _, err := s.run(step); !errors.Is(err, ErrStopped) || len(evaluations(s.events)) > 0 {
+		t.Fatalf("%v, with the evaluations %v; want a stop before the first", err, evaluations(s.events))
 	}
 	if err := os.CopyFS(copied, os.DirFS(runs)); err != nil {
 		t.Fatal(err)
@@ -184,14 +184,14 @@ func TestRanksEvaluateWhatIsOwed(t *testing.T) {
 	if _, err := s.run(step); err != nil {
 		t.Fatal(err)
 	}
-	want := evaluations(s.events, step)
+	want := evaluations(s.events)
 	two := &steered{t: t, images: images, runs: copied, name: name}
 	var followed func() []run.Event
 	two.place, followed = inTwo(t)
 	if _, err := two.run(step); err != nil {
 		t.Fatal(err)
 	}
-	got, shares := evaluations(two.events, step), evaluations(followed(), step)
+	got, shares := evaluations(two.events), evaluations(followed())
 	if len(want) != 2 || len(got) != 2 || want[2]["AP"] == 0 || !maps.Equal(want[2], got[2]) {
 		t.Errorf("two ranks evaluate %v, one process %v", got, want)
 	}

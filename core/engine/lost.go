@@ -26,7 +26,7 @@ func (c *crew) lost(err error) error {
 	}
 	for first := true; first || len(silent) > 0 && time.Since(began) < enough; first = false {
 		for r := range c.place.World {
-			end, known, serr := c.fate(r, func(key string) ([]byte, bool, error) { return c.ask(key, lostFor) })
+			end, known, serr := c.fate(r, c.whoIs(r), func(key string) ([]byte, bool, error) { return c.ask(key, lostFor) })
 			beats, berr := c.beats(r)
 			at, quiet := silent[r]
 			switch {
@@ -54,20 +54,24 @@ func (c *crew) lost(err error) error {
 	return fmt.Errorf("%w: all of them live, and the connection between two of them is lost: %w", ErrRank, err)
 }
 
-// fate is how a rank has ended, where that is known: by itself, or by launch, which has
-// started it. get asks the store.
-func (c *crew) fate(rank int, get func(key string) ([]byte, bool, error)) (end string, known bool, err error) {
-	why, failed, err := get(failedKey(rank))
-	if failed || err != nil || !c.place.Launched {
-		return "has failed: " + string(why), failed, err
+// whoIs is the process of a rank, that of the group where there is one, and not who was
+// started again since. Its number is 0 where it is not known, or launch would not tell of it.
+func (c *crew) whoIs(rank int) (p person) {
+	switch {
+	case len(c.members) > 0:
+		p = c.members[rank]
+	case c.place.Launched:
+		p, _, _ = c.person(rank)
 	}
-	var p person
-	if len(c.members) > 0 {
-		p = c.members[rank] // and not who was started again since
-	} else if it, there, err := c.person(rank); err == nil && there {
-		p = it
-	} else {
-		return "", false, err
+	return p
+}
+
+// fate is how a rank, which is process p, has ended, where that is known: by itself, or by
+// launch, which has started it. get asks the store.
+func (c *crew) fate(rank int, p person, get func(key string) ([]byte, bool, error)) (end string, known bool, err error) {
+	why, failed, err := get(failedKey(rank))
+	if failed || err != nil || !c.place.Launched || p.PID == 0 {
+		return "has failed: " + string(why), failed, err
 	}
 	why, died, err := get(ranks.DiedKey(rank, p.PID))
 	return fmt.Sprintf("(process %d) has died: %s", p.PID, why), died, err

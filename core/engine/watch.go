@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ import (
 // patience. It watches until the function that it returns is called. A store that does not
 // answer keeps nobody but this.
 func (c *crew) watchOthers(stop context.CancelCauseFunc) (end func()) {
+	members := slices.Clone(c.members) // it may look once more after the end
 	pulses := make([]*pulse, c.place.World)
 	for rank := range pulses {
 		pulses[rank] = newPulse(rank)
@@ -19,8 +21,8 @@ func (c *crew) watchOthers(stop context.CancelCauseFunc) (end func()) {
 	often := max(reportLeast, time.Duration(c.place.World)*10*time.Millisecond) // three questions a rank
 	return watch(often, func() bool {
 		for _, p := range pulses[1:] {
-			if why := c.missing(p); why != nil {
-				stop(fmt.Errorf("%w (rank 0 of %d): %w", ErrRank, c.place.World, why))
+			if why := c.missing(p, members[p.rank]); why != nil {
+				stop(fmt.Errorf("%w: %w", ErrRank, why))
 				return false
 			}
 		}
@@ -28,13 +30,12 @@ func (c *crew) watchOthers(stop context.CancelCauseFunc) (end func()) {
 	})
 }
 
-// missing says why a rank of the group does no more what it was told to, or nil. The error of
-// a store that does not answer is for whoever needs it.
-func (c *crew) missing(p *pulse) error {
-	if end, known, err := c.fate(p.rank, c.store.Get); err == nil && known {
+// missing says why a rank, which was one process, does no more what it was told to, or nil. The
+// error of a store that does not answer is for whoever needs it.
+func (c *crew) missing(p *pulse, was person) error {
+	if end, known, err := c.fate(p.rank, was, c.store.Get); err == nil && known {
 		return fmt.Errorf("rank %d %s", p.rank, end)
 	}
-	was := c.members[p.rank]
 	if came, err := c.store.Add(cameKey(p.rank), 0); err == nil && came != was.Came {
 		return fmt.Errorf("rank %d (process %d on %s) has ended, and was started again", p.rank, was.PID, was.Host)
 	}

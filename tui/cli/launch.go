@@ -29,8 +29,8 @@ func (a *App) launchCommand() *cobra.Command {
 		Long: `Do what detnas run does by several processes of this machine, which train
 together: each on its share of every batch, with its share of the cores or a GPU of
 its own. The result is that of one process but for rounding. In the search each
-measures candidates, and the result is that of one process to the bit. What is
-measured while it trains, and after that, the first of them does.
+measures candidates, and the result is that of one process to the bit. So are the
+figures of an evaluation, of which each does a share of the batches.
 
 The first process, rank 0, is in front: it has the run's folder and prints how it
 goes; the others keep a log in the folder, as ranks/<rank>.txt. When one of them
