@@ -17,12 +17,38 @@ func TestLoadFails(t *testing.T) {
 	fmt.Println("load:", Load())
 }
 
-// TestLoadSaysWhatIsMissing puts an empty library in libtorch's place.
-func TestLoadSaysWhatIsMissing(t *testing.T) {
+// lazy skips a test where libtorch is linked and not loaded.
+func lazy(t *testing.T) {
+	t.Helper()
 	env, err := exec.Command("go", "env", "CGO_CFLAGS").Output()
 	if err != nil || !strings.Contains(string(env), "DETNAS_LAZY") {
 		t.Skip("libtorch is linked here, not loaded")
 	}
+}
+
+// TestLoadsNothingUnused looks for what libtorch names as needed and takes nothing from.
+func TestLoadsNothingUnused(t *testing.T) {
+	lazy(t)
+	if err := Load(); err != nil {
+		t.Fatal(err)
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Skip(err)
+	}
+	if !strings.Contains(string(maps), "libtorch_cpu.so.1.13") {
+		t.Skip("another libtorch than Debian 12's")
+	}
+	for _, name := range []string{"libopencv", "libavcodec", "libgdal", "libQt5", "libzmq"} {
+		if strings.Contains(string(maps), name) {
+			t.Errorf("%s is loaded", name)
+		}
+	}
+}
+
+// TestLoadSaysWhatIsMissing puts an empty library in libtorch's place.
+func TestLoadSaysWhatIsMissing(t *testing.T) {
+	lazy(t)
 	dir := t.TempDir()
 	empty := filepath.Join(dir, "libtorch_cpu.so.1.13")
 	if out, err := exec.Command("gcc", "-shared", "-o", empty, "-xc", os.DevNull).CombinedOutput(); err != nil { //nolint:gosec // a test

@@ -1,12 +1,14 @@
 // Puts off loading libtorch until something is computed. Debian's libtorch
 // brings 287 libraries, whose constructors take half a second: too long before
-// a help text or the first frame of the screen. So lazy.sh links the compiled
+// a help text or the first frame of the screen, and most are there for nothing (see
+// unused). So lazy.sh links the compiled
 // C++ into a shared library of its own, this file carries it inside the program,
 // and the functions that Go calls are jumps that load it when the first of them
 // is called.
 //
-// It is compiled once for each library, with UNIT, its name, and LIBRARY, its
-// path; lazy.sh makes the jumps and the two tables that it fills.
+// It is compiled once for each library, with UNIT, its name, LIBRARY, its path, and
+// EMPTY, that of a library that has nothing; lazy.sh makes the jumps and the two tables
+// that it fills.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,8 +28,10 @@ __asm__(".section .rodata\n"
         ".balign 16\n"
         "lazy_image: .incbin " TEXT(LIBRARY) "\n"
         "lazy_image_end: .byte 0\n"
+        "lazy_empty: .incbin " TEXT(EMPTY) "\n"
+        "lazy_empty_end: .byte 0\n"
         ".previous\n");
-extern const char lazy_image[], lazy_image_end[];
+extern const char lazy_image[], lazy_image_end[], lazy_empty[], lazy_empty_end[];
 
 // Of the jumps: the functions' names, ended by NULL, and where each leads.
 extern const char *const lazy_names[];
@@ -47,10 +51,27 @@ static void settle_waiting(void) {
   setenv("OPENBLAS_THREAD_TIMEOUT", "16", 0); // 2^16 cycles
 }
 
-static int write_image(int fd) {
-  const char *at = lazy_image;
-  while (at < lazy_image_end) {
-    ssize_t n = write(fd, at, (size_t)(lazy_image_end - at));
+// What Debian's libtorch 1.13 names as needed and takes nothing from: OpenCV, FFmpeg and
+// two stores of Caffe2's, with which come GDAL, Qt, Poppler and 200 more, 0.2 s of
+// constructors and 60 MB. The loader takes a library for the needed one if it is loaded
+// already and calls itself so, and one that is empty will do. Where libtorch is another
+// one, whose libraries have other names, these are for nothing.
+static const char *const unused[] = {
+    "libopencv_calib3d.so.406",   "libopencv_core.so.406",    "libopencv_dnn.so.406",
+    "libopencv_features2d.so.406", "libopencv_flann.so.406",   "libopencv_highgui.so.406",
+    "libopencv_imgcodecs.so.406", "libopencv_imgproc.so.406", "libopencv_optflow.so.406",
+    "libopencv_video.so.406",     "libopencv_videoio.so.406", "libopencv_ximgproc.so.406",
+    "libavcodec.so.59",           "libavformat.so.59",        "libavutil.so.57",
+    "libswresample.so.4",         "libswscale.so.6",          "libleveldb.so.1d",
+    "liblmdb.so.0",               "libzmq.so.5"};
+enum { unused_n = sizeof unused / sizeof *unused };
+
+// The name of the empty library, as lazy.sh has made it, is as long as any.
+static const char empty_name[] = "detnas-empty-0123456789abcdef";
+
+static int write_all(int fd, const char *at, const char *end) {
+  while (at < end) {
+    ssize_t n = write(fd, at, (size_t)(end - at));
     if (n < 0 && errno != EINTR)
       return -1;
     if (n > 0)
@@ -59,9 +80,10 @@ static int write_image(int fd) {
   return 0;
 }
 
-static void *open_image(void) {
+// open_memory opens what lies from at to end as a library, or says why not.
+static void *open_memory(const char *at, const char *end) {
   int fd = memfd_create("detnas-" TEXT(UNIT), MFD_CLOEXEC);
-  if (fd < 0 || write_image(fd) != 0) {
+  if (fd < 0 || write_all(fd, at, end) != 0) {
     snprintf(failure, sizeof failure, "no memory file: %s", strerror(errno));
     return NULL;
   }
@@ -76,6 +98,47 @@ static void *open_image(void) {
   // The file stays open: the next library's would have the same name, and be
   // taken for this one.
   return library;
+}
+
+// stand_in loads an empty library of that name, if none is there yet.
+static void *stand_in(const char *name) {
+  if (dlopen(name, RTLD_NOW | RTLD_NOLOAD))
+    return NULL;
+  const size_t bytes = (size_t)(lazy_empty_end - lazy_empty);
+  char *copy = malloc(bytes);
+  if (!copy)
+    return NULL;
+  memcpy(copy, lazy_empty, bytes);
+  char *at = memmem(copy, bytes, empty_name, sizeof empty_name);
+  void *library = NULL;
+  if (at && strlen(name) < sizeof empty_name) {
+    strcpy(at, name);
+    library = open_memory(copy, copy + bytes);
+  }
+  free(copy);
+  return library;
+}
+
+// open_image opens the unit's library with stand-ins for what is unused, and without
+// them where it fails so: another build of libtorch might use it.
+static void *open_image(void) {
+  void *held[unused_n];
+  for (int i = 0; i < unused_n; i++)
+    held[i] = stand_in(unused[i]);
+  failure[0] = 0;
+  void *library = open_memory(lazy_image, lazy_image_end);
+  if (library)
+    return library;
+  int others = 0;
+  for (int i = 0; i < unused_n; i++)
+    if (held[i]) {
+      others++;
+      dlclose(held[i]);
+    }
+  if (!others)
+    return NULL;
+  failure[0] = 0;
+  return open_memory(lazy_image, lazy_image_end);
 }
 
 static void load(void) {

@@ -41,8 +41,10 @@ awk '
 		print ".section .note.GNU-stack, \"\", @progbits"
 	}' "$tmp/names" >"$tmp/jumps.s"
 
+gcc -shared -nostdlib -Wl,-soname,detnas-empty-0123456789abcdef -Wl,-z,noseparate-code -Wl,--build-id=none -s \
+	-o "$tmp/empty.so" -xc /dev/null
 gcc -c -fPIC -O1 -o "$tmp/jumps.o" "$tmp/jumps.s"
-gcc -c -fPIC -O1 -DUNIT="$unit" "-DLIBRARY=\"$tmp/library.so\"" -o "$tmp/lazy.o" "$here/lazy.c"
+gcc -c -fPIC -O1 -DUNIT="$unit" "-DLIBRARY=\"$tmp/library.so\"" "-DEMPTY=\"$tmp/empty.so\"" -o "$tmp/lazy.o" "$here/lazy.c"
 ld -r -o "$tmp/both.o" "$tmp/jumps.o" "$tmp/lazy.o"
 # Two units in one program: what is theirs alone is named by nobody else.
 objcopy --localize-symbol=lazy_targets --localize-symbol=lazy_names --localize-symbol=lazy_load "$tmp/both.o" "$object"
