@@ -109,3 +109,24 @@ func TestARankThatDiesInAnEvaluation(t *testing.T) {
 		t.Errorf("the steps have ended with %v", got)
 	}
 }
+
+// TestOtherKernelsAreTold has a rank compute by other kernels than rank 0. In so few iterations
+// its weights stay the same, and what it recalibrates BN to does not.
+func TestOtherKernelsAreTold(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains networks")
+	}
+	dir, port := t.TempDir(), strconv.Itoa(20000+freeJob(t))
+	var both []*process
+	for rank, kernels := range []string{"", "default"} {
+		cmd := command(t, dir, with([]string{"run", "--headless", "tiny", "--name", "r", "--to", "1"}, "threads=1", "loader_workers=1", "supernet-pretrain.iterations=2")...)
+		cmd.Env = append(cmd.Env, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT="+port, "RANK="+strconv.Itoa(rank), "ATEN_CPU_CAPABILITY="+kernels)
+		both = append(both, start(t, cmd))
+	}
+	for _, p := range both {
+		p.succeed()
+	}
+	if text := string(read(t, filepath.Join(dir, "runs", "r", "events.jsonl"))); !strings.Contains(text, "the network of rank 1 (process ") {
+		t.Errorf("no word of rank 1:\n%s", text)
+	}
+}

@@ -75,10 +75,12 @@ func answered[T any](c *crew, patience time.Duration, call func() (T, error)) (T
 // errMute is the error of a store that does not answer.
 var errMute = errors.New("there is no answer")
 
-// say gives a key of the store a text.
-func (c *crew) say(key, text string) error {
-	if c.mute {
-		return errMute
-	}
-	return c.store.Set(key, []byte(text))
+// set gives a key of the store a value, unless that takes longer than this rank has
+// patience: what is long does not go into a link that is cut.
+func (c *crew) set(key string, value []byte) error {
+	_, err := answered(c, c.patience, func() (struct{}, error) { return struct{}{}, c.store.Set(key, value) })
+	return err
 }
+
+// say gives a key of the store a text.
+func (c *crew) say(key, text string) error { return c.set(key, []byte(text)) }

@@ -67,7 +67,7 @@ func (e *engine) takePart(t training, o order) error {
 type portion struct {
 	Number    int               // of the order to evaluate
 	NotFinite string            // why there is nothing, where the network gives no numbers
-	Network   uint64            // a digest of what it was found with
+	Network   uint64            // a digest of what it was found with, with the recalibrated statistics
 	Unread    []dataset.Problem // images that could not be read since the evaluation before
 	Found     parcel
 }
@@ -89,7 +89,7 @@ func (c *crew) bring(p portion, found []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.unreached(c.store.Set(portionKey(c.place.Rank), text))
+	return c.unreached(c.set(portionKey(c.place.Rank), text))
 }
 
 // take is what a rank has brought, nil if it has not yet.
@@ -122,13 +122,14 @@ func (c *crew) take(rank int) (*portion, []byte, error) {
 }
 
 // pooled gives rank 0 what every rank has found with a network on its batches of an
-// evaluation, by rank. The others bring theirs, and get nothing.
-func pooled[T any](ctx context.Context, e *engine, network *nn.Store, own T) ([]T, error) {
+// evaluation, by rank. The others bring theirs, and get nothing. stats are the network's
+// recalibrated statistics, nil where it has none.
+func pooled[T any](ctx context.Context, e *engine, network *nn.Store, stats *nn.Stats, own T) ([]T, error) {
 	c := e.crew
 	if c.alone() {
 		return []T{own}, nil
 	}
-	digest, err := digestOf(network)
+	digest, err := digestOf(network, stats)
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +180,10 @@ func pooled[T any](ctx context.Context, e *engine, network *nn.Store, own T) ([]
 	return all, nil
 }
 
-// digestOf is a digest of a network's weights and statistics.
-func digestOf(network *nn.Store) (uint64, error) {
+// digestOf is a digest of a network's weights and statistics, and of those that were
+// recalibrated: forward passes make these, on each rank its own, so that they show other
+// kernels. Weights seldom do: what moves them is summed over all ranks.
+func digestOf(network *nn.Store, stats *nn.Stats) (uint64, error) {
 	table, sum := crc64.MakeTable(crc64.ECMA), uint64(0)
 	add := func(name string, t *tensor.Tensor) error {
 		bits, err := t.Bytes()
@@ -197,6 +200,11 @@ func digestOf(network *nn.Store) (uint64, error) {
 	}
 	for _, b := range network.Buffers {
 		if err := add(b.Name, b.T); err != nil {
+			return 0, err
+		}
+	}
+	for _, t := range stats.InOrder(network) {
+		if err := add("recalibrated statistics", t); err != nil {
 			return 0, err
 		}
 	}
@@ -223,7 +231,7 @@ func (e *engine) detectTogether(ctx context.Context, d *detectorNet, sub nas.Sub
 	for i, place := range places {
 		own[i] = parts[place]
 	}
-	all, err := pooled(ctx, e, d.store, own)
+	all, err := pooled(ctx, e, d.store, by.stats, own)
 	if err != nil {
 		return nil, err
 	}
@@ -250,13 +258,14 @@ func inOrder[T any](all [][]T, parts []T) error {
 }
 
 // classifyTogether measures a classifier by what count counts on the batches at some places,
-// of so many, each rank at those that fall to it. Rank 0 has the figures.
-func (e *engine) classifyTogether(ctx context.Context, c *classifier, batches int64, count func(places []int64) (train.Tally, error)) (run.Values, error) {
+// of so many, each rank at those that fall to it. stats are recalibrated statistics, or nil.
+// Rank 0 has the figures.
+func (e *engine) classifyTogether(ctx context.Context, c *classifier, stats *nn.Stats, batches int64, count func(places []int64) (train.Tally, error)) (run.Values, error) {
 	own, err := count(ranks.Turns(e.place.Rank, e.place.World, batches))
 	if err != nil {
 		return nil, err
 	}
-	all, err := pooled(ctx, e, c.store, own)
+	all, err := pooled(ctx, e, c.store, stats, own)
 	if err != nil {
 		return nil, err
 	}

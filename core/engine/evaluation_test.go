@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"detnas/core/dataset"
 	"detnas/core/nn"
 	"detnas/core/ranks"
+	"detnas/core/ranks/local"
 	"detnas/core/run"
 	"detnas/core/steer"
 	"detnas/core/tensor"
@@ -76,10 +78,10 @@ func TestPooled(t *testing.T) {
 		{[]string{"a"}, []string{long, "d"}},
 	} {
 		one.data.unread(dataset.Problem{Where: "broken.jpg"})
-		if _, err := pooled(t.Context(), one, network, tt.one); err != nil {
+		if _, err := pooled(t.Context(), one, network, nil, tt.one); err != nil {
 			t.Fatal(err)
 		}
-		all, err := pooled(t.Context(), zero, network, tt.zero)
+		all, err := pooled(t.Context(), zero, network, nil, tt.zero)
 		if err != nil || len(all) != 2 || !slices.Equal(all[0], tt.zero) || !slices.Equal(all[1], tt.one) {
 			t.Errorf("ranks with %d and %d: %d (%v)", len(tt.zero), len(tt.one), len(all), err)
 		}
@@ -99,20 +101,20 @@ func TestPooled(t *testing.T) {
 func TestPooledWithoutEnd(t *testing.T) {
 	zero, one, _ := pair(t)
 	network := nn.NewStore(tensor.CPU, 0)
-	if _, err := pooled(t.Context(), one, network, "of before"); err != nil {
+	if _, err := pooled(t.Context(), one, network, nil, "of before"); err != nil {
 		t.Fatal(err)
 	}
 	zero.crew.at++
 	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer stop()
-	if all, err := pooled(ctx, zero, network, ""); !errors.Is(err, context.DeadlineExceeded) {
+	if all, err := pooled(ctx, zero, network, nil, ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%q (%v), want to wait for rank 1", all, err)
 	}
 	one.crew.at++
 	if err := one.crew.bring(portion{NotFinite: "the logits of x.png are not finite"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pooled(t.Context(), zero, network, ""); !errors.Is(err, nn.ErrNotFinite) || !strings.Contains(err.Error(), "x.png") {
+	if _, err := pooled(t.Context(), zero, network, nil, ""); !errors.Is(err, nn.ErrNotFinite) || !strings.Contains(err.Error(), "x.png") {
 		t.Errorf("%v, want what rank 1 has said", err)
 	}
 }
@@ -144,8 +146,59 @@ func TestWatch(t *testing.T) {
 	if err := causeOf(zero.crew.watchOthers, func() {}); !errors.Is(err, ErrRank) || !strings.Contains(err.Error(), "nothing was heard of it for 1ms") {
 		t.Errorf("silent: %v", err)
 	}
+	zero.crew.patience = time.Minute
 	if err := causeOf(zero.crew.watchOthers, func() { _ = one.crew.say(failedKey(1), "no memory") }); !errors.Is(err, ErrRank) || !strings.Contains(err.Error(), "rank 1 has failed: no memory") {
 		t.Errorf("failed: %v", err)
+	}
+	if err := one.crew.come(); err != nil { // started again, before a group has it
+		t.Fatal(err)
+	}
+	if err := zero.crew.missing(newPulse(1), one.crew.own); err != nil {
+		t.Errorf("a process is to blame for what the one before it has failed by: %v", err)
+	}
+}
+
+// A store that takes nothing more, since the link to it is cut, keeps who brings something no
+// longer than a rank has patience.
+func TestAStoreThatTakesNothing(t *testing.T) {
+	name := fmt.Sprintf("takes-nothing-%d", os.Getpid())
+	l, err := net.Listen("unix", local.Address(name)) // whose connections nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	store, err := tensor.OpenLocalStore(name, "p", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crew{store: store, patience: 10 * time.Millisecond}
+	if err := c.bring(portion{}, make([]byte, 2*partBytes)); !errors.Is(err, ErrRank) || !errors.Is(err, errMute) {
+		t.Errorf("%v, want that there is no answer", err)
+	}
+}
+
+// Other recalibrated statistics are another network, and the same are the same.
+func TestDigestOf(t *testing.T) {
+	network := nn.NewStore(tensor.CPU, 0)
+	norm := nn.NewBatchNorm(network.Root(), 2, 0)
+	digest := func(values ...float32) (sum uint64) {
+		t.Helper()
+		stats := nn.NewStats(0)
+		defer stats.Free()
+		err := tensor.Run("calibrate", func(s *tensor.Scope) error {
+			norm.Forward(&nn.Pass{Scope: s, Mode: nn.Calibrate, Stats: stats}, s.FromFloats(values, tensor.CPU, 2, 2))
+			return nil
+		})
+		if err == nil {
+			sum, err = digestOf(network, stats)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	if a, b, other := digest(1, 2, 3, 4), digest(1, 2, 3, 4), digest(1, 2, 3, 5); a != b || a == other {
+		t.Errorf("the digests are %x, the same again %x, and of other images %x", a, b, other)
 	}
 }
 

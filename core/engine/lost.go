@@ -70,6 +70,7 @@ func (c *crew) whoIs(rank int) (p person) {
 // launch, which has started it. get asks the store.
 func (c *crew) fate(rank int, p person, get func(key string) ([]byte, bool, error)) (end string, known bool, err error) {
 	why, failed, err := get(failedKey(rank))
+	failed = failed && len(why) > 0
 	if failed || err != nil || !c.place.Launched || p.PID == 0 {
 		return "has failed: " + string(why), failed, err
 	}
@@ -77,6 +78,7 @@ func (c *crew) fate(rank int, p person, get func(key string) ([]byte, bool, erro
 	return fmt.Sprintf("(process %d) has died: %s", p.PID, why), died, err
 }
 
+// failedKey says why a rank has failed. It is empty where that was the process before.
 func failedKey(rank int) string { return fmt.Sprintf("failed/%d", rank) }
 
 // blamed is an error of training with who is to blame for it, where a call over ranks

@@ -45,6 +45,11 @@ func (c *crew) come() error {
 	if err != nil {
 		return err
 	}
+	if came > 1 { // the process before it may have failed
+		if err := c.store.Set(failedKey(c.place.Rank), nil); err != nil {
+			return err
+		}
+	}
 	host, _ := os.Hostname()
 	c.own = person{Version: c.version, Host: host, PID: os.Getpid(), Machine: thisMachine(), Sums: tensor.GroupKind(), Came: came}
 	text, err := json.Marshal(c.own)

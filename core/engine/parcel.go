@@ -22,7 +22,7 @@ func (c *crew) leave(key func(part int) string, text []byte) (parcel, error) {
 	sum := sha256.Sum256(text)
 	p := parcel{Digest: hex.EncodeToString(sum[:])}
 	for part := range slices.Chunk(text, partBytes) {
-		if err := c.store.Set(key(p.Parts), part); err != nil {
+		if err := c.set(key(p.Parts), part); err != nil {
 			return p, err
 		}
 		p.Parts++

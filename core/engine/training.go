@@ -113,7 +113,7 @@ func (e *engine) classify(ctx context.Context, step int) (run.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		return e.classifyTogether(ctx, c, eval.Iterations(), func(places []int64) (train.Tally, error) {
+		return e.classifyTogether(ctx, c, stats, eval.Iterations(), func(places []int64) (train.Tally, error) {
 			return train.CountRight(ctx, c.net, measured, nn.Pass{Stats: stats}, eval, places, e.device, e.workers)
 		})
 	}}

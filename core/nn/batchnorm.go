@@ -122,6 +122,25 @@ func (s *Stats) Free() {
 // Layers is the number of layers that have statistics here.
 func (s *Stats) Layers() int { return len(s.of) }
 
+// InOrder are the mean and the variance of each layer that has statistics here, in the
+// order of the network's buffers. A nil has none.
+func (s *Stats) InOrder(network *Store) []*tensor.Tensor {
+	if s == nil {
+		return nil
+	}
+	of := make(map[*tensor.Tensor]*stats, len(s.of))
+	for l, st := range s.of {
+		of[l.Mean] = st
+	}
+	var out []*tensor.Tensor
+	for _, b := range network.Buffers {
+		if st, ok := of[b.T]; ok {
+			out = append(out, st.mean, st.variance)
+		}
+	}
+	return out
+}
+
 // enter returns a layer's statistics and the momentum of the batch to come.
 func (s *Stats) enter(scope *tensor.Scope, l *BatchNorm) (*stats, float64) {
 	if s == nil {
