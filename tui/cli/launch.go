@@ -29,8 +29,9 @@ func (a *App) launchCommand() *cobra.Command {
 		Long: `Do what detnas run does by several processes of this machine, which train
 together: each on its share of every batch, with its share of the cores or a GPU of
 its own. The result is that of one process but for rounding. In the search each
-measures candidates, and the result is that of one process to the bit. So are the
-figures of an evaluation, of which each does a share of the batches.
+measures candidates, and the result is that of one process to the bit. In an
+evaluation each has a share of the batches, and the figures are those that one
+process finds with the same network and as many threads as each has.
 
 The first process, rank 0, is in front: it has the run's folder and prints how it
 goes; the others keep a log in the folder, as ranks/<rank>.txt. When one of them
