@@ -51,7 +51,7 @@ func (c *crew) vigil(g *tensor.Group, number int, members []person) (stop func()
 func (c *crew) fallen(number int, members []person, began map[int]string) string {
 	for r, at := range began {
 		now, known := processBegan(members[r].PID)
-		if !known || at != "" && now == at {
+		if !known || now != "" && (now == at || at == "") { // which it was may not have been known
 			continue
 		}
 		why := fmt.Sprintf("rank %d (process %d on %s) has ended", r, members[r].PID, members[r].Host)

@@ -35,8 +35,13 @@ func TestVigilSeesWhoHasEnded(t *testing.T) {
 	if began[1] == "" || thisMachine() == "" {
 		t.Fatalf("a process that runs began at %q on %q", began[1], thisMachine())
 	}
-	if why := c.fallen(1, members, began); why != "" {
-		t.Fatalf("all live, and %s", why)
+	for _, at := range []string{began[1], ""} { // it could not be read at first
+		if why := c.fallen(1, members, map[int]string{1: at}); why != "" {
+			t.Fatalf("all live, and %s", why)
+		}
+	}
+	if why := c.fallen(2, members, map[int]string{1: began[1] + "0"}); why == "" {
+		t.Error("another process with the rank's number is taken for it")
 	}
 	if err := other.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -52,7 +57,7 @@ func TestVigilSeesWhoHasEnded(t *testing.T) {
 	if got := c.fallen(1, members, far); got != why {
 		t.Errorf("the others are told %q", got)
 	}
-	if got := c.fallen(2, members, far); got != "" {
+	if got := c.fallen(3, members, far); got != "" {
 		t.Errorf("another group is told %q", got)
 	}
 }
