@@ -31,12 +31,12 @@ char *dn_group_ready(int device);
 // A group, in which only dn_group_fail may be called before it was opened.
 char *dn_group_make(void **out);
 // Connects world processes, of which this is rank. With a loopback address they are on one
-// machine, and share memory for small sums. name is another one for each group of a store;
-// address is the one under which the others reach this process; device is what it computes
-// on. A collective call that takes more than seconds fails.
+// machine, and share memory for sums of the host. name is another one for each group of a
+// store; address is the one under which the others reach this process; device is what it
+// computes on. A collective call that takes more than seconds fails.
 char *dn_group_open(void *group, void *store, const char *name, const char *address,
                     int device, int rank, int world, double seconds);
-// Has calls of an NCCL group fail with why, those under way too; from any thread.
+// Has a group's next sums fail with why, over NCCL those under way, too; from any thread.
 char *dn_group_fail(void *group, const char *why);
 char *dn_group_reduce(void *group, double *values, int n, int greatest); // sums, or greatest
 char *dn_group_broadcast(void *group, void **tensors, int n);            // rank 0's, bit for bit

@@ -33,8 +33,10 @@ struct Group {
   // that come later, and sending.
   int64_t waited() const { return in_memory + (wire ? wire->waited.load() : 0); }
 
-  // Puts the sums over all ranks, or the greatest, in place of values of the host.
+  // Puts the sums over all ranks, or the greatest, in place of values of the host. Those
+  // that a GPU has computed with sums that were given up are not taken for numbers.
   void reduce(double *values, int64_t n, bool greatest) {
+    failure->check();
     if (shared && n <= SharedSums::kMost)
       wait_in([&] { shared->reduce(values, n, greatest); });
     else
@@ -55,25 +57,35 @@ struct Group {
 
   void sum(std::vector<double> &values) { reduce(values.data(), static_cast<int64_t>(values.size()), false); }
 
-  // Has small sums go through memory that all ranks share, where they have any: want
-  // says whether this rank's may be on the same machine as the others.
+  // Has sums of the host, small ones and those of gradients, go through memory that all
+  // ranks share, where they have any: want says whether this rank's may be on the same
+  // machine as the others.
   void share(int rank, int world, std::chrono::milliseconds patience, bool want) {
     auto memory = std::make_unique<SharedSums>(rank, world, patience);
     SharedSums::Name name;
+    const Forgotten after{rank, name};
     if (rank == 0 && want)
       name = memory->create();
     through_wire(&name, sizeof name, at::kByte, Wire::Op::kFirst);
     const bool found = want && (rank == 0 ? name.path[0] != 0 : memory->find(name));
     if (found)
       memory->enter();
-    const bool all = everywhere(found);
-    if (rank == 0)
-      SharedSums::forget(name); // all have it open
-    if (all && everywhere(memory->sees()))
+    if (everywhere(found) && everywhere(memory->sees()))
       shared = std::move(memory);
   }
 
 private:
+  // Forgotten has rank 0 take the memory's name away when all have it open, or when one of
+  // them has died before that.
+  struct Forgotten {
+    const int rank;
+    const SharedSums::Name &name;
+    ~Forgotten() {
+      if (rank == 0)
+        SharedSums::forget(name);
+    }
+  };
+
   bool everywhere(bool here) {
     double no = here ? 0 : 1;
     through_wire(&no, 1, at::kDouble, Wire::Op::kGreatest);

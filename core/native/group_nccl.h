@@ -83,7 +83,8 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
 
-  // A call that was put on the device's list, between two events.
+  // A call that was put on the device's list, between two events. It began when it was put
+  // there, or when the one before it was done: the ranks' patience is that with each call.
   struct Call {
     c10::Event from{at::kCUDA, c10::EventFlag::BACKEND_DEFAULT}, to{at::kCUDA, c10::EventFlag::BACKEND_DEFAULT};
     Clock::time_point began;
@@ -167,6 +168,8 @@ private:
       waited += static_cast<int64_t>(1e6 * between(calls_.front().from, calls_.front().to, 0));
       spare_.push_back(std::move(calls_.front()));
       calls_.pop_front();
+      if (!calls_.empty())
+        calls_.front().began = Clock::now();
     }
     return calls_.size();
   }

@@ -3,7 +3,7 @@
 // threads that wake each other at both ends of a connection, is longer than what a small
 // layer computes. Gradients go through it in parts that stay in the processors' cache,
 // where Linux would copy them twice for Gloo. Where a rank is on another machine,
-// everything goes through Gloo.
+// everything goes through the wire.
 #ifndef DETNAS_GROUP_SHARED_H
 #define DETNAS_GROUP_SHARED_H
 

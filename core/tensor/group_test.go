@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"path/filepath"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -132,9 +133,38 @@ func TestGroupSumsInTurn(t *testing.T) {
 		}
 		return nil
 	})
-	if left, _ := filepath.Glob("/dev/shm/detnas-*"); len(left) > 0 {
-		t.Errorf("there is %v still", left)
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
 	}
+	shared := 0
+	for line := range strings.Lines(string(maps)) {
+		if strings.Contains(line, "/dev/shm/detnas-") {
+			shared++
+			if !strings.HasSuffix(line, " (deleted)\n") {
+				t.Errorf("there is a file still: %s", line)
+			}
+		}
+	}
+	if shared == 0 {
+		t.Error("the ranks share no memory")
+	}
+}
+
+// TestGroupThatHasFailed tells a group twice that it has: sums of the host then fail by the
+// first reason, and wait for nobody.
+func TestGroupThatHasFailed(t *testing.T) {
+	inRanks(t, 2, func(_ *Scope, g *Group) error {
+		if err := g.Sum([]float64{1}); err != nil {
+			return err
+		}
+		g.Fail("rank 7 has ended")
+		g.Fail("rank 8 has ended")
+		if err := g.Sum([]float64{1}); !errors.Is(err, ErrGroup) || !strings.Contains(err.Error(), "rank 7 has ended") {
+			return fmt.Errorf("a group that has failed says %w", err)
+		}
+		return nil
+	})
 }
 
 // TestGroupSumsGradients has a parameter that all ranks reach, one that a single rank
