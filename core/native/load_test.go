@@ -46,6 +46,40 @@ func TestLoadsNothingUnused(t *testing.T) {
 	}
 }
 
+// TestLoadsWhatIsUsedAfterAll has a library take something from one that libtorch takes
+// nothing from: the empty one in that one's place will not do, and the real one is loaded.
+func TestLoadsWhatIsUsedAfterAll(t *testing.T) {
+	lazy(t)
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	for name, text := range map[string]string{
+		"real.c": "int used(void) { return 42; }",
+		"unit.c": "int used(void); int asked(void) { return used(); }",
+		"main.c": `#include <stdio.h>
+			const char *detnas_load_probe(void);
+			int asked(void);
+			int main(void) {
+				const char *why = detnas_load_probe();
+				return why ? puts(why), 1 : asked() != 42;
+			}`,
+	} {
+		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"gcc", "-shared", "-fPIC", "-Wl,-soname,libzmq.so.5", "-o", in("libzmq.so.5"), in("real.c")},
+		{"gcc", "-c", "-fPIC", "-o", in("unit.o"), in("unit.c")},
+		{"lazy/lazy.sh", "probe", in("unit.o"), "-L" + dir, "-l:libzmq.so.5"},
+		{"gcc", "-o", in("main"), in("main.c"), in("unit.o"), "-ldl", "-lpthread"},
+		{"env", "LD_LIBRARY_PATH=" + dir, in("main")},
+	} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil { //nolint:gosec // a test
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+	}
+}
+
 // TestLoadSaysWhatIsMissing puts an empty library in libtorch's place.
 func TestLoadSaysWhatIsMissing(t *testing.T) {
 	lazy(t)
